@@ -1,0 +1,34 @@
+# `make demo` shows the twin at work, `make test` proves it. Both set up .venv by themselves.
+PYTHON ?= python3
+JOBS ?= 2
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint bench clean help
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(READY): pyproject.toml constraints.txt
+	@echo "setting up .venv (once; about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+demo: $(READY) ## run two farms and write their reports
+	@$(BIN)/python -m twin.demo
+
+test: $(READY) ## run every test
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+
+lint: $(READY) ## style, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(READY) ## what the speed claims rest on
+	$(BIN)/python -m benchmarks.farm
+
+clean: ## remove what can be made again (runs and reports stay)
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

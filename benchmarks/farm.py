@@ -1,0 +1,237 @@
+"""What the speed claims rest on: the whole farm beside the bare engine, in one run.
+
+The farm runs a segment of simulated time and leaves a tape: every row that was reset and its start state, every step's rows and
+controls. The bare engine then plays the tape on `mujoco.batch.Batch`, without policy, filter, links, log or hash, and must end in the
+same bits. Segments alternate, so that a noisy machine slows both; the figure is the median of their ratios.
+
+    python -m benchmarks.farm            a table
+    python -m benchmarks.farm --json     the figures for machines
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mujoco.batch import Batch
+
+from benchmarks import clock
+from twin.build import build
+from twin.core.clock import US
+from twin.farm.farm import Farm
+from twin.log.journal import Journal
+from twin.run import commit
+from twin.scenario.load import load
+
+SEGMENT_S = 5.0
+"""Simulated seconds of a segment: one snapshot each."""
+
+SCENARIO = """\
+scenario: bench-{n}
+fleet:
+  fleet: bench
+  grippers: {{hand: {{stroke_mm: 80}}}}
+  robots: {{arm: {{model: panda, gripper: hand}}}}
+  links: {{wifi: {{latency_ms: {{kind: lognormal, median: 15, sigma: 0.5}}, loss: 0.001}}}}
+  compute: {{server: {{inference_ms: 40, batch: 512}}}}
+  resets: [{{kind: automatic, attempts: 9, seconds: 1, success: 1}}]
+  people: {{staff: {{}}}}
+  cells: [{{name: c, count: {n}, robots: [{{robot: arm}}], link: wifi, compute: server}}]
+jobs: [{{kind: poisson, per_hour: 0.001, at_start: {jobs}, episodes: 100000}}]
+duration_s: 86400
+"""
+
+
+def farm_of(n: int, jobs: int, threads: int, folder: Path) -> Farm:
+    """A farm of n Pandas of which `jobs` work without end, 12 simulated seconds old."""
+    path = folder / f"bench-{n}.yaml"
+    path.write_text(SCENARIO.format(n=n, jobs=jobs))
+    farm = build(load(path), f"bench-{n}", threads)
+    farm.begin()
+    advance(farm, 12.0)
+    return farm
+
+
+def advance(farm: Farm, until_s: float) -> None:
+    """Run a farm up to a simulated time."""
+    while farm.step(round(until_s * US)):
+        pass
+    farm.clock.now_us = round(until_s * US)
+
+
+class Tape:
+    """What a world was told, taken down by wrapping its `reset` and `step`."""
+
+    def __init__(self, world: Any) -> None:
+        self.world, self.items = world, []  # type: ignore[var-annotated]
+        self._reset, self._step = world.reset, world.step
+        world.reset, world.step = self.reset, self.step
+
+    def reset(self, rows: Any, start: Any) -> None:
+        """A reset, and the states that it made."""
+        self._reset(rows, start)
+        self.items.append((rows, self.world._batch.state[rows].copy(), 0))
+
+    def step(self, rows: Any, command: Any, steps: int) -> None:
+        """A step."""
+        self.items.append((rows, command, steps))
+        self._step(rows, command, steps)
+
+    def play(self, batch: Batch, ctrl: Any) -> float:
+        """Play on a bare batch what was taken down since the last time; returns seconds."""
+        items, self.items = self.items, []
+        n, state = batch.nsim, batch.state
+        began = time.perf_counter()
+        for rows, values, steps in items:
+            if not steps:
+                state[rows] = values
+            elif len(rows) == n:
+                ctrl[:] = values
+                batch.step(None, steps)
+            else:
+                ctrl[rows] = values
+                batch.step(rows, steps)
+        return time.perf_counter() - began
+
+
+def efficiency(n: int, threads: int, segments: int) -> dict[str, Any]:
+    """Farm against bare engine at n robots: ratios a segment, robot-seconds per second, whether final states are equal."""
+    with tempfile.TemporaryDirectory() as temp, Journal(Path(temp) / "run") as journal:
+        farm = farm_of(n, n, threads, Path(temp))
+        world: Any = farm.lanes[0].world
+        batch = Batch(world.cell.model, n, threads)
+        batch.state[:] = world._batch.state
+        batch.warning[:] = world._batch.warning
+        ctrl, tape = batch.bind("ctrl"), Tape(world)
+        ratios, speeds, shares = [], [], []
+        for k in range(segments):
+            before, began = farm.robot_us, time.perf_counter()
+            advance(farm, 12.0 + SEGMENT_S * (k + 1))
+            at = time.perf_counter()
+            commit(farm, journal, farm.clock.now_us)
+            ended = time.perf_counter()
+            ratios.append(tape.play(batch, ctrl) / (ended - began))
+            speeds.append((farm.robot_us - before) / US / (ended - began))
+            shares.append((ended - at) / (ended - began))
+        equal = bool(np.array_equal(batch.state, world._batch.state))
+    return {"ratios": ratios, "robot_s_per_s": statistics.median(speeds), "journal": statistics.median(shares), "equal": equal}
+
+
+def paired(farms: tuple[Farm, Farm], segments: int, seconds: float) -> float:
+    """Median over segments of the second farm's wall time over the first's for the same simulated time."""
+    ratios = []
+    for k in range(segments):
+        took = []
+        for farm in farms:
+            began = time.perf_counter()
+            advance(farm, 12.0 + seconds * (k + 1))
+            took.append(time.perf_counter() - began)
+        ratios.append(took[1] / took[0])
+    return statistics.median(ratios)
+
+
+def active_16_of_256(segments: int) -> float:
+    """256 cells of which 16 work, over a farm of 16."""
+    with tempfile.TemporaryDirectory() as temp:
+        return paired((farm_of(16, 16, 2, Path(temp)), farm_of(256, 16, 2, Path(temp))), segments, SEGMENT_S)
+
+
+def scaling_512_over_256(segments: int) -> float:
+    """512 robots over 256."""
+    with tempfile.TemporaryDirectory() as temp:
+        return paired((farm_of(256, 256, 2, Path(temp)), farm_of(512, 512, 2, Path(temp))), segments, SEGMENT_S / 5)
+
+
+def memory_mb(n: int) -> float:
+    """Peak resident memory, in MB, of a process that builds a farm of n and runs two simulated seconds."""
+    code = f"""
+import resource, tempfile
+from pathlib import Path
+from benchmarks.farm import SCENARIO, advance
+from twin.build import build
+from twin.scenario.load import load
+with tempfile.TemporaryDirectory() as temp:
+    path = Path(temp) / "b.yaml"
+    path.write_text(SCENARIO.format(n={n}, jobs={n}))
+    farm = build(load(path), "b", 1)
+    farm.begin()
+    advance(farm, 1.0)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def measure(segments: int = 7) -> dict[str, Any]:
+    """All figures, medians of paired repeats."""
+    at_64, at_256 = efficiency(64, 2, segments), efficiency(256, 2, max(3, segments - 2))
+    single = efficiency(64, 1, 3)
+    return {
+        "efficiency": {"64": statistics.median(at_64["ratios"]), "256": statistics.median(at_256["ratios"])},
+        "efficiency_low_high": {"64": _range(at_64["ratios"]), "256": _range(at_256["ratios"])},
+        "bare_state_equal": at_64["equal"] and at_256["equal"] and single["equal"],
+        "robot_s_per_s": {
+            "64_2_threads": at_64["robot_s_per_s"],
+            "256_2_threads": at_256["robot_s_per_s"],
+            "64_1_thread": single["robot_s_per_s"],
+        },
+        "active_16_of_256": active_16_of_256(segments),
+        "scaling_512_over_256": scaling_512_over_256(3),
+        "mb_per_robot": (memory_mb(512) - memory_mb(256)) / 256,
+        "journal_cost": max(at_64["journal"], at_256["journal"]),
+        **clock.measure(),
+    }
+
+
+def _range(values: list[float]) -> list[float]:
+    return [min(values), max(values)]
+
+
+BOUNDS = {
+    "efficiency at 64 robots": ("≥ 0.80", lambda f: f["efficiency"]["64"], lambda v: v >= 0.80),
+    "efficiency at 256 robots": ("≥ 0.90", lambda f: f["efficiency"]["256"], lambda v: v >= 0.90),
+    "bare end state equal": ("yes", lambda f: f["bare_state_equal"], bool),
+    "16 of 256 active, over 16": ("≤ 1.3", lambda f: f["active_16_of_256"], lambda v: v <= 1.3),
+    "512 over 256 robots": ("≤ 2.2", lambda f: f["scaling_512_over_256"], lambda v: v <= 2.2),
+    "MB a further robot": ("< 1", lambda f: f["mb_per_robot"], lambda v: v < 1),
+    "journal and snapshots": ("≤ 0.03", lambda f: f["journal_cost"], lambda v: v <= 0.03),
+    "events a second": ("≥ 200,000", lambda f: f["events_per_s"], lambda v: v >= 200_000),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the figures with their bounds; the exit status does not judge them, a noisy machine is no failure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--segments", type=int, default=7, help="paired repeats of each figure (default 7)")
+    given = parser.parse_args(argv)
+    figures = measure(given.segments)
+    if given.json:
+        print(json.dumps(figures))
+        return 0
+    for name, (bound, read, holds) in BOUNDS.items():
+        value = read(figures)
+        shown = (
+            f"{value:,.3f}"
+            if isinstance(value, float) and value < 1000
+            else f"{value:,.0f}"
+            if isinstance(value, float)
+            else str(value)
+        )
+        print(f"{name:28} {shown:>12}   {bound:10} {'holds' if holds(value) else 'MISSED'}")
+    for name, value in figures["robot_s_per_s"].items():
+        print(f"robot-seconds/s, {name:14} {value:>9,.0f}")
+    print(f"SimPy events a second        {figures['simpy_events_per_s']:>12,.0f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Why the scripted policy succeeds or fails: success in physics against the error of its camera, both arms.
+
+    python -m benchmarks.perception [--n 300] [--errors 0 1 2 4 8 12 16 20]
+
+Prints, per arm and error: episodes, successes by ground truth, their share with its 95 % Wilson interval, how episodes that failed
+ended, and the median length of an episode. No farm, no filter, no link: policy and physics only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.control.scripted import ScriptedPickPlace
+from twin.control.spec import ScriptedPolicy
+from twin.core.chance import Chance
+from twin.core.records import Floats, Rows
+from twin.farm.spec import RobotSpec
+from twin.world.cell import CellModel, build_cell
+from twin.world.mujoco import MujocoWorld
+from twin.world.spec import GripperSpec, WorkcellSpec
+from twin.world.tasks import PickPlace
+
+PERIOD_S = 0.02
+ERRORS_MM = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 20.0)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of n episodes: success by ground truth, policy's own end in s, and whether anything was ever grasped."""
+
+    success: Floats
+    seconds: Floats
+    grasped: Floats
+
+
+def episodes(cell: CellModel, error_mm: float, n: int, seed: int, threads: int, limit_s: float = 20.0) -> Outcome:
+    """Run n episodes side by side, each with streams of its own."""
+    task, chance = PickPlace(cell), Chance(seed)
+    policy = ScriptedPickPlace(cell.arm, task.goal, ScriptedPolicy(perception_error_mm=error_mm), cell.object_m, PERIOD_S)
+    world = MujocoWorld(cell, n, threads)
+    rows: Rows = np.arange(n, dtype=np.int32)
+    world.reset(rows, task.start([chance.stream(f"r{i}", "start") for i in range(n)]))
+    memory, steps = policy.memory(n), round(1e6 * PERIOD_S / world.step_us)
+    policy.begin(memory, world.observe(rows), [chance.stream(f"r{i}", "policy") for i in range(n)])
+    seconds, grasped = np.full(n, np.nan), np.zeros(n, dtype=np.bool_)
+    tick = 0
+    while np.isnan(seconds).any() and tick * PERIOD_S < limit_s:
+        chunk = policy.act(world.observe(rows), memory)
+        for now in range(chunk.actions.shape[1]):
+            world.step(rows, chunk.actions[:, now], steps)
+            tick += 1
+        grasped |= world.truth(rows).held
+        seconds[chunk.done & np.isnan(seconds)] = tick * PERIOD_S
+    if world.status(rows).any():
+        raise RuntimeError(f"{int(world.status(rows).sum())} of {n} episodes were voided by the physics")
+    return Outcome(task.success(world.truth(rows)).astype(float), seconds, grasped.astype(float))
+
+
+def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's score interval of a share (E. B. Wilson, JASA 1927)."""
+    middle, half = (k + z * z / 2) / (n + z * z), z * np.sqrt(k * (n - k) / n + z * z / 4) / (n + z * z)
+    return float(middle - half), float(middle + half)
+
+
+def measure(robot: str, error_mm: float, n: int, seed: int, threads: int) -> dict[str, object]:
+    """One line of the table."""
+    cell = build_cell(RobotSpec(model=robot), GripperSpec(), WorkcellSpec())
+    out = episodes(cell, error_mm, n, seed, threads)
+    k = int(out.success.sum())
+    low, high = wilson(k, n)
+    dropped = int(((out.success == 0) & (out.grasped > 0)).sum())
+    return {
+        "robot": robot, "error_mm": error_mm, "n": n, "success": k, "share": k / n, "low": low, "high": high,
+        "never_held": n - k - dropped, "lost": dropped, "median_s": float(np.nanmedian(out.seconds)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="example: python -m benchmarks.perception --n 100")
+    parser.add_argument("--n", type=int, default=300, help="episodes per arm and error")
+    parser.add_argument("--errors", type=float, nargs="+", default=ERRORS_MM, help="standard deviations, mm")
+    parser.add_argument("--robots", nargs="+", default=["ur3", "panda"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    args = parser.parse_args()
+    if not args.json:
+        print("arm    error mm     n  success  share  95 % interval   never held  lost   episode s")
+    for robot in args.robots:
+        for error in args.errors:
+            row = measure(robot, error, args.n, args.seed, args.threads)
+            print(json.dumps(row) if args.json else (
+                "{robot:6} {error_mm:8.1f} {n:5d} {success:8d}  {share:5.3f}  {low:.3f} – {high:.3f}  {never_held:10d} {lost:5d} {median_s:11.2f}"
+            ).format(**row), flush=True)
+
+
+if __name__ == "__main__":
+    main()

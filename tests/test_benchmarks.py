@@ -1,0 +1,13 @@
+from benchmarks import clock
+
+
+def test_the_clock_benchmark_measures_three_times_the_same_work():
+    rates = clock.measure(n=2000, repeats=1)
+    assert list(rates) == ["events_per_s", "bare_events_per_s", "simpy_events_per_s"]
+    assert min(rates.values()) > 0
+
+
+def test_both_sides_of_the_clock_benchmark_do_as_many_events():
+    counts = {clock.ours(5000)[0], clock.ours(5000, hashed=False)[0], clock.simpys(5000)[0]}
+    assert len(counts) == 1
+    assert abs(counts.pop() - 5000) <= clock.ENTITIES

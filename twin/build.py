@@ -1,0 +1,198 @@
+"""The only builder of farms: a scenario becomes cells, lanes, strategies and one farm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from twin.control.inbox import Inbox, Server
+from twin.control.links import LinkBank
+from twin.control.safety.chain import Chain, Filter
+from twin.control.safety.limits import JointLimits
+from twin.control.safety.tracking import Tracking
+from twin.control.safety.workspace import WorkspaceBox
+from twin.control.scripted import ScriptedPickPlace
+from twin.control.spec import JointLimitsFilter, UseSpec, WorkspaceFilter
+from twin.core.chance import Chance
+from twin.core.clock import Clock, to_us
+from twin.core.errors import UseError
+from twin.core.records import CellInfo, FleetInfo, Floats
+from twin.farm.book import Book
+from twin.farm.cells import Cell
+from twin.farm.farm import Farm
+from twin.farm.host import Host
+from twin.farm.jobs import Arrivals
+from twin.farm.lane import Lane
+from twin.farm.people import People
+from twin.farm.recovery import Recovery
+from twin.farm.scheduler import Fifo, FirstFree
+from twin.farm.spec import FleetSpec, RobotSpec
+from twin.farm.trouble import Trouble
+from twin.farm.work import Work
+from twin.faults.ports import Ports
+from twin.scenario.load import Scenario
+from twin.scenario.use import resolve
+from twin.world.base import World
+from twin.world.cell import CellModel, build_cell
+from twin.world.kinematic import KinematicWorld
+from twin.world.mujoco import MujocoWorld
+from twin.world.spec import GripperSpec
+from twin.world.tasks import PickPlace
+
+
+def build(scenario: Scenario, run: str, threads: int) -> Farm:
+    """A farm at time zero. `run` names the run in episode rows; `threads` changes no bit of any result."""
+    spec, fleet = scenario.spec, scenario.spec.fleet
+    clock, chance = Clock(), Chance(scenario.seed)
+    book = Book(clock)
+    cells, groups = _cells(scenario)
+    lanes = [_lane(scenario, i, key, members, chance, threads) for i, (key, members) in enumerate(groups.items())]
+    tasks = [{"pick_place": PickPlace(_model(fleet, key))} for key in groups]
+    people = People(fleet.people, clock, book, chance)
+    recovery = Recovery(fleet, clock, book, chance, people)
+    hosts = [Host(role, make) for role, make in strategies(scenario).items()]
+    work = Work(clock, book, cells, recovery, hosts, _not_wired)
+    trouble = Trouble(spec.faults, cells, lanes, clock, book, chance)
+    return Farm(
+        clock,
+        book,
+        chance,
+        cells,
+        lanes,
+        tasks,
+        work,
+        recovery,
+        Arrivals(spec.jobs, clock, chance),
+        trouble,
+        _facts(scenario, run),
+    )
+
+
+def _not_wired(cell: Cell) -> None:
+    raise AssertionError("the farm sets what starts an episode")
+
+
+def _facts(scenario: Scenario, run: str) -> dict[str, Any]:
+    """Constants of the run that episode rows carry."""
+    spec = scenario.spec
+    policy = spec.policy
+    name, version = (policy.use, None) if isinstance(policy, UseSpec) else (policy.kind, policy.version)
+    columns = {
+        "source": "sim",
+        "schema": 1,
+        "run": run,
+        "fleet": spec.fleet.fleet,
+        "mode": "policy",
+        "policy": name,
+        "policy_version": version,
+    }
+    return {
+        "columns": columns,
+        "start_utc": spec.start_utc.replace("Z", "+00:00"),
+        "timeout_s": spec.episode_timeout_s,
+        "store": f"{spec.fleet.store.uri}/{run}",
+    }
+
+
+LaneKey = tuple[str, str]
+"""Kind of robot and workcell: cells that share both share a lane."""
+
+
+def _cells(scenario: Scenario) -> tuple[dict[str, Cell], dict[LaneKey, list[Cell]]]:
+    cells: dict[str, Cell] = {}
+    groups: dict[LaneKey, list[Cell]] = {}
+    for placed in scenario.cells:
+        robot = placed.spec.robots[0]
+        kind = scenario.spec.fleet.robots[robot.robot]
+        members = groups.setdefault((robot.robot, placed.spec.workcell), [])
+        lane = list(groups).index((robot.robot, placed.spec.workcell))
+        cell = Cell(placed.name, placed.spec.site or "", robot.serial or placed.name, robot.robot, placed.spec, kind,
+                    robot.stack_version or kind.stack_version, lane, len(members))  # fmt: skip
+        members.append(cell)
+        cells[cell.name] = cell
+    return cells, groups
+
+
+def _model(fleet: FleetSpec, key: LaneKey) -> CellModel:
+    robot = fleet.robots[key[0]]
+    gripper = fleet.grippers[robot.gripper] if robot.gripper else GripperSpec()
+    return build_cell(robot, gripper, fleet.workcells[key[1]])
+
+
+def _lane(scenario: Scenario, index: int, key: LaneKey, members: Sequence[Cell], chance: Chance, threads: int) -> Lane:
+    spec, fleet = scenario.spec, scenario.spec.fleet
+    model, robot = _model(fleet, key), fleet.robots[key[0]]
+    n, arm, period_us = len(members), model.arm, to_us(robot.control_ms / 1000)
+    world: World
+    world = MujocoWorld(model, n, threads) if scenario.engine == "mujoco" else KinematicWorld(model, n)
+    links = LinkBank([fleet.links[c.spec.link] if c.spec.link else None for c in members], [c.name for c in members], chance)
+    by_server: dict[str | None, Any] = {}
+    for row, cell in enumerate(members):
+        by_server.setdefault(cell.spec.compute, np.zeros(n, bool))[row] = True
+    servers = [
+        Server(f"{name}/{index}", fleet.compute[name] if name else None, rows, chance) for name, rows in by_server.items()
+    ]
+    policy = _policy(scenario, model, period_us / 1e6)
+    inbox = Inbox(policy, links, servers, n, arm.nq)
+    box = np.stack((model.workspace.low, model.workspace.high))
+    chain = Chain([_filter(scenario, f, model, robot, n, period_us / 1e6, box) for f in spec.filters])
+    ports = Ports(n, arm, period_us, model.stroke_m)
+    return Lane(index, world, arm, inbox, chain, ports, period_us, model.object_m, box)
+
+
+def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:
+    spec, goal = scenario.spec.policy, PickPlace(model).goal
+    if isinstance(spec, UseSpec):
+        return make(spec, scenario, model.arm, goal, model.object_m, period_s)
+    return ScriptedPickPlace(model.arm, goal, spec, model.object_m, period_s)
+
+
+def _filter(scenario: Scenario, spec: Any, model: CellModel, robot: RobotSpec, n: int, period_s: float, box: Floats) -> Filter:
+    arm, limits = model.arm, robot.limits
+    if isinstance(spec, UseSpec):
+        used: Filter = make(spec, scenario)
+        return used
+    if isinstance(spec, JointLimitsFilter):
+        velocity = np.minimum(arm.velocity, np.inf if limits.velocity_radps is None else limits.velocity_radps)
+        acceleration = np.minimum(
+            arm.acceleration, np.inf if limits.acceleration_radps2 is None else limits.acceleration_radps2
+        )
+        return JointLimits(arm.limits, velocity, acceleration, period_s, limits.position_margin_rad)
+    if isinstance(spec, WorkspaceFilter):
+        low = box[0] if spec.low_m is None else np.array(spec.low_m)
+        high = box[1] if spec.high_m is None else np.array(spec.high_m)
+        return WorkspaceBox(arm, low, high, period_s)
+    return Tracking(spec.error_rad, round(spec.for_ms / 1000 / period_s), n)
+
+
+def make(spec: UseSpec, scenario: Scenario, *first: Any) -> Any:
+    """The user's class with its arguments; whatever it raises is told as one message."""
+    cls = resolve(spec.use, scenario.folder)
+    try:
+        return cls(*first, **spec.with_)
+    except Exception as error:
+        raise UseError(f"{spec.use} could not be made: {type(error).__name__}: {error}") from error
+
+
+def strategies(scenario: Scenario) -> Mapping[str, Any]:
+    """How to make each strategy afresh, by its role."""
+    spec = scenario.spec
+    info = FleetInfo(
+        tuple(_info(scenario, cell) for cell in scenario.cells),
+        {name: pool.count for name, pool in spec.fleet.people.items()},
+    )
+    built_in = {"scheduler": Fifo, "dispatch": FirstFree}
+    asked = {"scheduler": spec.scheduler, "dispatch": spec.dispatch}
+
+    def maker(role: str, item: Any) -> Any:
+        return lambda: make(item, scenario, info) if isinstance(item, UseSpec) else built_in[role](info)
+
+    return {role: maker(role, item) for role, item in asked.items()}
+
+
+def _info(scenario: Scenario, cell: Any) -> CellInfo:
+    serials = tuple(robot.serial or cell.name for robot in cell.spec.robots)
+    model = scenario.spec.fleet.robots[cell.spec.robots[0].robot].model
+    return CellInfo(cell.name, cell.spec.site or "", serials, model, cell.spec.tasks)

@@ -1,0 +1,1 @@
+"""What drives a robot: policies, the safety chain, links and policy servers."""

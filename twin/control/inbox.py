@@ -1,0 +1,172 @@
+"""How commands reach a lane: requests travel to a policy server, wait, are inferred in batches, and chunks travel back.
+
+Each row has at most one request under way. Its arrival, the batch it falls into and the arrival of its answer are exact µs,
+worked out at the lane's ticks. The policy's memory changes only when its answer arrives: a lost answer leaves no trace, and the
+same request sent again plans from where the robot really is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from twin.control.links import NEVER, LinkBank
+from twin.control.policy import Policy
+from twin.control.spec import ComputeSpec
+from twin.core.chance import Chance
+from twin.core.quantity import draw
+from twin.core.records import Bools, Floats, Observation, Rows
+
+IDLE, ASKED, ANSWERED = 0, 1, 2
+AGES = 256
+"""Observation ages kept per episode for its 99th percentile."""
+_SEEN = ("q", "dq", "grip", "tool", "object")
+
+
+class Server:
+    """A policy server of a lane: which rows it serves, when it is free, how many batches it did."""
+
+    def __init__(self, name: str, spec: ComputeSpec | None, rows: Bools, chance: Chance) -> None:
+        self.name, self.spec, self.rows, self.chance = name, spec, rows, chance
+        self.batch = len(rows) if spec is None else spec.batch
+        self.free_us = 0
+        self.batches = 0
+
+    def inference_us(self) -> int:
+        """How long the next batch takes."""
+        if self.spec is None:
+            return 0
+        self.batches += 1
+        return round(
+            1000.0 * draw(self.spec.inference_ms, self.chance.stream(f"server/{self.name}", "inference", self.batches))
+        )
+
+
+class Inbox:
+    """Chunks on their way and in use, for the n rows of a lane."""
+
+    def __init__(self, policy: Policy, links: LinkBank, servers: Sequence[Server], n: int, nq: int) -> None:
+        spec = policy.spec()
+        self.policy, self.links, self.servers = policy, links, tuple(servers)
+        self.horizon, self.replan, nu = spec.horizon, spec.replan, nq + 1
+        self.memory = policy.memory(n)
+        self.planned = policy.memory(n)
+        self.state = np.zeros(n, np.int8)
+        self.asked_us = np.zeros(n, np.int64)
+        self.arrives_us = np.full(n, NEVER)
+        self.timeout_us = np.zeros(n, np.int64)
+        for server in servers:
+            ms = 1000.0 if server.spec is None else server.spec.timeout_ms
+            self.timeout_us[server.rows] = round(1000 * ms)
+        self.chunk, self.coming = np.zeros((n, self.horizon, nu)), np.zeros((n, self.horizon, nu))
+        self.done, self.coming_done = np.zeros(n, bool), np.zeros(n, bool)
+        self.ready = np.zeros(n, bool)
+        """The coming chunk has arrived and waits for the current one to end."""
+        self.cursor = np.full(n, self.horizon)
+        self.seen = {
+            "q": np.zeros((n, nq)),
+            "dq": np.zeros((n, nq)),
+            "grip": np.zeros(n),
+            "tool": np.zeros((n, 3)),
+            "object": np.zeros((n, 3)),
+        }
+        self.ages_us = np.zeros((n, AGES), np.int64)
+        self.answers = np.zeros(n, np.int64)
+        self.timeouts = np.zeros(n, np.int64)
+        self.late: Rows = np.zeros(0, np.int32)
+        """Rows whose request went unanswered for too long at this tick and was sent again."""
+
+    def begin(self, row: int, seen: Observation, stream: Any, hold: Floats, episode: int) -> None:
+        """A new episode on `row`: nothing under way, hold `hold` (nu,) until the first chunk arrives."""
+        rows = np.array([row])
+        part = {k: v[rows] for k, v in self.memory.items()}
+        self.policy.begin(part, seen, [stream])
+        for key, value in part.items():
+            self.memory[key][rows] = value
+        self.links.begin(row, episode)
+        self.state[row], self.ready[row], self.done[row] = IDLE, False, False
+        self.cursor[row] = self.horizon
+        self.chunk[row] = hold
+        self.answers[row] = self.timeouts[row] = 0
+
+    def due(self, now_us: int, rows: Rows, seen: Observation, playing: Bools) -> Floats:
+        """(n, nu) what the policy asks of `rows` now. Rows not `playing` (stopped) keep their place in their chunk."""
+        self._deliver(now_us, rows)
+        self._request(now_us, rows, seen, playing)
+        for server in self.servers:
+            self._infer(server, now_us, rows)
+        self._deliver(now_us, rows)
+        cursor = self.cursor[rows]
+        swap = (cursor >= self.horizon) & self.ready[rows]
+        if swap.any():
+            which = rows[swap]
+            self.chunk[which], self.done[which] = self.coming[which], self.coming_done[which]
+            self.ready[which] = False
+            cursor[swap] = 0
+        asked: Floats = self.chunk[rows, np.minimum(cursor, self.horizon - 1)]
+        self.cursor[rows] = np.where(playing, np.minimum(cursor + 1, self.horizon), cursor)
+        return asked
+
+    def finished(self, rows: Rows) -> Bools:
+        """(n,) the policy's last chunk has been played to its end."""
+        finished: Bools = self.done[rows] & (self.cursor[rows] >= self.horizon)
+        return finished
+
+    def age_p99_s(self, row: int) -> float | None:
+        """99th percentile of the ages of observations when their answer arrived, in s; None before the first answer."""
+        count = min(int(self.answers[row]), AGES)
+        return float(np.quantile(self.ages_us[row, :count], 0.99)) / 1e6 if count else None
+
+    def _request(self, now_us: int, rows: Rows, seen: Observation, playing: Bools) -> None:
+        state = self.state[rows]
+        late = (state != IDLE) & (now_us - self.asked_us[rows] >= self.timeout_us[rows])
+        self.late = rows[late]
+        if len(self.late):
+            self.timeouts[self.late] += 1
+            state[late] = IDLE
+        ask = (state == IDLE) & ~self.ready[rows] & ~self.done[rows] & (self.cursor[rows] >= self.replan) & playing
+        if not ask.any():
+            return
+        which = rows[ask]
+        for key in _SEEN:
+            self.seen[key][which] = getattr(seen, key)[ask]
+        self.asked_us[which] = now_us
+        self.state[which] = ASKED
+        self.arrives_us[which] = self.links.send(which, np.full(len(which), now_us))
+
+    def _infer(self, server: Server, now_us: int, rows: Rows) -> None:
+        while True:
+            waiting = rows[(self.state[rows] == ASKED) & server.rows[rows] & (self.arrives_us[rows] <= now_us)]
+            if not len(waiting):
+                return
+            arrives = self.arrives_us[waiting]
+            start = max(server.free_us, int(arrives.min()))
+            if start > now_us:
+                return
+            there = arrives <= start
+            batch = waiting[there][np.argsort(arrives[there], kind="stable")][: server.batch]
+            batch.sort()
+            self._act(batch)
+            server.free_us = start + server.inference_us()
+            self.state[batch] = ANSWERED
+            self.arrives_us[batch] = self.links.send(batch, np.full(len(batch), server.free_us))
+
+    def _act(self, batch: Rows) -> None:
+        part = {k: v[batch] for k, v in self.memory.items()}
+        seen = Observation(**{key: self.seen[key][batch] for key in _SEEN})  # type: ignore[arg-type]
+        chunk = self.policy.act(seen, part)
+        self.coming[batch], self.coming_done[batch] = chunk.actions, chunk.done
+        for key, value in part.items():
+            self.planned[key][batch] = value
+
+    def _deliver(self, now_us: int, rows: Rows) -> None:
+        arrived = rows[(self.state[rows] == ANSWERED) & (self.arrives_us[rows] <= now_us)]
+        if not len(arrived):
+            return
+        for key, value in self.planned.items():
+            self.memory[key][arrived] = value[arrived]
+        self.state[arrived], self.ready[arrived] = IDLE, True
+        self.ages_us[arrived, self.answers[arrived] % AGES] = self.arrives_us[arrived] - self.asked_us[arrived]
+        self.answers[arrived] += 1

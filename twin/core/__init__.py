@@ -1,0 +1,1 @@
+"""The ground floor: the clock, chance, the records that cross rooms, and the errors."""

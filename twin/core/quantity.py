@@ -1,0 +1,170 @@
+"""Numbers in a fleet file: a scalar, a distribution, or a measured value with its interval and source.
+
+latency_ms: 20
+latency_ms: {kind: lognormal, median: 20, sigma: 0.4}
+repair_h: {value: 3.5, low: 2.0, high: 6.0, n: 41, source: "maintenance log 2025"}
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+
+from twin.core.chance import Stream
+from twin.core.spec import Spec
+
+
+class Estimate(Spec):
+    """A measured value: what it is, the interval it lies in, from how many observations, and where that stands."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = Field(default=None, ge=1)
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Estimate:
+        low = self.value if self.low is None else self.low
+        high = self.value if self.high is None else self.high
+        if not low <= self.value <= high:
+            raise ValueError(f"value {self.value} lies outside its interval [{low}, {high}]")
+        return self
+
+
+class Lognormal(Spec):
+    """Lognormal with `median` and `sigma`, the standard deviation of the logarithm."""
+
+    kind: Literal["lognormal"]
+    median: float = Field(gt=0)
+    sigma: float = Field(ge=0)
+
+
+class Exponential(Spec):
+    """Exponential with `mean`."""
+
+    kind: Literal["exponential"]
+    mean: float = Field(gt=0)
+
+
+class Uniform(Spec):
+    """Uniform on [`low`, `high`]."""
+
+    kind: Literal["uniform"]
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Uniform:
+        if self.high < self.low:
+            raise ValueError(f"high {self.high} is below low {self.low}")
+        return self
+
+
+class Normal(Spec):
+    """Normal with `mean` and `sd`, cut off at zero where a negative value makes no sense."""
+
+    kind: Literal["normal"]
+    mean: float
+    sd: float = Field(ge=0)
+
+
+class Weibull(Spec):
+    """Weibull with `shape` and `scale` (the 63.2 % quantile)."""
+
+    kind: Literal["weibull"]
+    shape: float = Field(gt=0)
+    scale: float = Field(gt=0)
+
+
+class Empirical(Spec):
+    """One of the listed `values`, each as likely as the next."""
+
+    kind: Literal["empirical"]
+    values: tuple[float, ...] = Field(min_length=1)
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("kind", "an estimate"))
+    if isinstance(value, Spec):
+        return str(getattr(value, "kind", "an estimate"))
+    return "a number"
+
+
+Quantity = Annotated[
+    Annotated[float, Tag("a number")]
+    | Annotated[Estimate, Tag("an estimate")]
+    | Annotated[Lognormal, Tag("lognormal")]
+    | Annotated[Exponential, Tag("exponential")]
+    | Annotated[Uniform, Tag("uniform")]
+    | Annotated[Normal, Tag("normal")]
+    | Annotated[Weibull, Tag("weibull")]
+    | Annotated[Empirical, Tag("empirical")],
+    Discriminator(_form),
+]
+
+
+def nominal(quantity: Any) -> float:
+    """The one number that stands for a quantity: the scalar, the value, or the mean (the median of a lognormal)."""
+    match quantity:
+        case Estimate():
+            return quantity.value
+        case Lognormal():
+            return quantity.median
+        case Exponential() | Normal():
+            return quantity.mean
+        case Uniform():
+            return 0.5 * (quantity.low + quantity.high)
+        case Weibull():
+            return quantity.scale
+        case Empirical():
+            return float(np.mean(quantity.values))
+    return float(quantity)
+
+
+def lowest(quantity: Any) -> float:
+    """The least value a quantity can take (a normal is cut off at zero by `draw`)."""
+    match quantity:
+        case Estimate():
+            return quantity.value if quantity.low is None else quantity.low
+        case Uniform():
+            return quantity.low
+        case Normal():
+            return min(0.0, quantity.mean) if quantity.mean < 0 else 0.0
+        case Lognormal() | Exponential() | Weibull():
+            return 0.0
+        case Empirical():
+            return min(quantity.values)
+    return float(quantity)
+
+
+def draw(quantity: Any, stream: Stream) -> float:
+    """One value of a quantity. An estimate is its value: its interval says how well it is known, not how it varies."""
+    match quantity:
+        case Lognormal():
+            return float(quantity.median * np.exp(quantity.sigma * stream.standard_normal()))
+        case Exponential():
+            return float(stream.exponential(quantity.mean))
+        case Uniform():
+            return float(stream.uniform(quantity.low, quantity.high))
+        case Normal():
+            return max(0.0, float(stream.normal(quantity.mean, quantity.sd)))
+        case Weibull():
+            return float(quantity.scale * stream.weibull(quantity.shape))
+        case Empirical():
+            return float(quantity.values[int(stream.integers(len(quantity.values)))])
+    return nominal(quantity)
+
+
+def _not_negative(quantity: Any) -> Any:
+    if lowest(quantity) < 0:
+        verb = "can be" if isinstance(quantity, Spec) else "is"
+        raise ValueError(f"must not be negative, but {verb} {lowest(quantity):g}")
+    return quantity
+
+
+NonNegative = Annotated[Quantity, AfterValidator(_not_negative)]
+"""A quantity that cannot be below zero: times, rates, distances."""

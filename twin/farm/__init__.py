@@ -1,0 +1,1 @@
+"""The farm itself: jobs to cells, episodes on lanes, resets, people and detectors, on one clock."""

@@ -1,0 +1,56 @@
+"""A cell as the farm sees it: where it stands, what it is doing, what it has done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from twin.farm.spec import CellSpec, RobotSpec
+
+
+@dataclass
+class Cell:
+    """One cell. `state`: free, leased, episode, reset, stuck, broken, resting, maintenance, out."""
+
+    name: str
+    site: str
+    robot: str
+    """Serial of its robot."""
+    kind: str
+    """The robot's kind, a key of the fleet's robots."""
+    spec: CellSpec
+    robot_spec: RobotSpec
+    stack_version: str
+    lane: int
+    row: int
+    state: str = "free"
+    lease: int = 0
+    job: str | None = None
+    episode: int | None = None
+    started_us: int = 0
+    start_event: int | None = None
+    worked_us: int = 0
+    """Operating time since the last repair."""
+    fails_at_us: int | None = None
+    """Operating time at which the robot breaks."""
+    repairs: int = 0
+    rested_us: int = 0
+    """Operating time since the last rest."""
+    maintenance_until_us: int = 0
+    stops: int = 0
+    stopped_from_us: int | None = None
+    in_reach: bool = True
+    rung: int = 0
+    attempt: int = 0
+    page: int | None = None
+    timers: dict[str, int] = field(default_factory=dict)
+    """Orders of clock entries to cancel when the state that set them ends."""
+    resets: int = 0
+    reset_kind: str | None = None
+    reset_us: int = 0
+    reset_from_us: int = 0
+    wait_us: int = 0
+    wait_from_us: int | None = 0
+    interventions: int = 0
+    intervention_us: int = 0
+    symptoms: list[str] = field(default_factory=list)
+    injected: list[str] = field(default_factory=list)

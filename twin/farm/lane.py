@@ -1,0 +1,161 @@
+"""A lane: one cell model at one control period, its rows (cells), and the loop that everything exists for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twin.control.inbox import Inbox
+from twin.control.safety.chain import Chain
+from twin.core.clock import US
+from twin.core.clock import Chain as HashChain
+from twin.core.records import Bools, Certified, Floats, Observation, Rows
+from twin.faults.ports import Ports
+from twin.world.base import Start, World
+from twin.world.kinematics import Arm
+
+Outcome = tuple[int, str, Any]
+"""(row, what, detail): void, finished, stop, grip_loss, link_timeout, filter, breach."""
+
+HOLD_TICKS_S = 0.2
+"""How long the gripper must have held an object before losing it counts as a loss (s)."""
+
+
+class Lane:
+    """Rows of one world, stepped together. The farm says which rows run (`begin`, `end`); a lane resets nothing by itself."""
+
+    def __init__(
+        self,
+        index: int,
+        world: World,
+        arm: Arm,
+        inbox: Inbox,
+        safety: Chain,
+        ports: Ports,
+        period_us: int,
+        object_m: float,
+        box: Floats,
+    ) -> None:
+        """box (2, 3) m: the workspace in which the tool must stay, judged on ground truth; object_m: width of the object."""
+        n, self.index, self.world, self.arm = world.n, index, world, arm
+        self.inbox, self.safety, self.faults = inbox, safety, ports
+        self.period_us, self.period_s, self.steps = period_us, period_us / US, period_us // world.step_us
+        self.object_m, self.box = object_m, box
+        self.q_low, self.q_high, self.v_max = arm.limits[:, 0] - 1e-3, arm.limits[:, 1] + 1e-3, arm.velocity * 1.1
+        self.rows: Rows = np.zeros(0, np.int32)
+        self.at: Any = self.rows
+        """What indexes the lane's arrays: the rows, or a slice when all run."""
+        self.sent, self.sent_v = np.zeros((n, world.nu)), np.zeros((n, world.nq))
+        self.tool, self.peak_v2 = np.zeros((n, 3)), np.zeros(n)
+        self.filtered, self.commanded = np.zeros(n, np.int64), np.zeros(n, bool)
+        self.stopped, self.voided = np.zeros(n, bool), np.zeros(n, bool)
+        self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 3), bool)
+        self.ticks = self.row_ticks = 0
+
+    def begin(self, row: int, episode: int, start: Start, stream: Any) -> None:
+        """Row `row` runs an episode from `start` (one row)."""
+        one = np.array([row], np.int32)
+        self.world.reset(one, start)
+        self.faults.after_reset(row, self.world)
+        seen = self.world.observe(one)
+        hold = np.append(start.q[0], start.grip[0])
+        self.inbox.begin(row, seen, stream, hold, episode)
+        self.safety.begin(row)
+        self.sent[row], self.sent_v[row], self.tool[row] = hold, 0.0, seen.tool[0]
+        self.peak_v2[row], self.filtered[row], self.held[row] = 0.0, 0, 0
+        self.commanded[row] = self.stopped[row] = self.voided[row] = False
+        self.breached[row] = False
+        self._set_rows(np.union1d(self.rows, one).astype(np.int32))
+
+    def end(self, row: int) -> None:
+        """Row `row` runs no longer and costs nothing."""
+        self._set_rows(self.rows[self.rows != row])
+
+    def _set_rows(self, rows: Rows) -> None:
+        self.rows = rows
+        self.at = slice(None) if len(rows) == self.world.n else rows
+        self.faults.place[:] = -1
+        self.faults.place[rows] = np.arange(len(rows))
+
+    def tick(self, now_us: int, log: HashChain) -> list[Outcome]:
+        """One control period of all running rows; returns what the farm must deal with."""
+        rows, at = self.rows, self.at
+        seen, breaches = self._observe(rows, at)
+        asked = self._asked(now_us, rows, at, seen)
+        sent = self.safety.certify(seen, asked)
+        self.world.step(rows, self.faults.actuator(sent.command, self.held, now_us), self.steps)
+        self.faults.measure(self.world)
+        self._keep(at, seen, sent)
+        self.ticks, self.row_ticks = self.ticks + 1, self.row_ticks + len(rows)
+        log.add_array(rows)
+        log.add_array(self.world.state(rows))
+        return self._outcomes(rows, at, seen, sent, breaches)
+
+    def _observe(self, rows: Rows, at: Any) -> tuple[Observation, Bools]:
+        """What the rows sense, and whether the truth behind it broke a promise (n, 3)."""
+        seen = self.world.observe(rows)
+        tool, q = seen.tool, seen.q
+        out = np.empty((len(rows), 3), bool)
+        out[:, 0] = ((tool < self.box[0]) | (tool > self.box[1])).any(axis=1)
+        out[:, 1] = ((q < self.q_low) | (q > self.q_high)).any(axis=1)
+        out[:, 2] = (np.abs(seen.dq) > self.v_max).any(axis=1)
+        moved = (tool - self.tool[at]) / self.period_s
+        self.tool[at] = tool
+        self.peak_v2[at] = np.maximum(self.peak_v2[at], (moved * moved).sum(axis=1))
+        seen = self.faults.sense(seen)
+        seen.rows, seen.last, seen.last_v, seen.tool_v = rows, self.sent[at], self.sent_v[at], moved
+        return seen, out
+
+    def _asked(self, now_us: int, rows: Rows, at: Any, seen: Observation) -> Floats:
+        """The policy's command; a stopped robot is asked to stay."""
+        stopped = self.stopped[at]
+        asked = self.inbox.due(now_us, rows, seen, ~stopped)
+        if stopped.any():
+            asked[stopped] = seen.last[stopped]
+        return asked
+
+    def _keep(self, at: Any, seen: Observation, sent: Certified) -> None:
+        """What the next tick compares with."""
+        step = sent.command[:, :-1] - seen.last[:, :-1]
+        self.sent_v[at] = step / self.period_s
+        self.sent[at] = sent.command
+        self.commanded[at] |= (step != 0).any(axis=1)
+        self.filtered[at] += sent.changed > 0
+
+    def _outcomes(self, rows: Rows, at: Any, seen: Observation, sent: Certified, breaches: Bools) -> list[Outcome]:
+        out: list[Outcome] = []
+        bad = self.world.status(rows)
+        if bad.any():
+            self.voided[rows[bad]] = True
+            out += [(int(r), "void", None) for r in rows[bad]]
+        self._first_breaches(rows, at, breaches, out)
+        first = (sent.changed > 0) & (self.filtered[at] == 1)
+        if first.any():
+            out += [(int(rows[i]), "filter", self.safety.label(int(sent.changed[i]))) for i in np.flatnonzero(first)]
+        stop = sent.stop & ~self.stopped[at]
+        if stop.any():
+            out += [(int(r), "stop", "tracking") for r in rows[stop]]
+        out += [(int(r), "grip_loss", None) for r in rows[self._dropped(at, seen)]]
+        out += [(int(r), "link_timeout", None) for r in self.inbox.late]
+        done = self.inbox.finished(rows)
+        if done.any():
+            out += [(int(r), "finished", None) for r in rows[done]]
+        return out
+
+    def _first_breaches(self, rows: Rows, at: Any, breaches: Bools, out: list[Outcome]) -> None:
+        if not breaches.any():
+            return
+        fresh = breaches & ~self.breached[at]
+        self.breached[at] |= breaches
+        names = ("workspace_violation", "joint_limit_violation", "velocity_violation")
+        out += [(int(rows[i]), "breach", names[k]) for i, k in zip(*np.nonzero(fresh), strict=True)]
+
+    def _dropped(self, at: Any, seen: Observation) -> Bools:
+        """(n,) fingers that held an object, are told to hold, and hold nothing now: a grip loss."""
+        told = seen.last[:, -1] < 0.9 * self.object_m
+        holding = told & (np.abs(seen.grip - self.object_m) < 0.2 * self.object_m)
+        held = self.held[at]
+        lost: Bools = told & ~holding & (held * self.period_s >= HOLD_TICKS_S)
+        self.held[at] = np.where(holding, held + 1, np.where(told & ~lost, held, 0))
+        return lost

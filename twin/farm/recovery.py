@@ -1,0 +1,147 @@
+"""How a cell comes back: the reset ladder after an episode, and repair after a breakage. Nothing here waits for ever.
+
+Every rung of a person has a deadline; when it passes unanswered the next rung is tried, and after the last one the cell is out of
+service and says so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twin.core.chance import Chance
+from twin.core.clock import Clock
+from twin.core.quantity import draw
+from twin.farm.book import Book
+from twin.farm.cells import Cell
+from twin.farm.people import Page, People
+from twin.farm.spec import AutomaticRung, FleetSpec
+
+REPAIR_DEADLINE_S = 4 * 3600.0
+"""How long a call for a repair may wait before it is made again."""
+REPAIR_CALLS = 3
+"""So often a repair is called for before the cell counts as out of service."""
+
+
+class Recovery:
+    """The ladder of one farm."""
+
+    def __init__(self, fleet: FleetSpec, clock: Clock, book: Book, chance: Chance, people: People) -> None:
+        self.rungs, self.specs = fleet.resets, fleet.people
+        self.clock, self.book, self.chance, self.people = clock, book, chance, people
+        self.repair_pools = [name for name, spec in fleet.people.items() if "repair" in spec.skills]
+
+    def begin(self, cell: Cell) -> None:
+        """An episode left a mess, or a repaired robot must be put at its start: climb the ladder from the bottom."""
+        cell.rung, cell.attempt = 0, 0
+        cell.reset_from_us = self.clock.now_us
+        self._try(cell)
+
+    def _try(self, cell: Cell) -> None:
+        """Start the rung on which the cell stands, or give the cell up."""
+        if cell.rung >= len(self.rungs):
+            self._abandon(cell)
+            return
+        rung = self.rungs[cell.rung]
+        if isinstance(rung, AutomaticRung):
+            cell.state, cell.attempt = "reset", cell.attempt + 1
+            self.book.emit("reset.start", cell, job=cell.job, reset="automatic", attempt=cell.attempt)
+            stream = self.chance.stream(cell.name, f"reset/{cell.rung}/{cell.attempt}/{cell.repairs}", cell.episode or 0)
+            seconds, luck = draw(rung.seconds, stream), float(stream.random())
+            cell.timers["reset"] = self.clock.after(seconds, "reset.end", cell.name, luck < rung.success)
+            return
+        cell.state = "stuck"
+        cause = self.book.emit("reset.stuck", cell, job=cell.job, rung=cell.rung, pool=rung.pool, deadline_s=rung.deadline_s)
+        cell.timers["rung"] = self.clock.after(rung.deadline_s, "rung.deadline", cell.name, cause)
+
+    def attempt_over(self, cell: Cell, lucky: bool) -> bool:
+        """An automatic attempt ended; True when the cell is in order. What lies out of reach no robot can fetch."""
+        rung = self.rungs[cell.rung]
+        assert isinstance(rung, AutomaticRung)
+        cell.resets += 1
+        if lucky and cell.in_reach:
+            self._done(cell, "automatic")
+            return True
+        self.book.emit("reset.failed", cell, job=cell.job, reset="automatic", attempt=cell.attempt)
+        if cell.attempt >= rung.attempts or not cell.in_reach:
+            cell.rung, cell.attempt = cell.rung + 1, 0
+        self._try(cell)
+        return False
+
+    def page(self, cell: Cell, pool: str, deadline_s: float | None, cause: int | None) -> str | None:
+        """The dispatcher calls somebody. Returns why not, or None."""
+        if pool not in self.people.pools:
+            return f"no pool {pool!r}"
+        if cell.page is not None:
+            return "somebody is called already"
+        if cell.state not in ("stuck", "broken"):
+            return f"cell is {cell.state}"
+        page = self.people.page(cell, pool, "repair" if cell.state == "broken" else "reset", cause)
+        if deadline_s is not None:
+            self.clock.after(deadline_s, "page.deadline", cell.name, page.number)
+        return None
+
+    def arrived(self, page: Page) -> None:
+        """A person stands at the cell and starts."""
+        cell = page.cell
+        if page.why == "repair":
+            hours = draw(cell.robot_spec.reliability.repair_h, self.chance.stream(cell.robot, "repair", cell.repairs))
+            self.people.work(page, 3600.0 * hours)
+            return
+        self.cancel(cell, "rung")
+        self.book.emit("reset.start", cell, job=cell.job, reset="person", attempt=1)
+        self.people.work(page, self.people.pools[page.pool].work_s)
+
+    def finished(self, page: Page) -> bool:
+        """A person is done; True when the cell is in order (after a repair it still climbs the ladder)."""
+        cell = page.cell
+        spent = self.clock.now_us - page.from_us
+        cell.interventions, cell.intervention_us = cell.interventions + 1, cell.intervention_us + spent
+        if page.why == "repair":
+            self.cancel(cell, "rung")
+            self.book.emit("repair.done", cell)
+            cell.in_reach = True
+            self.begin(cell)
+            return False
+        cell.resets += 1
+        self._done(cell, "person")
+        return True
+
+    def broken(self, cell: Cell, cause: int | None, call: int = 1) -> None:
+        """The robot does not move any more: somebody must repair it."""
+        cell.state = "broken"
+        self.cancel(cell, "reset", "rung")
+        pool = self.repair_pools[0] if self.repair_pools else ""
+        self.book.emit("repair.start", cell, cause=cause, pool=pool, deadline_s=REPAIR_DEADLINE_S, call=call)
+        cell.timers["rung"] = self.clock.after(REPAIR_DEADLINE_S, "rung.deadline", cell.name, call)
+
+    def deadline(self, cell: Cell, token: Any) -> None:
+        """A rung's time is over: unless somebody is at work, drop the call and climb on."""
+        if cell.state not in ("stuck", "broken"):
+            return
+        if cell.page is not None and not self.people.expire(cell.page):
+            return
+        if cell.state == "broken":
+            if token >= REPAIR_CALLS:
+                self._abandon(cell)
+            else:
+                self.broken(cell, None, token + 1)
+            return
+        cell.rung, cell.attempt = cell.rung + 1, 0
+        self._try(cell)
+
+    def _done(self, cell: Cell, kind: str) -> None:
+        cell.reset_kind = kind
+        cell.reset_us += self.clock.now_us - cell.reset_from_us
+        cell.in_reach = True
+        self.book.emit("reset.done", cell, job=cell.job, reset=kind)
+
+    def _abandon(self, cell: Cell) -> None:
+        cell.state = "out"
+        self.book.emit("reset.abandoned", cell, job=cell.job)
+
+    def cancel(self, cell: Cell, *names: str) -> None:
+        """Take timers of a cell off the clock."""
+        for name in names:
+            order = cell.timers.pop(name, None)
+            if order is not None:
+                self.clock.cancel(order)

@@ -1,0 +1,80 @@
+"""Rows of the episode table, as the farm knows them when an episode ends or the run cuts it off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from twin.core.clock import US
+from twin.core.records import blank_episode
+from twin.farm.cells import Cell
+from twin.farm.jobs import Job
+from twin.farm.lane import Lane
+
+
+def ended(
+    facts: Mapping[str, Any],
+    cell: Cell,
+    job: Job,
+    lane: Lane,
+    now_us: int,
+    *,
+    reason: str,
+    truth: bool | None,
+    label: bool | None,
+    attempt_of: int | None,
+    usable: bool,
+) -> dict[str, Any]:
+    """The row of an episode that ended now. Resets, waits and interventions are those since the cell's last episode."""
+    row = _begun(facts, cell, job, now_us)
+    row.update(
+        attempt_of=attempt_of,
+        censored=False,
+        end_reason=reason,
+        truth=truth,
+        label=label,
+        label_source=None if label is None else "detector",
+        resets=cell.resets,
+        reset_kind=cell.reset_kind,
+        reset_s=cell.reset_us / US,
+        wait_s=cell.wait_us / US,
+        interventions=cell.interventions,
+        intervention_s=cell.intervention_us / US,
+        filtered_ticks=int(lane.filtered[cell.row]),
+        peak_speed_mps=None if lane.voided[cell.row] else math.sqrt(float(lane.peak_v2[cell.row])),
+        obs_age_p99_s=lane.inbox.age_p99_s(cell.row),
+        usable=usable,
+        reject_reason=None if usable else reason,
+        data_uri=f"{facts['store']}/{cell.episode}" if usable else None,
+    )
+    return row
+
+
+def cut_off(facts: Mapping[str, Any], cell: Cell, job: Job, now_us: int) -> dict[str, Any]:
+    """The row of an episode that the end of the run cut off: censored, without outcome."""
+    row = _begun(facts, cell, job, now_us)
+    row.update(censored=True, usable=False, reject_reason="cut off by the end of the run")
+    return row
+
+
+def _begun(facts: Mapping[str, Any], cell: Cell, job: Job, now_us: int) -> dict[str, Any]:
+    began = datetime.fromisoformat(facts["start_utc"]) + timedelta(microseconds=cell.started_us)
+    row = blank_episode() | facts["columns"]
+    row.update(
+        episode=cell.episode,
+        site=cell.site,
+        cell=cell.name,
+        robots=[cell.robot],
+        robot_model=cell.robot_spec.model,
+        task=job.spec.task,
+        stack_version=cell.stack_version,
+        job=job.name,
+        start_utc=began.isoformat(),
+        start_s=cell.started_us / US,
+        duration_s=(now_us - cell.started_us) / US,
+        symptoms=list(cell.symptoms),
+        injected=list(cell.injected),
+    )
+    return row

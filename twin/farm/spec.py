@@ -1,0 +1,215 @@
+"""The fleet: sites, cells, robots, links, people, reset rungs, data store. The same file describes the real farm."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator
+
+from twin.control.spec import ComputeSpec, LinkSpec
+from twin.core.quantity import NonNegative, Weibull
+from twin.core.spec import Spec
+from twin.world.spec import GripperSpec, LimitsSpec, SensorSpec, WorkcellSpec
+
+
+class SiteSpec(Spec):
+    """A place with one clock on the wall."""
+
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            if name != "UTC":
+                raise ValueError(f"unknown time zone {name!r}; write it as in 'Europe/Berlin'") from None
+        return name
+
+
+class ReliabilitySpec(Spec):
+    """When a robot breaks (operating hours) and how long its repair takes once a technician is there."""
+
+    fails_h: Weibull | None = None
+    repair_h: NonNegative = 2.0
+
+
+class RobotSpec(Spec):
+    """A kind of robot in this fleet: arm, gripper, limits, control rate, versions, reliability."""
+
+    model: str
+    """An arm in assets/robots (ur3, panda)."""
+    gripper: str | None = None
+    sensors: tuple[str, ...] = ()
+    limits: LimitsSpec = LimitsSpec()
+    control_ms: float = Field(default=20.0, gt=0)
+    stack_version: str = "1"
+    reliability: ReliabilitySpec = ReliabilitySpec()
+    stop_recover_s: NonNegative = 5.0
+    """How long a protective stop holds before the robot is unlocked and goes on."""
+    stops_per_episode: int = Field(default=3, ge=1)
+    """With this many stops an episode ends."""
+
+
+class RobotInCell(Spec):
+    """One robot that stands in a cell."""
+
+    robot: str
+    """Its kind, a key of `robots`."""
+    serial: str | None = None
+    stack_version: str | None = None
+
+
+class DutySpec(Spec):
+    """Work so long, then rest so long (AutoEval: 6 h and 20 min)."""
+
+    work_h: float = Field(gt=0)
+    rest_min: float = Field(gt=0)
+
+
+class MaintenanceSpec(Spec):
+    """A window in which the cell is taken out of work."""
+
+    at_h: float = Field(ge=0)
+    for_h: float = Field(gt=0)
+    every_h: float | None = Field(default=None, gt=0)
+
+
+class DetectorSpec(Spec):
+    """Labels an episode: error rates of the success detector. The farm acts on the label."""
+
+    false_positive: float = Field(default=0.0, ge=0, le=1)
+    false_negative: float = Field(default=0.0, ge=0, le=1)
+
+
+class CellSpec(Spec):
+    """A cell, or `count` cells alike (c → c01, c02, …)."""
+
+    name: str = Field(pattern=r"^[A-Za-z][\w-]*$")
+    count: int | None = Field(default=None, ge=1, le=100_000)
+    site: str | None = None
+    workcell: str = "table"
+    robots: tuple[RobotInCell, ...] = Field(min_length=1)
+    tasks: tuple[str, ...] = Field(default=("pick_place",), min_length=1)
+    link: str | None = None
+    """A key of `links`; left out: the policy runs in the cell, messages take no time."""
+    compute: str | None = None
+    """A key of `compute`; left out: inference takes no time."""
+    duty: DutySpec | None = None
+    maintenance: tuple[MaintenanceSpec, ...] = ()
+    detector: DetectorSpec = DetectorSpec()
+
+
+class PeopleSpec(Spec):
+    """A pool of people with one skill."""
+
+    count: int = Field(default=1, ge=0)
+    site: str | None = None
+    skills: tuple[Literal["reset", "repair"], ...] = ("reset", "repair")
+    response_s: NonNegative = 60.0
+    work_s: NonNegative = 60.0
+
+
+class AutomaticRung(Spec):
+    """The robot tidies up by itself: so many attempts, each so long, each working so often while the object is in reach."""
+
+    kind: Literal["automatic"]
+    attempts: int = Field(default=3, ge=1)
+    seconds: NonNegative = 8.0
+    success: float = Field(default=0.9, ge=0, le=1)
+
+
+class PersonRung(Spec):
+    """A person of a pool is paged; after `deadline_s` without an end the next rung is tried."""
+
+    kind: Literal["person"]
+    pool: str
+    deadline_s: float = Field(default=1800.0, gt=0)
+
+
+RungSpec = Annotated[AutomaticRung | PersonRung, Field(discriminator="kind")]
+
+
+class StoreSpec(Spec):
+    """Where episodes' data go."""
+
+    uri: str = "file://episodes"
+
+
+class FleetSpec(Spec):
+    """The whole farm as it stands."""
+
+    fleet: str
+    sites: dict[str, SiteSpec] = Field(default_factory=lambda: {"site": SiteSpec()})
+    workcells: dict[str, WorkcellSpec] = Field(default_factory=lambda: {"table": WorkcellSpec()})
+    grippers: dict[str, GripperSpec] = Field(default_factory=dict)
+    sensors: dict[str, SensorSpec] = Field(default_factory=dict)
+    compute: dict[str, ComputeSpec] = Field(default_factory=dict)
+    links: dict[str, LinkSpec] = Field(default_factory=dict)
+    people: dict[str, PeopleSpec] = Field(default_factory=dict)
+    robots: dict[str, RobotSpec] = Field(min_length=1)
+    resets: tuple[RungSpec, ...] = (AutomaticRung(kind="automatic"),)
+    store: StoreSpec = StoreSpec()
+    cells: tuple[CellSpec, ...] = Field(min_length=1)
+
+
+class JobSpec(Spec):
+    """A job: run `episodes` of a task; where the label says no, up to `retries` more attempts of the same goal."""
+
+    job: str | None = None
+    task: str = "pick_place"
+    episodes: int = Field(default=1, ge=1)
+    retries: int = Field(default=0, ge=0)
+    owner: str = ""
+    priority: int = 0
+    at_s: float = Field(default=0.0, ge=0)
+    deadline_s: float | None = Field(default=None, gt=0)
+    on: str | None = None
+    """A cell name or pattern that this job must run on."""
+
+
+class JobList(Spec):
+    """Jobs written down one by one."""
+
+    kind: Literal["list"]
+    jobs: tuple[JobSpec, ...] = Field(min_length=1)
+
+
+class PoissonJobs(Spec):
+    """Jobs that arrive at random, `per_hour` on average, all alike; `at_start` of them wait at the beginning."""
+
+    kind: Literal["poisson"]
+    per_hour: float = Field(gt=0)
+    at_start: int = Field(default=0, ge=0)
+    task: str = "pick_place"
+    episodes: int = Field(default=1, ge=1)
+    retries: int = Field(default=0, ge=0)
+    owner: str = ""
+    priority: int = 0
+
+
+class TableJobs(Spec):
+    """Real requests: a CSV with columns at_s, task and, where wanted, job, episodes, retries, owner, priority, deadline_s."""
+
+    kind: Literal["table"]
+    path: str
+
+
+WorkloadSpec = Annotated[JobList | PoissonJobs | TableJobs, Field(discriminator="kind")]
+
+
+class Fifo(Spec):
+    """First come, first served: the oldest job that a free cell can do."""
+
+    kind: Literal["fifo"] = "fifo"
+
+
+class FirstFree(Spec):
+    """Pages are answered in the order in which they were sent, by whoever is free first."""
+
+    kind: Literal["first_free"] = "first_free"
+
+
+Anything = dict[str, Any]

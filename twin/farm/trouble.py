@@ -1,0 +1,192 @@
+"""Planned faults at work: when they begin and end, on which cell, and their receipts.
+
+A fault at a port of a lane is entered there; a fault of process (a stop, a breakage) is something the farm does. Every target of a
+fault is an injection of its own with random streams of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, Protocol
+
+from twin.core.chance import Chance
+from twin.core.clock import US, Clock, to_us
+from twin.core.quantity import draw
+from twin.core.records import RECEIPT_COLUMNS
+from twin.farm.book import Book
+from twin.farm.cells import Cell
+from twin.farm.lane import Lane
+from twin.faults.injection import Injection
+from twin.faults.ports import PORTS, UNITS
+
+
+class FarmLike(Protocol):
+    """What a fault of process needs of the farm."""
+
+    def stop_robot(self, cell: Cell, why: str, recover_s: Any) -> bool: ...
+    def break_robot(self, cell: Cell, cause: int | None) -> bool: ...
+
+
+class Trouble:
+    """The fault plan of one run, spread over its targets."""
+
+    def __init__(
+        self, plan: Sequence[Any], cells: Mapping[str, Cell], lanes: Sequence[Lane], clock: Clock, book: Book, chance: Chance
+    ) -> None:
+        self.cells, self.lanes, self.clock, self.book, self.chance = cells, lanes, clock, book, chance
+        self.injections: list[Injection] = []
+        for index, spec in enumerate(plan):
+            name = spec.name or f"{spec.component}-{spec.mode}-{index + 1}"
+            for cell in cells.values():
+                if fnmatchcase(cell.name, spec.target):
+                    unit = UNITS[spec.component, spec.mode]
+                    self.injections.append(Injection(name, spec, cell.name, cell.lane, cell.row, unit))
+        self.of: dict[str, list[int]] = {name: [] for name in cells}
+        """Cell → the numbers of its injections."""
+        for number, fault in enumerate(self.injections):
+            self.of[fault.cell].append(number)
+        self.stopping: dict[str, int] = {}
+        """Cell → the injection whose stop holds it."""
+        self.breaking: dict[str, tuple[int, int]] = {}
+        """Cell → the injection that broke it, and since when."""
+        self.wear: dict[str, list[Any]] = {}
+        """Cell → [breakages by the reliability law, out of service since (µs) or None, µs out of service in all, first onset]."""
+
+    def begin(self) -> None:
+        """Enter the onsets that do not wait for an episode."""
+        for number, fault in enumerate(self.injections):
+            if fault.spec.onset.at_s is not None:
+                self.clock.at(to_us(fault.spec.onset.at_s), "fault.on", fault.cell, number)
+            elif fault.spec.onset.rate_per_h is not None:
+                self._next(number)
+
+    def _next(self, number: int) -> None:
+        fault = self.injections[number]
+        stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "onset", fault.onsets)
+        self.clock.after(float(stream.exponential(3600.0 / fault.spec.onset.rate_per_h)), "fault.on", fault.cell, number)
+
+    def episode_begins(self, cell: Cell) -> None:
+        """Draw the onsets of faults that come with a probability per episode."""
+        for number in self.of[cell.name]:
+            fault = self.injections[number]
+            onset = fault.spec.onset
+            if onset.per_episode is not None:
+                stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "onset", cell.episode or 0)
+                if float(stream.random()) < onset.per_episode:
+                    delay = float(stream.random()) * onset.within_s
+                    cell.timers[f"fault/{number}"] = self.clock.after(delay, "fault.on", fault.cell, number)
+            if fault.active:
+                self._mark(cell, fault)
+
+    def episode_ends(self, farm: FarmLike, cell: Cell) -> None:
+        """Faults that were drawn for this episode end with it."""
+        for number in self.of[cell.name]:
+            fault = self.injections[number]
+            if fault.spec.onset.per_episode is None:
+                continue
+            order = cell.timers.pop(f"fault/{number}", None)
+            if order is not None:
+                self.clock.cancel(order)
+            if fault.active:
+                self.over(farm, number, fault.onsets)
+
+    def onset(self, farm: FarmLike, number: int) -> None:
+        """A fault is due."""
+        fault = self.injections[number]
+        cell, spec = self.cells[fault.cell], fault.spec
+        cell.timers.pop(f"fault/{number}", None)
+        if fault.active:
+            return
+        fault.begin(self.clock.now_us)
+        stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "size", fault.onsets)
+        cause = self.book.emit("fault.onset", cell, episode=cell.episode if cell.state == "episode" else None, known=spec.announced,
+                               fault=fault.name, component=spec.component, mode=spec.mode, onset=fault.onsets)  # fmt: skip
+        if spec.duration_s is not None:
+            self.clock.after(draw(spec.duration_s, stream), "fault.off", fault.cell, (number, fault.onsets))
+        if spec.onset.rate_per_h is not None:
+            self._next(number)
+        if cell.state == "episode":
+            self._mark(cell, fault)
+        if PORTS[spec.component] == "process":
+            self._process(farm, number, fault, cell, cause)
+            return
+        if spec.component == "link" and spec.mode == "latency":
+            fault.added_us = round(1000 * draw(spec.added_ms, stream))
+        lane = self.lanes[fault.lane]
+        lane.faults.enter(fault, lane.world, lane.inbox.links)
+
+    def _process(self, farm: FarmLike, number: int, fault: Injection, cell: Cell, cause: int) -> None:
+        """A stop or a breakage happens at once; the fault itself is over with it."""
+        if fault.spec.component == "safety":
+            if cell.state == "episode" and cell.stopped_from_us is None:
+                self.stopping[cell.name] = number
+                fault.exposed_us += int(farm.stop_robot(cell, fault.name, fault.spec.recover_s))
+        elif cell.state not in ("broken", "out") and cell.page is None:
+            self.breaking[cell.name] = (number, self.clock.now_us)
+            fault.exposed_us += int(farm.break_robot(cell, cause))
+        fault.clear(self.clock.now_us)
+
+    def over(self, farm: FarmLike, number: int, onset: int) -> None:
+        """A fault's time is up (of its `onset`-th onset)."""
+        fault = self.injections[number]
+        if not fault.active or fault.onsets != onset:
+            return
+        lane = self.lanes[fault.lane]
+        lane.faults.leave(fault, lane.world, lane.inbox.links)
+        fault.clear(self.clock.now_us)
+        self.book.emit("fault.cleared", self.cells[fault.cell], known=fault.spec.announced, fault=fault.name, onset=onset)
+
+    def stop_cleared(self, cell: Cell, held_us: int) -> None:
+        """A stop ended: its length is the effect of the fault that caused it."""
+        number = self.stopping.pop(cell.name, None)
+        if number is not None:
+            self.injections[number].effect += held_us / US
+            self.injections[number].exposed_us += held_us
+
+    def broke(self, cell: Cell) -> None:
+        """A robot broke, by a plan or by its reliability law: time out of service begins."""
+        if cell.name not in self.breaking:
+            record = self.wear.setdefault(cell.name, [0, None, 0, self.clock.now_us])
+            record[0], record[1] = record[0] + 1, self.clock.now_us
+            self.book.emit("fault.onset", cell, fault=f"wear/{cell.robot}", component="joint", mode="breaks", onset=record[0])
+
+    def repaired(self, cell: Cell) -> None:
+        """A robot was repaired: time out of service ends."""
+        now = self.clock.now_us
+        if cell.name in self.breaking:
+            number, since = self.breaking.pop(cell.name)
+            self.injections[number].effect += (now - since) / US / 3600
+        elif cell.name in self.wear and self.wear[cell.name][1] is not None:
+            record = self.wear[cell.name]
+            record[2], record[1] = record[2] + now - record[1], None
+
+    def _mark(self, cell: Cell, fault: Injection) -> None:
+        if fault.name not in cell.injected:
+            cell.injected.append(fault.name)
+
+    def receipts(self) -> list[dict[str, Any]]:
+        """One receipt for every fault and target, and for every robot that wears out."""
+        now = self.clock.now_us
+        for lane in self.lanes:
+            lane.faults.settle(lane.inbox.links)
+        open_stops = {n: now - (self.cells[c].stopped_from_us or now) for c, n in self.stopping.items()}
+        rows = []
+        for number, fault in enumerate(self.injections):
+            extra = open_stops.get(number, 0) / US + sum(
+                (now - s) / US / 3600 for n, s in self.breaking.values() if n == number
+            )
+            fault.effect += extra
+            rows.append(fault.receipt())
+            fault.effect -= extra
+        return rows + [self._wear_receipt(c) for c in self.cells.values() if c.robot_spec.reliability.fails_h is not None]
+
+    def _wear_receipt(self, cell: Cell) -> dict[str, Any]:
+        """The receipt of a reliability law: hours out of service."""
+        count, since, spent, first = self.wear.get(cell.name, [0, None, 0, None])
+        spent += self.clock.now_us - since if since is not None else 0
+        row = dict.fromkeys(RECEIPT_COLUMNS)
+        row.update(fault=f"wear/{cell.robot}", component="joint", mode="breaks", target=cell.name, status="acted" if count else "not_due",
+                   onset_s=None if first is None else first / US, effect=spent / US / 3600 if count else None, unit=UNITS["joint", "breaks"],
+                   exposed_s=cell.worked_us / US, must_act=False, note=f"{count} breakages" if count else "")  # fmt: skip
+        return row

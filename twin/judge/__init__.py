@@ -1,0 +1,1 @@
+"""Verdicts from logs alone: checks, statistics and the report."""

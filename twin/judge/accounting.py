@@ -1,0 +1,229 @@
+"""Where the hours of a farm went, reconstructed from events alone: every µs of every cell is in exactly one state.
+
+A cell's events raise and lower flags; its state is the foremost flag that is up. So the states of a cell tile the run, and
+the sums over a farm equal cells × duration exactly, whatever the events say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from twin.judge.columns import US, cells, column, duration_us, payload, times_us
+from twin.log.tables import RunLog
+
+STATES: Mapping[str, str] = {
+    "episode": "in an episode",
+    "broken": "broken or in repair",
+    "attended": "a person at work on it",
+    "waiting": "waiting for a person",
+    "out_of_service": "out of service",
+    "stopped": "protective stop, not cleared",
+    "reset": "automatic reset",
+    "resting": "resting or maintenance",
+    "idle": "idle, no work",
+}
+"""States of a cell, foremost first, and what they are called."""
+
+HOUR_US = 3600 * US
+
+
+class Span(NamedTuple):
+    """A cell's time in one state, [start_us, end_us); `episode` and `label` where it is an episode."""
+
+    cell: str
+    start_us: int
+    end_us: int
+    state: str
+    episode: int | None = None
+    label: bool | None = None
+
+
+RAISES: Mapping[str, str] = {
+    "episode.start": "episode",
+    "repair.start": "broken",
+    "person.busy": "attended",
+    "page.sent": "waiting",
+    "reset.stuck": "waiting",
+    "reset.abandoned": "out_of_service",
+    "stop.protective": "stopped",
+    "reset.start": "reset",
+}
+"""Event kind → the flag that it raises."""
+
+LOWERS: Mapping[str, tuple[str, ...]] = {
+    "episode.start": ("broken", "waiting", "out_of_service", "stopped", "reset", "resting"),
+    "episode.end": ("episode",),
+    "episode.void": ("episode",),
+    "repair.done": ("broken",),
+    "person.busy": ("waiting",),
+    "person.free": ("attended",),
+    "page.answered": ("waiting",),
+    "page.done": ("waiting",),
+    "page.expired": ("waiting",),
+    "reset.done": ("reset", "waiting", "stopped", "out_of_service"),
+    "reset.stuck": ("reset",),
+    "reset.abandoned": ("reset", "waiting"),
+    "stop.cleared": ("stopped",),
+}
+"""Event kind → the flags that it lowers, before any is raised."""
+
+WITHDRAWN: Mapping[str, str] = {
+    "broken": "broken",
+    "resting": "resting",
+    "maintenance": "resting",
+    "out_of_service": "out_of_service",
+}
+"""`payload.reason` of authority.withdrawn → flag. `reset` says nothing that the reset's own events do not."""
+
+
+@dataclass
+class Accounts:
+    """The books of a run. `spans` by cell and time; `person_us` time people spent on cells, however many at once."""
+
+    cells: tuple[str, ...]
+    duration_us: int
+    spans: list[Span]
+    person_us: int = 0
+    rejected: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def total_us(self) -> int:
+        """Cells × duration."""
+        return len(self.cells) * self.duration_us
+
+    def by_state(self, names: Iterable[str] | None = None) -> dict[str, int]:
+        """µs in each state, of the named cells or of all; the values add up to cells × duration."""
+        wanted = None if names is None else dict.fromkeys(names)
+        out = dict.fromkeys(STATES, 0)
+        for span in self.spans:
+            if wanted is None or span.cell in wanted:
+                out[span.state] += span.end_us - span.start_us
+        return out
+
+    def by_cell(self) -> dict[str, dict[str, int]]:
+        """µs in each state, by cell."""
+        out = {cell: dict.fromkeys(STATES, 0) for cell in self.cells}
+        for span in self.spans:
+            out[span.cell][span.state] += span.end_us - span.start_us
+        return out
+
+    def lost_us(self) -> dict[str, int]:
+        """µs that yielded no usable episode, by cause, largest first. With `productive_us` they add up to cells × duration."""
+        lost = {state: us for state, us in self.by_state().items() if state != "episode"}
+        for span in self.spans:
+            if span.state == "episode" and span.episode in self.rejected:
+                cause = f"episode rejected: {self.rejected[span.episode]}"
+                lost[cause] = lost.get(cause, 0) + span.end_us - span.start_us
+        return dict(sorted(((c, us) for c, us in lost.items() if us), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def productive_us(self) -> int:
+        """µs in episodes that were not rejected."""
+        return sum(s.end_us - s.start_us for s in self.spans if s.state == "episode" and s.episode not in self.rejected)
+
+
+class _Cell:
+    """One cell's flags and spans while the events are walked."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.since = 0
+        self.up: dict[str, None] = {}
+        self.episode: int | None = None
+        self.people_since: int | None = None
+        self.spans: list[Span] = []
+
+    def close(self, t: int, labels: Mapping[int, bool | None]) -> None:
+        """Write down the time since the last event, joined to the span before where nothing changed."""
+        if t <= self.since:
+            return
+        state = next((s for s in STATES if s in self.up), "idle")
+        number = self.episode if state == "episode" else None
+        last = self.spans[-1] if self.spans else None
+        if last is not None and (last.state, last.episode) == (state, number):
+            self.spans[-1] = last._replace(end_us=t)
+        else:
+            label = None if number is None else labels.get(number)
+            self.spans.append(Span(self.name, self.since, t, state, number, label))
+        self.since = t
+
+
+def account(log: RunLog) -> Accounts:
+    """The books of a run, from its events and the list of its cells."""
+    end = duration_us(log)
+    live = {str(c["name"]): _Cell(str(c["name"])) for c in cells(log)}
+    labels, rejected = _outcomes(log)
+    people_us = 0
+    names = ("kind", "cell", "episode", "payload")
+    rows = zip(*(column(log.events, c, table="events") for c in names), strict=True)
+    when = times_us(log.events, "t_s", table="events").tolist()
+    for row, (kind, name, episode, text) in enumerate(rows):
+        cell = live.get(name)
+        if cell is None or not (kind in RAISES or kind in LOWERS or kind.startswith("authority.")):
+            continue
+        t = min(when[row], end)
+        cell.close(t, labels)
+        _apply(cell, _changes(kind, text, row))
+        people_us += _people(cell, kind, t)
+        if kind == "episode.start":
+            cell.episode = None if episode is None else int(episode)
+    for cell in live.values():
+        cell.close(end, labels)
+        people_us += 0 if cell.people_since is None else end - cell.people_since
+    spans = sorted((s for cell in live.values() for s in cell.spans), key=lambda s: s.start_us)
+    return Accounts(tuple(live), end, spans, people_us, rejected)
+
+
+Change = tuple[tuple[str, ...], str | None]
+
+
+def _changes(kind: str, text: Any, row: int) -> Change | None:
+    """(flags lowered, flag raised) by an event; None: every flag is lowered, for the cell is free."""
+    if kind == "authority.offered":
+        return None
+    if kind == "authority.withdrawn":
+        return (), WITHDRAWN.get(str(payload(text, row).get("reason")))
+    return LOWERS.get(kind, ()), RAISES.get(kind)
+
+
+def _apply(cell: _Cell, change: Change | None) -> None:
+    if change is None:
+        cell.up.clear()
+        return
+    for flag in change[0]:
+        cell.up.pop(flag, None)
+    if change[1] is not None:
+        cell.up[change[1]] = None
+
+
+def _people(cell: _Cell, kind: str, t: int) -> int:
+    """Person-time that an event closes."""
+    if kind == "person.busy" and cell.people_since is None:
+        cell.people_since = t
+    elif kind == "person.free" and cell.people_since is not None:
+        spent, cell.people_since = t - cell.people_since, None
+        return spent
+    return 0
+
+
+def _outcomes(log: RunLog) -> tuple[dict[int, bool | None], dict[int, str]]:
+    """Labels and reasons of rejection, by episode, as the events tell them."""
+    labels: dict[int, bool | None] = {}
+    rejected: dict[int, str] = {}
+    kinds = column(log.events, "kind", table="events")
+    numbers = column(log.events, "episode", table="events")
+    texts = column(log.events, "payload", table="events")
+    for row, (kind, number) in enumerate(zip(kinds, numbers, strict=True)):
+        if number is None or kind not in ("episode.end", "episode.void", "data.rejected"):
+            continue
+        said = payload(texts[row], row)
+        if kind == "episode.end":
+            label = said.get("label")
+            labels[int(number)] = label if isinstance(label, bool) else None
+        elif kind == "data.rejected":
+            rejected[int(number)] = str(said.get("reason") or "no reason given")
+        else:
+            rejected[int(number)] = "voided by the physics"
+    return labels, rejected

@@ -1,0 +1,127 @@
+"""Reading columns of a log: nulls as None, NaN refused before anything is judged."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twin.core.errors import TableError, nearest
+from twin.core.records import Floats, Ints
+from twin.log.tables import RunLog
+
+US = 1_000_000
+
+
+def column(frame: pd.DataFrame, name: str, *, table: str) -> list[Any]:
+    """A column as Python values, null as None. A missing column is refused with the nearest name."""
+    if name not in frame.columns:
+        raise TableError(f"{table}: no column {name!r}" + nearest(name, map(str, frame.columns), what="columns"))
+    values = frame[name].astype(object)
+    return [None if _null(v) else v for v in values.tolist()]
+
+
+def numbers(frame: pd.DataFrame, name: str, *, table: str) -> Floats:
+    """A numeric column (n,) with null as NaN; infinity and text are refused."""
+    values = column(frame, name, table=table)
+    out = np.full(len(values), np.nan)
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or math.isinf(value):
+            raise TableError(f"{table}: column {name!r}, row {row}: {value!r} is no finite number")
+        out[row] = float(value)
+    return out
+
+
+def flags(frame: pd.DataFrame, name: str, *, table: str) -> list[bool | None]:
+    """A yes/no column: True, False or None. A NaN in it is refused: it is neither an answer nor a stated lack of one."""
+    if name not in frame.columns:
+        column(frame, name, table=table)
+    raw = frame[name].astype(object).tolist()
+    out: list[bool | None] = []
+    for row, value in enumerate(raw):
+        if value is None or value is pd.NA:
+            out.append(None)
+        elif isinstance(value, (bool, np.bool_)):
+            out.append(bool(value))
+        else:
+            raise TableError(f"{table}: column {name!r}, row {row}: {value!r} where true, false or null is expected")
+    return out
+
+
+def lists(frame: pd.DataFrame, name: str, *, table: str) -> list[tuple[str, ...] | None]:
+    """A column of lists of names; null as None."""
+    if name not in frame.columns:
+        column(frame, name, table=table)
+    raw = frame[name].astype(object).tolist()
+    return [tuple(map(str, v)) if isinstance(v, (list, tuple, np.ndarray)) else None for v in raw]
+
+
+def times_us(frame: pd.DataFrame, name: str, *, table: str) -> Ints:
+    """A column of seconds as integer µs (n,); null or NaN is refused, naming the row."""
+    seconds = numbers(frame, name, table=table)
+    bad = np.flatnonzero(np.isnan(seconds))
+    if bad.size:
+        raise TableError(f"{table}: column {name!r}, row {int(bad[0])}: a time is missing or NaN, so nothing can be judged")
+    return np.rint(seconds * US).astype(np.int64)
+
+
+def payload(text: Any, row: int) -> dict[str, Any]:
+    """The payload of an event; NaN and infinity inside it are refused."""
+    if isinstance(text, dict):
+        return text
+    try:
+        value = json.loads(text, parse_constant=_refuse) if text else {}
+    except ValueError as error:
+        raise TableError(f"events: column 'payload', row {row}: {error}") from None
+    if not isinstance(value, dict):
+        raise TableError(f"events: column 'payload', row {row}: {text!r} is no JSON object")
+    return value
+
+
+def duration_us(log: RunLog) -> int:
+    """Simulated length of a run in µs, from `sim_s` of its run.json."""
+    value = log.meta.get("sim_s")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise TableError(f"run.json: 'sim_s' is {value!r} where a length in seconds is expected")
+    return round(value * US)
+
+
+def cells(log: RunLog) -> list[dict[str, Any]]:
+    """The cells of the run as run.json lists them."""
+    return list(log.meta.get("cells") or [])
+
+
+def refuse_nan(log: RunLog) -> None:
+    """Raise `TableError` where a value that judging needs is NaN: times, yes/no columns, payloads, run length."""
+    duration_us(log)
+    times_us(log.events, "t_s", table="events")
+    for name in ("label", "usable"):
+        flags(log.episodes, name, table="episodes")
+    for name in ("start_s", "duration_s", "peak_speed_mps"):
+        _no_nan(log.episodes, name)
+    for row, text in enumerate(column(log.events, "payload", table="events")):
+        if isinstance(text, str) and ("NaN" in text or "Infinity" in text):
+            payload(text, row)
+
+
+def _no_nan(frame: pd.DataFrame, name: str) -> None:
+    """Refuse NaN where the column's type can tell it from null; in a plain float column NaN *is* null."""
+    numbers(frame, name, table="episodes")
+    if frame[name].dtype == np.float64:
+        return
+    for row, value in enumerate(frame[name].astype(object).tolist()):
+        if isinstance(value, float) and math.isnan(value):
+            raise TableError(f"episodes: column {name!r}, row {row}: NaN where a number or null is expected")
+
+
+def _null(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no number that can be judged")

@@ -1,0 +1,198 @@
+"""Bars, intervals and distributions. Each chart is one function from figures to SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from twin.core.records import Floats
+from twin.judge.accounting import Accounts
+from twin.judge.report import svg
+from twin.judge.report.timeline import LOOKS, look
+from twin.judge.report.words import between, hours, num, pct, unit
+from twin.judge.stats import Interval
+
+
+def mix(books: Accounts, groups: dict[str, list[str]]) -> str:
+    """What filled the hours: one stacked bar a group of cells."""
+    left, top, pitch, thick = 170.0, 24.0, 40.0, 26.0
+    x = svg.Scale(0, 1, left, svg.WIDTH - 34)
+    body = [svg.text(x(t), 14, pct(t, 0), cls="dim", anchor="middle") for t in (0, 0.25, 0.5, 0.75, 1)]
+    body += [svg.line(x(t), top - 4, x(t), top + pitch * len(groups), cls="grid") for t in (0, 0.25, 0.5, 0.75, 1)]
+    for i, (name, members) in enumerate(groups.items()):
+        y, at, total = top + i * pitch + 4, 0.0, len(members) * books.duration_us
+        body.append(svg.text(left - 12, y + 18, name, cls="lab", anchor="end"))
+        for kind, us in by_look(books, members).items():
+            share = us / total if total else 0.0
+            title = f"{name}: {LOOKS[kind]} {hours(us)}, {pct(share)}"
+            body.append(svg.rect(x(at), y, x(at + share) - x(at), thick, cls=f"f-{kind}", title=title))
+            if share > 0.05:
+                body.append(_plate((x(at) + x(at + share)) / 2, y + 18, pct(share, 0)))
+            at += share
+    alt = "Share of robot-hours by state, for " + ", ".join(groups)
+    return svg.figure(body, height=top + pitch * len(groups) + 4, alt=alt)
+
+
+def _plate(x: float, y: float, words: str) -> str:
+    """A number on a plate, so that it can be read over any pattern."""
+    width = 7.4 * len(words) + 8
+    return svg.rect(x - width / 2, y - 13, width, 18, cls="plate", radius=4) + svg.text(x, y, words, cls="num", anchor="middle")
+
+
+def by_look(books: Accounts, members: Sequence[str] | None = None) -> dict[str, int]:
+    """µs in each look, of some cells or all; looks without time are left out."""
+    wanted = dict.fromkeys(books.cells if members is None else members)
+    out = dict.fromkeys(LOOKS, 0)
+    for span in books.spans:
+        if span.cell in wanted:
+            out[look(span)] += span.end_us - span.start_us
+    return {kind: us for kind, us in out.items() if us}
+
+
+class Bar(NamedTuple):
+    """One bar of a bar chart: its name, length, look, and what stands at its end."""
+
+    name: str
+    length: float
+    look: str
+    words: str
+
+
+def bar_chart(rows: Sequence[Bar], *, alt: str) -> str:
+    """Horizontal bars, longest first as given, each with its figure in words."""
+    left, pitch, thick = 250.0, 32.0, 20.0
+    x = svg.Scale(0, max((r.length for r in rows), default=1.0), left, svg.WIDTH - 250)
+    body = []
+    for i, row in enumerate(rows):
+        y = 4 + i * pitch
+        body.append(svg.text(left - 12, y + 15, row.name, cls="lab", anchor="end"))
+        body.append(svg.rect(left, y, max(x(row.length) - left, 1.5), thick, cls=f"f-{row.look}"))
+        body.append(svg.text(x(row.length) + 10, y + 15, row.words, cls="num"))
+    body.append(svg.line(left, 0, left, 4 + pitch * len(rows), cls="axis"))
+    return svg.figure(body, height=8 + pitch * len(rows), alt=alt)
+
+
+class Dot(NamedTuple):
+    """One line of a forest plot. `level` 0 stands out, 1 is a group, 2 a member."""
+
+    name: str
+    interval: Interval
+    words: str
+    level: int = 2
+
+
+def forest(rows: Sequence[Dot], *, alt: str, marks: Sequence[tuple[float, str]] = ()) -> str:
+    """Shares with their intervals, one line each, on an axis from 0 to 100 %. `marks`: lines at bounds, with a word."""
+    left, top = 170.0, 36.0 if marks else 22.0
+    pitch = 26.0
+    x = svg.Scale(0, 1, left, svg.WIDTH - 230)
+    bottom = top + pitch * len(rows)
+    body = []
+    for t in (0, 0.25, 0.5, 0.75, 1):
+        body += [
+            svg.line(x(t), top, x(t), bottom, cls="grid"),
+            svg.text(x(t), bottom + 18, pct(t, 0), cls="dim", anchor="middle"),
+        ]
+    for value, word in marks:
+        body += [
+            svg.line(x(value), top - 8, x(value), bottom, cls="mark"),
+            svg.text(x(value), top - 14, word, cls="dim", anchor="middle"),
+        ]
+    for i, row in enumerate(rows):
+        y = top + (i + 0.5) * pitch
+        body.append(svg.text(left - 12, y + 4.5, row.name, cls="lab strong" if row.level == 0 else "lab", anchor="end"))
+        body.append(svg.text(svg.WIDTH - 216, y + 4.5, row.words, cls="num"))
+        body.append(whisker(row.interval, x, y, cls=f"l{row.level}"))
+    return svg.figure(body, height=bottom + 26, alt=alt)
+
+
+def whisker(interval: Interval, x: svg.Scale, y: float, *, cls: str, shape: str = "dot") -> str:
+    """A value with its interval; an open end where a bound is not known."""
+    if interval.value is None:
+        return ""
+    low = x(interval.low) if interval.low is not None else x(interval.value)
+    high = x(interval.high) if interval.high is not None else x(interval.value)
+    at = x(interval.value)
+    out = svg.line(low, y, high, y, cls=f"whisk {cls}")
+    if shape == "square":
+        return out + svg.rect(at - 4.5, y - 4.5, 9, 9, cls=f"dot {cls}")
+    return out + f'<circle class="dot {cls}" cx="{svg.fix(at)}" cy="{svg.fix(y)}" r="5"/>'
+
+
+def pair(sim: Interval, real: Interval, name: str) -> str:
+    """Two intervals over each other on one axis that starts at zero where it can: round is sim, square is real."""
+    ends = [v for i in (sim, real) for v in i[:3] if v is not None]
+    if not ends:
+        return ""
+    high = 1.0 if name == "%" and max(ends) > 0.5 else max(ends) * 1.08 or 1.0
+    low = 0.0 if name == "%" or min(ends) < 0.4 * max(ends) else min(ends) - 0.15 * (max(ends) - min(ends) or max(ends))
+    x = svg.Scale(low, high, 8, 232)
+    body = [
+        svg.line(8, 44, 232, 44, cls="axis"),
+        svg.text(8, 58, unit(low, name, 2) if name != "%" else pct(low, 0), cls="tiny"),
+        svg.text(232, 58, unit(high, name, 2) if name != "%" else pct(high, 0), cls="tiny", anchor="end"),
+        whisker(sim, x, 14, cls="sim"),
+        whisker(real, x, 31, cls="real", shape="square"),
+    ]
+    alt = f"simulation {unit(sim.value, name)} ({between(sim, name)}), real {unit(real.value, name)} ({between(real, name)})"
+    return svg.figure(body, height=62, width=240, alt=alt, cls="pair")
+
+
+def ecdf(sim: Floats, real: Floats, *, axis: str, high: float) -> str:
+    """Both distribution functions: the share of episodes that took at most so long."""
+    left, right, top, bottom = 54.0, 508.0, 16.0, 250.0
+    x, y = svg.Scale(0, high, left, right), svg.Scale(0, 1, bottom, top)
+    body = _frame(x, y, axis)
+    for values, cls in ((real, "real"), (sim, "sim")):
+        body.append(svg.path(_steps(values, x, y, high), cls=f"curve {cls}"))
+    body.append(svg.text(left - 44, top - 4, "share at or below", cls="tiny"))
+    alt = f"Cumulative distributions of {axis}: simulation n {sim.size}, real n {real.size}"
+    return svg.figure(body, height=292, width=520, alt=alt)
+
+
+def _steps(values: Floats, x: svg.Scale, y: svg.Scale, high: float, most: int = 240) -> list[tuple[float, float]]:
+    """Corners of a distribution function, thinned to `most` quantiles."""
+    grid = np.unique(np.concatenate([np.quantile(values, np.linspace(0, 1, min(most, values.size))), [0.0, high]]))
+    shares = np.searchsorted(np.sort(values), grid, side="right") / values.size
+    points: list[tuple[float, float]] = []
+    before = 0.0
+    for g, s in zip(grid.tolist(), shares.tolist(), strict=True):
+        if g <= high:
+            points += [(x(g), y(before)), (x(g), y(s))]
+            before = s
+    return points
+
+
+def histogram(sim: Floats, real: Floats, *, axis: str, high: float, bins: int = 30) -> str:
+    """Both histograms over each other, as shares of their own sample."""
+    left, right, top, bottom = 54.0, 508.0, 16.0, 250.0
+    edges = np.linspace(0, high, bins + 1)
+    shares = [np.histogram(v[v <= high], edges)[0] / max(v.size, 1) for v in (sim, real)]
+    peak = float(max(s.max() for s in shares)) or 1.0
+    x, y = svg.Scale(0, high, left, right), svg.Scale(0, peak * 1.06, bottom, top)
+    body = _frame(x, y, axis)
+    for share, cls in zip(shares[::-1], ("real", "sim"), strict=True):
+        outline = [(x(0.0), y(0.0))]
+        for a, b, s in zip(edges[:-1].tolist(), edges[1:].tolist(), share.tolist(), strict=True):
+            outline += [(x(a), y(s)), (x(b), y(s))]
+        body.append(svg.path([*outline, (x(high), y(0.0))], cls=f"area {cls}"))
+    body.append(svg.text(left - 44, top - 4, "share of episodes", cls="tiny"))
+    alt = f"Histograms of {axis}: simulation n {sim.size}, real n {real.size}"
+    return svg.figure(body, height=292, width=520, alt=alt)
+
+
+def _frame(x: svg.Scale, y: svg.Scale, axis: str) -> list[str]:
+    body = [svg.line(x.x0, y.x0, x.x1, y.x0, cls="axis")]
+    for t in svg.ticks(y.low, y.high, 4):
+        body += [
+            svg.line(x.x0, y(t), x.x1, y(t), cls="grid"),
+            svg.text(x.x0 - 8, y(t) + 4, pct(t, 0), cls="tiny", anchor="end"),
+        ]
+    for t in svg.ticks(x.low, x.high, 6):
+        body += [
+            svg.line(x(t), y.x0, x(t), y.x0 + 4, cls="axis"),
+            svg.text(x(t), y.x0 + 18, num(t, 4), cls="tiny", anchor="middle"),
+        ]
+    return [*body, svg.text((x.x0 + x.x1) / 2, y.x0 + 36, axis, cls="dim", anchor="middle")]

@@ -1,0 +1,267 @@
+"""What a report says of a run, as plain figures: headline, groups, receipts, symptoms, and the story they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twin.core.chance import Chance
+from twin.core.records import RECEIPT_STATUS
+from twin.judge.accounting import STATES, Accounts, account
+from twin.judge.checks import counted
+from twin.judge.columns import US, cells, column, flags, lists
+from twin.judge.report.words import NB, between, count, hours, listed, num, pct, several, span, unit
+from twin.judge.stats import NOTHING, Interval, proportion, ratio
+from twin.log.tables import RunLog
+
+CAUSES: Mapping[str, str] = {
+    "broken": "robots broken or in repair",
+    "attended": "a person at work on the cell",
+    "waiting": "waiting for a person",
+    "out_of_service": "out of service for good",
+    "stopped": "protective stops not yet cleared",
+    "reset": "automatic resets",
+    "resting": "resting and maintenance",
+    "idle": "idle: no work",
+}
+"""Why hours were lost, by state of the cell."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything countable of a run that the page shows more than once."""
+
+    books: Accounts
+    models: dict[str, str]
+    episodes: int
+    voided: int
+    censored: int
+    success: Interval
+    usable: int | None
+    usable_per_robot_h: Interval
+    usable_per_human_h: float | None
+    human_h: float
+    by_model: dict[str, Interval]
+    usable_by_cell: dict[str, int] | None
+    by_cell: dict[str, Interval]
+    detector: str | None
+
+    @property
+    def utilisation(self) -> float | None:
+        """Share of robot-hours in episodes."""
+        return self.books.by_state()["episode"] / self.books.total_us if self.books.total_us else None
+
+
+def gather(log: RunLog) -> Facts:
+    """The facts of a run."""
+    books = account(log)
+    rows = counted(log)
+    label = flags(log.episodes, "label", table="episodes")
+    where = column(log.episodes, "cell", table="episodes")
+    model = column(log.episodes, "robot_model", table="episodes")
+    cut = column(log.episodes, "censored", table="episodes")
+    usable = flags(log.episodes, "usable", table="episodes")
+    judged = [r for r in rows if label[r] is not None]
+    known = [r for r in rows if usable[r] is not None]
+    tally = {c: sum(usable[r] is True and where[r] == c for r in known) for c in books.cells} if known else None
+    total = sum(usable[r] is True for r in known) if known else None
+    human_h = books.person_us / US / 3600
+    return Facts(
+        books=books,
+        models={str(c["name"]): str(c.get("robot_model") or "") for c in cells(log)},
+        episodes=len(rows),
+        voided=len(log.episodes) - len(rows),
+        censored=sum(cut[r] is True for r in rows),
+        success=_share(label, judged),
+        usable=total,
+        usable_per_robot_h=per_robot_hour(books, tally, books.cells),
+        usable_per_human_h=total / human_h if total is not None and human_h > 0 else None,
+        human_h=human_h,
+        by_model={m: _share(label, [r for r in judged if model[r] == m]) for m in _distinct(model, rows)},
+        usable_by_cell=tally,
+        by_cell={c: _share(label, [r for r in judged if where[r] == c]) for c in books.cells},
+        detector=_detector(log, judged, label),
+    )
+
+
+def _share(label: Sequence[bool | None], rows: Sequence[int]) -> Interval:
+    return proportion(k=sum(label[r] is True for r in rows), n=len(rows))
+
+
+def _distinct(values: Sequence[Any], rows: Sequence[int]) -> list[str]:
+    return sorted({str(values[r]) for r in rows if values[r] is not None})
+
+
+def per_robot_hour(books: Accounts, tally: Mapping[str, int] | None, members: Sequence[str]) -> Interval:
+    """Usable episodes per robot-hour; the interval is over cells, for episodes of one cell share its troubles."""
+    if tally is None:
+        return NOTHING
+    exposure = np.full(len(members), books.duration_us / US / 3600)
+    stream = Chance(0).stream("judge", "usable_per_robot_h")
+    return ratio(np.array([tally[c] for c in members], float), exposure, stream=stream)
+
+
+def yields(facts: Facts, groups: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """What each group of cells produced: robot-hours, share in episodes, usable episodes, and those per robot-hour."""
+    out = []
+    for name, members in groups.items():
+        states, total = facts.books.by_state(members), len(members) * facts.books.duration_us
+        usable = None if facts.usable_by_cell is None else sum(facts.usable_by_cell[c] for c in members)
+        per_hour = per_robot_hour(facts.books, facts.usable_by_cell, members)
+        used = states["episode"] / total if total else None
+        out.append({"name": name, "cells": len(members), "us": total, "used": used, "usable": usable, "per_hour": per_hour})
+    return out
+
+
+def _detector(log: RunLog, judged: Sequence[int], label: Sequence[bool | None]) -> str | None:
+    """How often the label was wrong, where physics can tell."""
+    truth = flags(log.episodes, "truth", table="episodes")
+    both = [r for r in judged if truth[r] is not None]
+    if not both:
+        return None
+    wrong = [r for r in both if truth[r] != label[r]]
+    false = sum(label[r] is True for r in wrong)
+    return (
+        f"The labels are the success detector’s, which is all that a farm knows. Ground truth, known only in simulation, says that it was "
+        f"wrong in {count(len(wrong))} of {several(len(both), 'episode')}: {several(false, 'false success', 'false successes')}, "
+        f"{several(len(wrong) - false, 'false failure')}."
+    )
+
+
+def tiles(facts: Facts) -> list[dict[str, str]]:
+    """The headline: a figure, what it is, and what stands behind it."""
+    lost, total = sum(facts.books.lost_us().values()), facts.books.total_us
+    robot_h, rows = facts.usable_per_robot_h, [
+        (count(facts.episodes), "episodes", "; ".join(_plainly(facts)) or "none cut off, none voided"),
+        (pct(facts.success.value), "success, as labelled", f"{between(facts.success, '%')}, n{NB}{count(facts.success.n)}"),
+    ]  # fmt: skip
+    per_human = f"people spent {unit(facts.human_h, 'h')} on cells" if facts.human_h else "no person was at work"
+    rows += [
+        (num(robot_h.value), "usable episodes per robot-hour", f"{between(robot_h, '')} by bootstrap over cells"),
+        (num(facts.usable_per_human_h), "usable episodes per human-hour", per_human),
+        (pct(facts.utilisation), "utilisation", "of robot-hours were spent in episodes"),
+        (hours(lost), "lost", f"of {hours(total)} on {several(len(facts.books.cells), 'robot')}"),
+    ]
+    return [{"value": value, "name": name, "more": more} for value, name, more in rows]
+
+
+def _plainly(facts: Facts) -> list[str]:
+    out = [f"{count(facts.censored)} cut off by the end"] if facts.censored else []
+    return out + ([f"{count(facts.voided)} voided by the physics"] if facts.voided else [])
+
+
+def story(facts: Facts) -> str:
+    """The run in three sentences."""
+    books = facts.books
+    kinds = sorted({m for m in facts.models.values() if m})
+    robots = several(len(books.cells), "robot") + (f" ({listed(kinds)})" if kinds else "")
+    first = f"{robots} worked for {span(books.duration_us / US)} of simulated time."
+    if not facts.episodes:
+        return f"{first} No episode ran."
+    share = f", of which {pct(facts.success.value, 0)} were labelled a success" if facts.success.value is not None else ""
+    second = f" They ran {several(facts.episodes, 'episode')}{share}."
+    lost = books.lost_us()
+    if not lost:
+        return first + second + " No hour was lost."
+    cause, us = next(iter(lost.items()))
+    all_lost = sum(lost.values())
+    return f"{first}{second} Of {hours(books.total_us)} on robots, {hours(all_lost)} were lost, most to {cause_words(cause)} ({hours(us)})."
+
+
+def cause_words(cause: str) -> str:
+    """A cause of lost hours in words."""
+    return CAUSES.get(cause, cause)
+
+
+def symptoms(log: RunLog) -> list[dict[str, Any]]:
+    """Episodes with each symptom, and the share of them."""
+    rows = counted(log)
+    told = lists(log.episodes, "symptoms", table="episodes")
+    known = [told[r] or () for r in rows if told[r] is not None]
+    names = sorted({s for symptoms_ in known for s in symptoms_})
+    return [
+        {"name": n, "share": proportion(k=sum(n in s for s in known), n=len(known)), "k": sum(n in s for s in known)}
+        for n in names
+    ]
+
+
+TROUBLE: Mapping[str, str] = {
+    "stop.protective": "protective stops",
+    "symptom.grip_loss": "grip losses",
+    "symptom.object_lost": "objects lost",
+    "reset.failed": "reset attempts that failed",
+    "reset.stuck": "cells stuck until a person came",
+    "reset.abandoned": "cells abandoned",
+    "page.sent": "calls to people",
+    "page.expired": "calls that nobody finished in time",
+    "repair.start": "robots broken",
+    "link.timeout": "link time-outs",
+    "job.returned": "jobs returned to the queue",
+    "job.failed": "jobs given up",
+    "filter.acted": "episodes in which a safety filter acted",
+    "filter.breach": "breaches of a safety limit",
+    "episode.void": "episodes voided by the physics",
+    "data.rejected": "episodes whose data were rejected",
+}
+"""Events that tell of trouble, in the words of the report."""
+
+
+def trouble(log: RunLog) -> list[dict[str, Any]]:
+    """How often each kind of trouble happened; kinds that never did are left out."""
+    tally = dict.fromkeys(TROUBLE, 0)
+    for kind in column(log.events, "kind", table="events"):
+        if kind in tally:
+            tally[kind] += 1
+    return [{"kind": k, "name": TROUBLE[k], "n": n} for k, n in tally.items() if n]
+
+
+def receipts(log: RunLog) -> list[dict[str, Any]]:
+    """The receipts as rows."""
+    names = (
+        "fault",
+        "component",
+        "mode",
+        "target",
+        "onset_s",
+        "cleared_s",
+        "status",
+        "effect",
+        "unit",
+        "exposed_s",
+        "must_act",
+        "note",
+    )
+    columns = [column(log.receipts, name, table="receipts") for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def receipt_groups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Receipts of one fault of the plan taken together: how many of each status, and the middle effect of those that acted."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((str(row["fault"]), str(row["component"]), str(row["mode"])), []).append(row)
+    out = []
+    for (fault, component, mode), members in groups.items():
+        effects = [float(r["effect"]) for r in members if r["status"] == "acted" and r["effect"] is not None]
+        out.append(
+            {
+                "fault": fault, "what": f"{component} {mode}", "n": len(members),
+                "targets": len({r["target"] for r in members}), "must_act": any(r["must_act"] for r in members),
+                "statuses": {s: k for s in RECEIPT_STATUS[::-1] if (k := sum(r["status"] == s for r in members))},
+                "effect": float(np.median(effects)) if effects else None, "low": min(effects, default=None),
+                "high": max(effects, default=None), "unit": next((r["unit"] for r in members if r["unit"]), None) or "",
+            }
+        )  # fmt: skip
+    return out
+
+
+def by_state_rows(books: Accounts, groups: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """µs in each state for each group of cells, with the sum that must equal cells × duration."""
+    out = []
+    for name, members in groups.items():
+        states = books.by_state(members)
+        out.append({"name": name, "states": [states[s] for s in STATES], "total": sum(states.values())})
+    return out

@@ -1,0 +1,127 @@
+"""The farm's time at a glance: one lane a cell, from the first second to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from twin.judge.accounting import STATES, Accounts, Span
+from twin.judge.columns import US
+from twin.judge.report import svg
+from twin.judge.report.words import NB, num, pct
+
+LOOKS: dict[str, str] = {
+    "ok": "episode, success",
+    "fail": "episode, failure",
+    "open": "episode, no label",
+    **{state: words for state, words in STATES.items() if state != "episode"},
+}
+"""How a lane can look, and what the legend calls it."""
+
+BUDGET = 60_000
+"""Bars that a timeline may draw before it falls back to columns."""
+
+ROOMY = 60
+"""Up to so many cells each lane carries its name and its share."""
+
+
+def look(span: Span) -> str:
+    """The look of a span."""
+    if span.state != "episode":
+        return span.state
+    return "open" if span.label is None else "ok" if span.label else "fail"
+
+
+def timeline(books: Accounts, models: dict[str, str]) -> str:
+    """The timeline as SVG. `models`: robot model by cell."""
+    n = len(books.cells)
+    roomy = n <= ROOMY
+    pitch = 24.0 if n <= 24 else 17.0 if roomy else max(2.0, min(8.0, 1600.0 / max(n, 1)))
+    thick = pitch - (6 if n <= 24 else 4 if roomy else min(1.0, pitch / 4))
+    left, right, top = (170.0, 64.0, 26.0) if roomy else (130.0, 12.0, 26.0)
+    x = svg.Scale(0, books.duration_us, left, svg.WIDTH - right)
+    bottom = top + n * pitch
+    body = [*_axis(books, x, top, bottom), f'<g class="lanes" stroke-width="{svg.fix(thick)}">']
+    lanes: dict[str, list[Span]] = {name: [] for name in books.cells}
+    for span in books.spans:
+        lanes[span.cell].append(span)
+    columns = _columns(len(books.spans), n, x.x1 - x.x0)
+    labels: list[str] = []
+    for index, (name, spans) in enumerate(lanes.items()):
+        y = top + (index + 0.5) * pitch
+        used = sum(s.end_us - s.start_us for s in spans if s.state == "episode") / max(books.duration_us, 1)
+        body.append(
+            _lane(spans, books.duration_us, x, y, columns, f"{name} · {models.get(name, '')} · {pct(used, 0)} in episodes")
+        )
+        if roomy:
+            labels.append(svg.text(left - 12, y + 4.5, name, cls="lab", anchor="end"))
+            labels.append(svg.text(8, y + 4.5, models.get(name, ""), cls="dim"))
+            labels.append(svg.text(svg.WIDTH - right + 10, y + 4.5, pct(used, 0), cls="num"))
+    if not roomy:
+        labels += _sparse(books.cells, top, pitch, left)
+    alt = f"Timeline of {n} cells over {num(books.duration_us / US)} seconds; the same hours are summed in the tables below."
+    return svg.figure([*body, "</g>", *labels], height=bottom + 10, alt=alt, cls="timeline")
+
+
+def column_s(books: Accounts) -> float | None:
+    """Seconds that one column of the timeline stands for, or None where every span is drawn by itself."""
+    columns = _columns(len(books.spans), len(books.cells), svg.WIDTH - 142.0)
+    return None if columns is None else books.duration_us / US / columns
+
+
+def _columns(spans: int, cells: int, width: float) -> int | None:
+    if spans <= BUDGET // 4:
+        return None
+    return int(max(100, min(width * 2, BUDGET // max(cells, 1))))
+
+
+def _axis(books: Accounts, x: svg.Scale, top: float, bottom: float) -> list[str]:
+    moments, unit = svg.time_ticks(books.duration_us / US)
+    out = []
+    for i, t in enumerate(moments):
+        at = x(t * US)
+        words = num(t / svg.UNIT_S[unit], 4) + (f"{NB}{unit}" if i == 0 or i == len(moments) - 1 else "")
+        out += [svg.line(at, top - 4, at, bottom, cls="grid"), svg.text(at, top - 10, words, cls="dim", anchor="middle")]
+    return out
+
+
+def _lane(spans: Sequence[Span], end: int, x: svg.Scale, y: float, columns: int | None, title: str) -> str:
+    runs: dict[str, list[tuple[float, float]]] = {"idle": [(x(0), x(end))]}
+    drawn = _exact(spans) if columns is None else _binned(spans, end, columns)
+    for kind, start, stop in drawn:
+        if kind != "idle":
+            a, b = x(start), x(stop)
+            gap = 0.6 if columns is None and b - a > 3 else 0.0
+            runs.setdefault(kind, []).append((a, max(b - gap, a + 0.4)))
+    paths = "".join(f'<path class="p-{kind}" d="{svg.bars(bars, y)}"/>' for kind, bars in runs.items())
+    return f"<g><title>{title}</title>{paths}</g>"
+
+
+def _exact(spans: Sequence[Span]) -> list[tuple[str, int, int]]:
+    return [(look(s), s.start_us, s.end_us) for s in spans]
+
+
+def _binned(spans: Sequence[Span], end: int, columns: int) -> list[tuple[str, int, int]]:
+    """Columns of equal time, each in the look that fills most of it, equal neighbours joined."""
+    kinds = list(LOOKS)
+    edges = np.linspace(0, end, columns + 1)
+    filled = np.zeros((len(kinds), columns))
+    for i, kind in enumerate(kinds):
+        own = [(s.start_us, s.end_us) for s in spans if look(s) == kind]
+        if own:
+            begin, stop = np.array(own, dtype=float).T
+            total = np.concatenate([[0.0], np.cumsum(stop - begin)])
+            knots, sums = np.stack([begin, stop], 1).ravel(), np.stack([total[:-1], total[1:]], 1).ravel()
+            filled[i] = np.diff(np.interp(edges, knots, sums, left=0.0, right=total[-1]))
+    best = filled.argmax(axis=0)
+    cuts = np.flatnonzero(np.diff(best)) + 1
+    starts, stops = np.concatenate([[0], cuts]), np.concatenate([cuts, [columns]])
+    return [(kinds[int(best[a])], int(edges[a]), int(edges[b])) for a, b in zip(starts, stops, strict=True)]
+
+
+def _sparse(names: Sequence[str], top: float, pitch: float, left: float) -> list[str]:
+    """Every so many cells a name, where lanes are too thin to carry their own."""
+    every = max(1, round(40 / pitch))
+    shown = [i for i in range(len(names)) if i % every == 0]
+    return [svg.text(left - 10, top + (i + 0.5) * pitch + 4, names[i], cls="dim", anchor="end") for i in shown]

@@ -1,0 +1,144 @@
+"""Small statistics with intervals: proportions, rates, quantiles, differences. Arguments that could be swapped go by name.
+
+Every interval holds 95 % unless asked otherwise and takes its observations as independent. Episodes of one run share its
+faults, so an interval over episodes is a lower bound on what another seed would show; reports say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats as sps
+
+from twin.core.chance import Stream
+from twin.core.records import Floats
+
+CONFIDENCE = 0.95
+
+
+class Interval(NamedTuple):
+    """An estimate and the interval it lies in; None where there is nothing to estimate from. `n` observations."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+NOTHING = Interval(None, None, None, 0)
+
+
+def proportion(*, k: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+    """A share `k` of `n` with Wilson's score interval (Wilson 1927); never outside [0, 1]."""
+    if not 0 <= k <= n:
+        raise ValueError(f"{k} of {n} is no share")
+    if n == 0:
+        return NOTHING
+    z = float(sps.norm.ppf(0.5 + confidence / 2))
+    p, z2 = k / n, z * z
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = z / (1 + z2 / n) * float(np.sqrt(p * (1 - p) / n + z2 / (4 * n * n)))
+    return Interval(p, 0.0 if k == 0 else max(0.0, centre - half), 1.0 if k == n else min(1.0, centre + half), n)
+
+
+def rate(*, count: int, exposure: float, confidence: float = CONFIDENCE) -> Interval:
+    """Events per unit of `exposure` with the exact Poisson interval (Garwood 1936)."""
+    if count < 0 or exposure < 0:
+        raise ValueError(f"{count} events in {exposure} is no rate")
+    if exposure == 0:
+        return NOTHING
+    tail = (1 - confidence) / 2
+    low = float(sps.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
+    high = float(sps.chi2.ppf(1 - tail, 2 * count + 2)) / 2
+    return Interval(count / exposure, low / exposure, high / exposure, count)
+
+
+def quantile(values: Sequence[float] | Floats, q: float, *, confidence: float = CONFIDENCE) -> Interval:
+    """The `q` quantile with the distribution-free interval between two order statistics.
+
+    A bound is None where so few values cannot hold the confidence (fewer than 6 for a median at 95 %).
+    """
+    x = np.sort(_finite(values))
+    n = int(x.size)
+    if n == 0:
+        return NOTHING
+    tail = (1 - confidence) / 2
+    low, high = int(sps.binom.ppf(tail, n, q)), int(sps.binom.ppf(1 - tail, n, q)) + 1
+    return Interval(
+        float(np.quantile(x, q)),
+        float(x[low - 1]) if low >= 1 else None,
+        float(x[high - 1]) if high <= n else None,
+        n,
+    )
+
+
+def median(values: Sequence[float] | Floats, *, confidence: float = CONFIDENCE) -> Interval:
+    """The median with its order-statistic interval."""
+    return quantile(values, 0.5, confidence=confidence)
+
+
+def ratio(top: Floats, bottom: Floats, *, stream: Stream, confidence: float = CONFIDENCE, draws: int = 2000) -> Interval:
+    """`sum(top) / sum(bottom)` over units (cells) with a percentile bootstrap over the units: top, bottom (n,)."""
+    t, b = np.asarray(top, float), np.asarray(bottom, float)
+    if t.size == 0 or b.sum() <= 0:
+        return NOTHING
+    value = float(t.sum() / b.sum())
+    if t.size < 2:
+        return Interval(value, None, None, int(t.size))
+    weights = stream.multinomial(t.size, np.full(t.size, 1 / t.size), size=draws).astype(float)
+    below = weights @ b
+    again = (weights @ t)[below > 0] / below[below > 0]
+    tail = (1 - confidence) / 2
+    return Interval(value, float(np.quantile(again, tail)), float(np.quantile(again, 1 - tail)), int(t.size))
+
+
+def difference(*, sim: Interval, real: Interval) -> Interval:
+    """Share in simulation minus share in reality, with Newcombe's hybrid score interval (Newcombe 1998, method 10)."""
+    if sim.value is None or real.value is None or None in (sim.low, sim.high, real.low, real.high):
+        return NOTHING
+    d = sim.value - real.value
+    assert sim.low is not None and sim.high is not None and real.low is not None and real.high is not None
+    low = d - float(np.hypot(sim.value - sim.low, real.high - real.value))
+    high = d + float(np.hypot(sim.high - sim.value, real.value - real.low))
+    return Interval(d, max(-1.0, low), min(1.0, high), min(sim.n, real.n))
+
+
+class Distance(NamedTuple):
+    """How far two samples lie apart: the largest gap between their distribution functions and its p-value."""
+
+    gap: float
+    p: float
+
+
+def kolmogorov_smirnov(*, sim: Sequence[float] | Floats, real: Sequence[float] | Floats) -> Distance | None:
+    """Two-sample Kolmogorov–Smirnov test; None where a sample is empty."""
+    a, b = _finite(sim), _finite(real)
+    if a.size == 0 or b.size == 0:
+        return None
+    result = sps.ks_2samp(a, b, method="exact" if a.size * b.size <= 250_000 else "asymp")
+    return Distance(float(result.statistic), float(result.pvalue))
+
+
+def rates_differ(*, sim: Interval, sim_exposure: float, real: Interval, real_exposure: float) -> float | None:
+    """p-value of equal rates, from the exact conditional binomial test of the two counts; None without events or exposure."""
+    if sim_exposure <= 0 or real_exposure <= 0 or sim.n + real.n == 0:
+        return None
+    share = sim_exposure / (sim_exposure + real_exposure)
+    return float(sps.binomtest(sim.n, sim.n + real.n, share).pvalue)
+
+
+def overlap(a: Interval, b: Interval) -> bool | None:
+    """Whether two intervals share a value; None where one has no bounds."""
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return None
+    return a.low <= b.high and b.low <= a.high
+
+
+def _finite(values: Sequence[float] | Floats) -> Floats:
+    """Values as an array; NaN is refused because an order statistic of NaN is whatever the sort made of it."""
+    x = np.asarray(values, dtype=float).ravel()
+    if not np.isfinite(x).all():
+        raise ValueError("values must be finite: drop nulls and count them before asking for statistics")
+    return x

@@ -1,0 +1,1 @@
+"""From YAML to a frozen scenario: loading, checking, the schema."""

@@ -1,0 +1,48 @@
+"""The faults there are, for people: what `twin faults` lists."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, get_args, get_origin
+
+from twin.core.quantity import NonNegative
+from twin.faults.spec import FAULTS
+
+COMMON = ("name", "target", "onset", "duration_s", "must_act", "announced")
+"""What every fault takes."""
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """One mapping a fault: component, mode, about, port, effect, unit, parameters (name, what it takes, what for)."""
+    out = []
+    for kind in FAULTS:
+        fields = kind.model_fields
+        parameters = [
+            {"name": name, "takes": _takes(field.annotation), "required": field.is_required(), "about": field.description or ""}
+            for name, field in fields.items()
+            if name not in (*COMMON, "component", "mode")
+        ]
+        named = {key: get_args(fields[key].annotation)[0] for key in ("component", "mode")}
+        words = {"about": inspect.getdoc(kind) or "", "port": kind.PORT, "effect": kind.EFFECT, "unit": kind.UNIT}
+        out.append({**named, **words, "parameters": parameters})
+    return out
+
+
+def lines(listed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The catalogue as text."""
+    for fault in listed:
+        yield f"{fault['component']}/{fault['mode']}  {fault['about']}"
+        yield f"    acts at: {fault['port']}; its receipt measures: {fault['effect']}, {fault['unit']}"
+        for parameter in fault["parameters"]:
+            needed = "" if parameter["required"] else ", may be left out"
+            yield f"    {parameter['name']}: {parameter['takes']}{needed}{'. ' * bool(parameter['about'])}{parameter['about']}"
+    yield f"\nevery fault takes {', '.join(COMMON)}"
+
+
+def _takes(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return " or ".join(map(str, get_args(annotation)))
+    if annotation in (int, float, str, bool):
+        return {int: "whole number", float: "number", str: "text", bool: "true or false"}[annotation]
+    return "number or distribution" if annotation == NonNegative or get_args(annotation) else str(annotation)

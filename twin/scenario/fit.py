@@ -1,0 +1,129 @@
+"""Whether the parts of a scenario fit: periods and steps, joints and arms, grippers and objects, breakage and repair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twin.core.errors import nearest
+from twin.farm.spec import RobotSpec
+from twin.faults.spec import Breakage, LinkLatency, LinkLoss
+from twin.scenario.arms import arms
+from twin.scenario.cells import Cell, matching
+from twin.scenario.refs import Checker
+from twin.world.spec import WorkcellSpec
+
+
+def check_fit(check: Checker) -> None:
+    """Everything that has to fit."""
+    _robots(check)
+    pairs: dict[tuple[str, str], int] = {}
+    for i, cell in check.view.cells:
+        if len(cell.robots) > 1:
+            at = check.fleet("cells", i, "robots", 1)
+            check.refuse(at, f"cell {cell.name!r} has {len(cell.robots)} robots; tasks are of one arm so far: one robot a cell")
+        for robot in cell.robots:
+            pairs.setdefault((robot.robot, cell.workcell), i)
+    for (kind, workcell), i in pairs.items():
+        robot_spec, table = _get(check.view.robots, kind), _get(check.view.workcells, workcell)
+        if robot_spec is not None and table is not None:
+            _period(check, kind, robot_spec, workcell, table)
+            _grip(check, i, kind, robot_spec, workcell, table)
+    _faults(check)
+    _repair(check)
+
+
+def _get(named: Any, name: str) -> Any:
+    return (named or {}).get(name)
+
+
+def _robots(check: Checker) -> None:
+    """Limits that are given one a joint need as many numbers as the arm has joints."""
+    for name, robot in (check.view.robots or {}).items():
+        joints = arms().get(robot.model) if robot else None
+        if robot is None or joints is None:
+            continue
+        for key in ("velocity_radps", "acceleration_radps2"):
+            value = getattr(robot.limits, key)
+            if isinstance(value, tuple) and len(value) != joints:
+                at = check.fleet("robots", name, "limits", key)
+                check.refuse(at, f"{len(value)} numbers, but {robot.model} has {joints} joints")
+
+
+def _whole_us(ms: float) -> int | None:
+    """Milliseconds as whole microseconds, or None where they are not."""
+    us = round(ms * 1000)
+    return us if us > 0 and abs(ms * 1000 - us) < 1e-6 else None
+
+
+def _period(check: Checker, kind: str, robot: RobotSpec, workcell: str, table: WorkcellSpec) -> None:
+    """A control period is a whole number of physics steps, and both are whole microseconds."""
+    step = _whole_us(table.physics_step_ms)
+    if step is None:
+        at = check.fleet("workcells", workcell, "physics_step_ms")
+        check.refuse(at, f"{table.physics_step_ms:g} ms is no whole number of microseconds")
+        return
+    period = robot.control_ms * 1000
+    if abs(period - round(period)) < 1e-6 and round(period) % step == 0:
+        return
+    below = int(period // step) * step
+    valid = " and ".join(f"{us / 1000:g}" for us in (below, below + step) if us > 0)
+    check.refuse(
+        check.fleet("robots", kind, "control_ms"),
+        f"the control period of {robot.control_ms:g} ms is no multiple of the physics step of {table.physics_step_ms:g} ms "
+        f"(workcell {workcell!r}); nearest: {valid} ms",
+    )
+
+
+def _grip(check: Checker, i: int, kind: str, robot: RobotSpec, workcell: str, table: WorkcellSpec) -> None:
+    """A cell's tasks need a gripper that goes round the object."""
+    at = check.fleet("cells", i, "tasks")
+    if robot.gripper is None:
+        check.refuse(at, f"robot {kind!r} has no gripper and cannot do pick_place: give it one of grippers")
+        return
+    gripper = _get(check.view.grippers, robot.gripper)
+    if gripper is not None and gripper.stroke_mm <= table.object_mm:
+        message = f"gripper {robot.gripper!r} opens {gripper.stroke_mm:g} mm, too little for {table.object_mm:g} mm of object"
+        check.refuse(check.fleet("grippers", robot.gripper, "stroke_mm"), f"{message} in workcell {workcell!r}")
+
+
+def _faults(check: Checker) -> None:
+    for i, fault in check.view.faults:
+        hit = matching(check.cells, fault.target)
+        if isinstance(fault, (LinkLatency, LinkLoss)) and hit and all(cell.spec.link is None for cell in hit):
+            check.refuse(("faults", i, "target"), f"none of the cells that match {fault.target!r} has a link to disturb")
+        joint = getattr(fault, "joint", None)
+        if joint is None:
+            continue
+        for model, cell in {_model(check, cell): cell for cell in reversed(hit)}.items():
+            joints = arms().get(model)
+            if joints is not None and joint >= joints:
+                message = f"{model} (cell {cell.name!r}) has no joint {joint}: its {joints} joints are 0 to {joints - 1}"
+                check.refuse(("faults", i, "joint"), message)
+
+
+def _model(check: Checker, cell: Cell) -> str:
+    robot = _get(check.view.robots, cell.spec.robots[0].robot)
+    return robot.model if robot is not None else ""
+
+
+def _repair(check: Checker) -> None:
+    """Whatever can break needs somebody who repairs at its site."""
+    people = check.view.people
+    if people is None or None in people.values():
+        return
+    pools = [pool for pool in people.values() if pool is not None and pool.count > 0 and "repair" in pool.skills]
+
+    def unattended(cells: list[Cell]) -> list[str]:
+        sites = dict.fromkeys(cell.spec.site for cell in cells)
+        return [str(site) for site in sites if not any(pool.site in (None, site) for pool in pools)]
+
+    mend = f"give a pool of people the skill 'repair'{nearest('', people, what='pools')}"
+    for name, robot in (check.view.robots or {}).items():
+        if robot is None or robot.reliability.fails_h is None:
+            continue
+        if sites := unattended([cell for cell in check.cells if any(r.robot == name for r in cell.spec.robots)]):
+            at = check.fleet("robots", name, "reliability", "fails_h")
+            check.refuse(at, f"robot {name!r} can break, but nobody at site {sites[0]!r} can repair: {mend}")
+    for i, fault in check.view.faults:
+        if isinstance(fault, Breakage) and (sites := unattended(matching(check.cells, fault.target))):
+            check.refuse(("faults", i), f"this breaks robots, but nobody at site {sites[0]!r} can repair: {mend}")

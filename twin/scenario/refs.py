@@ -1,0 +1,217 @@
+"""Names that a scenario uses and must exist; names that may stand only once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from twin.control.spec import UseSpec
+from twin.core.errors import Problem, UseError, nearest
+from twin.farm.spec import JobList, JobSpec, PersonRung
+from twin.scenario.arms import TASKS, arms
+from twin.scenario.cells import Cell, expand, matching, only_site
+from twin.scenario.use import lacking, refused_arguments, resolve
+from twin.scenario.view import Named, View
+from twin.scenario.yaml import Document, Loc
+
+Tables = dict[int, tuple[JobSpec, ...]]
+"""Jobs read from CSV, by the index of their entry in `jobs`."""
+
+
+class Checker:
+    """Collects problems about what one part of a scenario says of another."""
+
+    def __init__(self, document: Document, view: View, tables: Tables, folder: Path) -> None:
+        self.document, self.view, self.tables, self.folder = document, view, tables, folder
+        self.problems: list[Problem] = []
+        self.cells: list[Cell] = list(expand(view.cells, only_site(view.sites)))
+
+    def refuse(self, loc: Loc, message: str) -> None:
+        """Note a problem at a path of the scenario."""
+        self.problems.append(self.document.at(loc, message))
+
+    def fleet(self, *loc: str | int) -> Loc:
+        """A path in the fleet as a path of the scenario."""
+        return (*self.view.fleet, *loc)
+
+    def name(self, loc: Loc, name: str | None, known: Named[Any], what: str) -> bool:
+        """Whether a name exists; None (left out) always does."""
+        if name is None or known is None or name in known:
+            return True
+        self.refuse(loc, f"unknown {what} {name!r}{nearest(name, known)}")
+        return False
+
+    def task(self, loc: Loc, name: str) -> bool:
+        """Whether there is such a task."""
+        return self.name(loc, name, dict.fromkeys(TASKS), "task")
+
+    def place(self, loc: Loc) -> str:
+        """file:line:column of a path."""
+        return str(self.document.at(loc, "")).removesuffix(": ")
+
+
+def check_names(check: Checker) -> None:
+    """All names of a scenario."""
+    _robots(check)
+    _cells(check)
+    _unique_cells(check)
+    _unique_serials(check)
+    _people(check)
+    _jobs(check)
+    _targets(check)
+    _checks(check)
+    _use(check)
+
+
+def _robots(check: Checker) -> None:
+    view, known = check.view, arms()
+    for name, robot in (view.robots or {}).items():
+        if robot is None:
+            continue
+        at = check.fleet("robots", name)
+        if robot.model not in known:
+            check.refuse((*at, "model"), f"no arm {robot.model!r} in assets/robots{nearest(robot.model, known, what='arms')}")
+        check.name((*at, "gripper"), robot.gripper, view.grippers, "gripper")
+        for i, sensor in enumerate(robot.sensors):
+            check.name((*at, "sensors", i), sensor, view.sensors, "sensor")
+
+
+def _cells(check: Checker) -> None:
+    view = check.view
+    for i, cell in view.cells:
+        at = check.fleet("cells", i)
+        check.name((*at, "site"), cell.site, view.sites, "site")
+        if cell.site is None and view.sites is not None and len(view.sites) != 1:
+            check.refuse(at, f"cell {cell.name!r} names no site, and the fleet has {len(view.sites)}{nearest('', view.sites)}")
+        check.name((*at, "workcell"), cell.workcell, view.workcells, "workcell")
+        check.name((*at, "link"), cell.link, view.links, "link")
+        check.name((*at, "compute"), cell.compute, view.compute, "compute")
+        for k, robot in enumerate(cell.robots):
+            check.name((*at, "robots", k, "robot"), robot.robot, view.robots, "robot")
+        for k, task in enumerate(cell.tasks):
+            check.task((*at, "tasks", k), task)
+
+
+def _unique_cells(check: Checker) -> None:
+    first: dict[str, int] = {}
+    told: set[tuple[int, int]] = set()
+    for cell in check.cells:
+        other = first.setdefault(cell.name, cell.entry)
+        if other != cell.entry and (other, cell.entry) not in told:
+            told.add((other, cell.entry))
+            where = check.place(check.fleet("cells", other, "name"))
+            check.refuse(check.fleet("cells", cell.entry, "name"), f"duplicate cell {cell.name!r}, also at {where}")
+
+
+def _unique_serials(check: Checker) -> None:
+    first: dict[str, tuple[int, int]] = {}
+    told: set[tuple[tuple[int, int], tuple[int, int]]] = set()
+    written = dict(check.view.cells)
+    for cell in check.cells:
+        for k, robot in enumerate(cell.spec.robots):
+            if written[cell.entry].robots[k].serial is None:
+                continue  # made from the cell's name, which is looked at by itself
+            here = (cell.entry, k)
+            there = first.setdefault(str(robot.serial), here)
+            if there != here and (there, here) not in told:
+                told.add((there, here))
+                where = check.place(check.fleet("cells", there[0], "robots", there[1], "serial"))
+                message = f"duplicate serial {robot.serial!r}, also at {where}"
+                check.refuse(check.fleet("cells", cell.entry, "robots", k, "serial"), message)
+
+
+def _people(check: Checker) -> None:
+    view = check.view
+    for name, pool in (view.people or {}).items():
+        if pool is not None:
+            check.name(check.fleet("people", name, "site"), pool.site, view.sites, "site")
+    for i, rung in view.resets:
+        at = check.fleet("resets", i, "pool")
+        if not isinstance(rung, PersonRung) or not check.name(at, rung.pool, view.people, "pool of people"):
+            continue
+        pool = (view.people or {}).get(rung.pool)
+        if pool is not None and pool.count == 0:
+            check.refuse(at, f"pool {rung.pool!r} is empty (count: 0), so nobody would come")
+        elif pool is not None and "reset" not in pool.skills:
+            check.refuse(at, f"pool {rung.pool!r} lacks the skill 'reset' (skills: {', '.join(pool.skills) or 'none'})")
+
+
+def _written_jobs(check: Checker) -> Iterable[tuple[Loc, Any]]:
+    """Every job with a place: listed ones, kinds of streams, rows of tables (at the table)."""
+    for i, load in check.view.jobs:
+        if isinstance(load, JobList):
+            yield from ((("jobs", i, "jobs", k), job) for k, job in enumerate(load.jobs))
+        elif i in check.tables:
+            yield from ((("jobs", i, "path"), job) for job in check.tables[i])
+        elif load.kind == "poisson":
+            yield ("jobs", i), load
+
+
+def _jobs(check: Checker) -> None:
+    """Tasks and cells that jobs ask for; names of jobs. A mistake that a table repeats is told once."""
+    able = {task for cell in check.cells for task in cell.spec.tasks}
+    first: dict[str, Loc] = {}
+    told: dict[tuple[Loc, Any, Any], None] = {}
+    for at, job in _written_jobs(check):
+        name, on = getattr(job, "job", None), getattr(job, "on", None)
+        if name is not None and name in first:
+            check.refuse((*at, "job"), f"duplicate job {name!r}, also at {check.place((*first[name], 'job'))}")
+        elif name is not None:
+            first[name] = at
+        if (at, job.task, on) in told:
+            continue
+        told[at, job.task, on] = None
+        if check.task((*at, "task"), job.task) and check.view.cells_whole and job.task not in able:
+            check.refuse((*at, "task"), f"no cell can do the task {job.task!r}: name it in the tasks of a cell")
+        elif on is not None:
+            found = _matched(check, (*at, "on"), on)
+            if found and not any(job.task in cell.spec.tasks for cell in found):
+                check.refuse((*at, "on"), f"no cell that matches {on!r} can do the task {job.task!r}")
+
+
+def _matched(check: Checker, at: Loc, pattern: str) -> list[Cell]:
+    found = matching(check.cells, pattern)
+    if not found and check.view.cells_whole:
+        check.refuse(at, f"no cell matches {pattern!r}{nearest(pattern, [c.name for c in check.cells], what='cells')}")
+    return found
+
+
+def _targets(check: Checker) -> None:
+    first: dict[str, int] = {}
+    for i, fault in check.view.faults:
+        _matched(check, ("faults", i, "target"), fault.target)
+        if fault.name is not None and first.setdefault(fault.name, i) != i:
+            where = check.place(("faults", first[fault.name], "name"))
+            check.refuse(("faults", i, "name"), f"duplicate fault {fault.name!r}, also at {where}")
+
+
+def _checks(check: Checker) -> None:
+    asked = {job.task for _, job in _written_jobs(check)}
+    for i, item in check.view.checks:
+        rate = item.success_rate
+        at: Loc = ("checks", i, "success_rate", "task")
+        if rate is not None and check.task(at, rate.task) and check.view.jobs_whole and rate.task not in asked:
+            check.refuse(at, f"no job asks for the task {rate.task!r}, so this check could never be decided")
+
+
+def _use(check: Checker) -> None:
+    view = check.view
+    roles: list[tuple[Loc, Any, str]] = [
+        (("scheduler",), view.scheduler, "Strategy"),
+        (("dispatch",), view.dispatch, "Strategy"),
+        (("policy",), view.policy, "Policy"),
+    ]
+    roles += [(("filters", i), item, "Filter") for i, item in view.filters]
+    for at, spec, role in roles:
+        if not isinstance(spec, UseSpec):
+            continue
+        try:
+            cls = resolve(spec.use, check.folder)
+        except UseError as error:
+            check.refuse((*at, "use"), str(error))
+            continue
+        if missing := lacking(cls, role):
+            check.refuse((*at, "use"), f"{spec.use} lacks {', '.join(f'{m}()' for m in missing)}, which a {role} needs")
+        for name, tail in refused_arguments(cls, spec.with_):
+            check.refuse((*at, "with", name), f"{spec.use} takes no argument {name!r}{tail}")

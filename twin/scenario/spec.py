@@ -1,0 +1,73 @@
+"""A scenario: a fleet, what is asked of it, what goes wrong, and what must hold."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator
+
+from twin.control.spec import (
+    FilterSpec,
+    JointLimitsFilter,
+    PolicySpec,
+    ScriptedPolicy,
+    TrackingMonitor,
+    UseSpec,
+    WorkspaceFilter,
+    built_in_or_use,
+)
+from twin.core.spec import Spec
+from twin.farm.spec import Fifo, FirstFree, FleetSpec, WorkloadSpec
+from twin.faults.spec import FaultSpec
+from twin.judge.spec import CheckSpec
+
+SchedulerSpec = Annotated[
+    Annotated[Fifo, Tag("fifo")] | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("fifo"))
+]
+DispatchSpec = Annotated[
+    Annotated[FirstFree, Tag("first_free")] | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("first_free"))
+]
+
+
+class LogSpec(Spec):
+    """How the run is kept: a transaction and a snapshot every so many simulated seconds; ticks only where asked for."""
+
+    snapshot_s: float = Field(default=5.0, gt=0)
+    ticks: bool = False
+
+
+class ScenarioSpec(Spec):
+    """A scenario file. `fleet` is a file beside it or the fleet itself."""
+
+    scenario: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
+    about: str = ""
+    fleet: FleetSpec
+    jobs: tuple[WorkloadSpec, ...] = Field(min_length=1)
+    scheduler: SchedulerSpec = Fifo()
+    dispatch: DispatchSpec = FirstFree()
+    policy: PolicySpec = ScriptedPolicy()
+    filters: tuple[FilterSpec, ...] = (
+        JointLimitsFilter(kind="joint_limits"),
+        WorkspaceFilter(kind="workspace_box"),
+        TrackingMonitor(kind="tracking"),
+    )
+    faults: tuple[FaultSpec, ...] = ()
+    duration_s: float = Field(gt=0)
+    episode_timeout_s: float = Field(default=40.0, gt=0)
+    seed: int = Field(default=0, ge=0)
+    start_utc: str = "2026-01-05T08:00:00Z"
+    tier: Literal["physics"] = "physics"
+    checks: tuple[CheckSpec, ...] = ()
+    log: LogSpec = LogSpec()
+
+    @field_validator("start_utc")
+    @classmethod
+    def _instant(cls, text: str) -> str:
+        try:
+            aware = datetime.fromisoformat(text).tzinfo is not None
+        except ValueError:
+            aware = False
+        if not aware:
+            raise ValueError(f"expected a date and time with its zone, such as '2026-01-05T08:00:00Z', found {text!r}")
+        return text

@@ -1,0 +1,140 @@
+"""What can be read of a scenario although parts of it are refused, so that all of its mistakes are told at once."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec
+from twin.farm.spec import CellSpec, FleetSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
+from twin.faults.spec import FaultSpec
+from twin.judge.spec import CheckSpec
+from twin.scenario.messages import holds
+from twin.scenario.spec import DispatchSpec, ScenarioSpec, SchedulerSpec
+from twin.scenario.yaml import Loc
+from twin.world.spec import GripperSpec, SensorSpec, WorkcellSpec
+
+T = TypeVar("T")
+Named = Mapping[str, T | None] | None
+"""Entries by name. None as a value: it exists but is broken. None as a whole: nobody knows what it would hold."""
+Listed = list[tuple[int, T]]
+"""Readable entries of a list, each with its index in the file."""
+
+
+@dataclass
+class View:
+    """The readable parts of a scenario (or of a fleet alone), each with where it stands: `fleet` is the path of the fleet."""
+
+    fleet: Loc
+    sites: Named[SiteSpec]
+    workcells: Named[WorkcellSpec]
+    grippers: Named[GripperSpec]
+    sensors: Named[SensorSpec]
+    compute: Named[ComputeSpec]
+    links: Named[LinkSpec]
+    people: Named[PeopleSpec]
+    robots: Named[RobotSpec]
+    resets: Listed[Any]
+    cells: Listed[CellSpec]
+    cells_whole: bool
+    jobs: Listed[Any]
+    jobs_whole: bool
+    faults: Listed[Any]
+    checks: Listed[CheckSpec]
+    filters: Listed[Any]
+    scheduler: Any
+    dispatch: Any
+    policy: Any
+
+
+_NAMED: Mapping[str, Any] = {
+    "sites": SiteSpec,
+    "workcells": WorkcellSpec,
+    "grippers": GripperSpec,
+    "sensors": SensorSpec,
+    "compute": ComputeSpec,
+    "links": LinkSpec,
+    "people": PeopleSpec,
+    "robots": RobotSpec,
+}
+_LISTED: Mapping[str, Any] = {"jobs": WorkloadSpec, "faults": FaultSpec, "checks": CheckSpec, "filters": FilterSpec}
+_SINGLE: Mapping[str, Any] = {"scheduler": SchedulerSpec, "dispatch": DispatchSpec, "policy": PolicySpec}
+
+
+def whole(spec: ScenarioSpec | FleetSpec) -> View:
+    """The view of a specification without a mistake."""
+    fleet, above = (spec.fleet, spec) if isinstance(spec, ScenarioSpec) else (spec, None)
+    parts: dict[str, Any] = {"resets": list(enumerate(fleet.resets)), "cells": list(enumerate(fleet.cells))}
+    parts |= {name: getattr(fleet, name) for name in _NAMED}
+    parts |= {name: list(enumerate(getattr(above, name, ()))) for name in _LISTED}
+    parts |= {name: getattr(above, name, None) for name in _SINGLE}
+    return View(("fleet",) if above else (), cells_whole=True, jobs_whole=True, **parts)
+
+
+def partly(data: Mapping[str, Any], *, fleet_only: bool) -> View:
+    """The view of data that the validator refused."""
+    found = data if fleet_only else data.get("fleet")
+    fleet: Mapping[str, Any] = found if isinstance(found, dict) else {}
+    parts: dict[str, Any] = {"resets": _listed(fleet, "resets", RungSpec), "cells": _listed(fleet, "cells", CellSpec)}
+    parts |= {name: _named(fleet, name, kind) if isinstance(found, dict) else None for name, kind in _NAMED.items()}
+    parts |= {name: [] if fleet_only else _listed(data, name, kind) for name, kind in _LISTED.items()}
+    parts |= {name: None if fleet_only else _piece(kind, data.get(name, {})) for name, kind in _SINGLE.items()}
+    parts |= {f"{name}_whole": _is_whole(holder, name, parts[name]) for name, holder in (("cells", fleet), ("jobs", data))}
+    return View(() if fleet_only else ("fleet",), **parts)
+
+
+def _is_whole(data: Mapping[str, Any], key: str, read: Listed[Any]) -> bool:
+    return isinstance(data.get(key), list) and len(data[key]) == len(read)
+
+
+def _named(fleet: Mapping[str, Any], key: str, kind: Any) -> dict[str, Any] | None:
+    if key not in fleet:
+        default = FleetSpec.model_fields[key].get_default(call_default_factory=True, validated_data={})
+        return default if isinstance(default, dict) else None
+    entries = fleet[key]
+    return {name: _piece(kind, value) for name, value in entries.items()} if isinstance(entries, dict) else None
+
+
+def _listed(data: Mapping[str, Any], key: str, kind: Any) -> Listed[Any]:
+    entries = data.get(key)
+    pieces: Iterator[tuple[int, Any]] = enumerate(entries if isinstance(entries, list) else ())
+    read = ((index, _piece(kind, value)) for index, value in pieces)
+    return [(index, piece) for index, piece in read if piece is not None]
+
+
+_ADAPTERS: dict[int, TypeAdapter[Any]] = {}
+
+
+def _piece(kind: Any, raw: Any) -> Any | None:
+    """One part of the file, read without those of its keys that are refused; None where that is not enough."""
+    if id(kind) not in _ADAPTERS:
+        _ADAPTERS[id(kind)] = TypeAdapter(kind)
+    adapter = _ADAPTERS[id(kind)]
+    for deep in (True, True, False, False):
+        try:
+            return adapter.validate_json(json.dumps(raw), strict=True)
+        except ValidationError as error:
+            if not isinstance(raw, dict):
+                return None
+            raw = copy.deepcopy(raw)
+            errors = error.errors()
+            for found in [e for e in errors if e["type"] != "too_short"] or errors:  # a list is too short for what is pruned
+                _prune(raw, found["loc"], deep)
+    return None
+
+
+def _prune(data: Any, loc: Sequence[str | int], deep: bool) -> None:
+    """Take away the key that an error is about: the last one on its way (`deep`), or the first."""
+    keys: list[tuple[dict[str, Any], str]] = []
+    for step in loc:
+        if isinstance(data, dict) and step in data:
+            keys.append((data, str(step)))
+        data = data[step] if holds(data, step) else data
+    if keys:
+        holder, key = keys[-1 if deep else 0]
+        holder.pop(key, None)

@@ -1,0 +1,67 @@
+"""A farm as bytes and back: what changes is pickled, what the scenario fixes is named and built again.
+
+Every constant (cell models, arms, policies, specs) is left out by identity and put back from a farm freshly built from the same
+scenario, so that a snapshot of 64 rows stays near the size of its physics state.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twin.core.errors import RunFolderError
+from twin.core.records import Strategy
+from twin.farm.farm import Farm
+
+
+def _constants(farm: Farm) -> list[Any]:
+    """In a fixed order: everything that the scenario alone decides."""
+    found: list[Any] = [
+        farm.tasks,
+        farm.facts,
+        farm.recovery.rungs,
+        farm.recovery.specs,
+        farm.arrivals.workloads,
+        farm.trouble.of,
+    ]
+    found += [task for tasks in farm.tasks for task in tasks.values()]
+    for lane in farm.lanes:
+        found += [lane.world, lane.arm, lane.inbox.policy, lane.inbox.links.specs, lane.inbox.links.names, lane.box]
+        found += [server.spec for server in lane.inbox.servers]
+    for cell in farm.cells.values():
+        found += [cell.spec, cell.robot_spec]
+    found += [fault.spec for fault in farm.trouble.injections]
+    found += list(farm.recovery.people.pools.values())
+    return [item for item in found if item is not None]
+
+
+def freeze(farm: Farm) -> bytes:
+    """The state of a farm between two entries of its clock."""
+    names = {id(item): index for index, item in reversed(list(enumerate(_constants(farm))))}
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, protocol=5)
+    pickler.persistent_id = lambda item: names.get(id(item))  # type: ignore[method-assign]
+    pickler.dump({"farm": farm.__dict__, "worlds": [lane.world.snapshot() for lane in farm.lanes]})
+    return buffer.getvalue()
+
+
+def thaw(farm: Farm, blob: bytes, makers: Mapping[str, Callable[[], Strategy]]) -> Farm:
+    """Bring a farm freshly built from the same scenario to the state in `blob`."""
+    constants = _constants(farm)
+    unpickler = pickle.Unpickler(io.BytesIO(blob))
+    unpickler.persistent_load = constants.__getitem__  # type: ignore[method-assign]
+    try:
+        state = unpickler.load()
+    except (pickle.UnpicklingError, AttributeError, ImportError, IndexError) as error:
+        raise RunFolderError(
+            f"the snapshot cannot be read by this version of the code: {error}; delete the run folder and run again"
+        ) from error
+    for lane, kept in zip(farm.lanes, state["worlds"], strict=True):
+        lane.world.restore(kept)
+    farm.__dict__.update(state["farm"])
+    farm.work.start = farm.start_episode
+    for host in farm.work.hosts:
+        host.revive(makers[host.role])
+    return farm

@@ -1,0 +1,83 @@
+"""`World`: what every physics offers to a lane, over rows of one batch.
+
+Rows are sorted unique int32 indices. Every array argument and result has one line a row *of the call*, in the order of `rows`.
+A world never resets itself; a row that fails says so in `status` and the others go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twin.core.records import Bools, Floats, Observation, Rows, Truth
+
+
+@dataclass
+class Start:
+    """Start states of n rows. q (n, nq) rad; grip (n,) m; object (n, 3) m; yaw (n,) rad, the object's turn about the vertical."""
+
+    q: Floats
+    grip: Floats
+    object: Floats
+    yaw: Floats
+
+
+class World(Protocol):
+    """n rows of one cell model: `nq` arm joints, `nu = nq + 1` commands (joint targets in rad, gripper opening in m)."""
+
+    n: int
+    nq: int
+    nu: int
+    step_us: int
+    """The physics step in µs; a control period is a whole number of them."""
+
+    def reset(self, rows: Rows, start: Start) -> None:
+        """Put rows into start states, at rest, undoing every field set by `set_field`."""
+        ...
+
+    def step(self, rows: Rows, command: Floats, steps: int) -> None:
+        """Hold `command` (n, nu) for `steps` physics steps. Rows not named keep every bit."""
+        ...
+
+    def observe(self, rows: Rows) -> Observation:
+        """What the sensors read now, without faults: copies."""
+        ...
+
+    def truth(self, rows: Rows) -> Truth:
+        """Ground truth: copies."""
+        ...
+
+    def status(self, rows: Rows) -> Bools:
+        """(n,) True where the physics of a row failed (NaN or engine warning) since its last reset."""
+        ...
+
+    def jac(self, rows: Rows) -> Floats:
+        """(n, 6, nq) Jacobian of the tool point in the robot's base frame: linear rows first, then angular."""
+        ...
+
+    def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
+        """Scale a model quantity of rows by `scale` (n,) or (n, k) against its nominal value; 1 restores it.
+
+        Fields: `actuator_strength` (n, nq) torque limit of each joint's drive; `friction` (n,) of the object.
+        """
+        ...
+
+    def get_field(self, rows: Rows, field: str) -> Floats:
+        """(n, nq) or (n, 1): the scale in force now, read back from the physics (1: nominal)."""
+        ...
+
+    def fields_digest(self, rows: Rows) -> bytes:
+        """A hash of everything `set_field` can change, to prove that faults were undone."""
+        ...
+
+    def state(self, rows: Rows) -> Floats:
+        """(n, k) C-contiguous: all that the next step depends on, for the run's hash."""
+        ...
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain arrays from which `restore` goes on bit for bit."""
+        ...
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """The inverse of `snapshot`, on a world built from the same cell model and n."""
+        ...

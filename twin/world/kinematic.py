@@ -1,0 +1,191 @@
+"""`KinematicWorld`: a world without dynamics, to test a farm, a policy or a filter against in milliseconds.
+
+What it does, exactly:
+- Joints go straight to their command, as fast as the arm's velocity limit lets them over the period; the gripper at `GRIP_MPS`.
+- A gripper that closes to the object's width takes hold of it if it lies between the fingers: within half the free opening
+  along their line of motion, within half its width across it and below or above the tool point. Else it closes on air.
+- What is held moves with the tool point and keeps its turn. It drops, at once, onto table or tray when the gripper opens
+  wider than it, or while `friction` is scaled below `SLIPPERY`.
+- A drive scaled below `DEAD` does not move; above it, its speed scales. There are no contacts: the arm goes through all things.
+
+Same protocol and the same conformance tests as `MujocoWorld`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from twin.core.clock import US
+from twin.core.records import Bools, Floats, Observation, Rows, Truth
+from twin.world.base import Start
+from twin.world.cell import GRIP_MPS, CellModel
+
+DEAD = 0.1
+"""A drive with less than this share of its torque does not move its joint."""
+SLIPPERY = 0.5
+"""With less than this share of its friction the object slips out of the fingers."""
+
+
+def _finite(values: Floats) -> Bools:
+    """(n,) rows without NaN or infinity."""
+    finite: Bools = np.logical_and.reduce(np.isfinite(values), axis=1)
+    return finite
+
+
+class KinematicWorld:
+    """n rows of a cell, each one line of a table: joints, their speed, opening, tool point and line of the fingers, object,
+    its turn, held, failed, time.
+
+    `held` is kept as 0 or 1, and what is held keeps its offset from the tool point. Rows are computed element by element, so
+    that no row's bits depend on another.
+    """
+
+    def __init__(self, model: CellModel, n: int) -> None:
+        if n < 1:
+            raise ValueError(f"a world needs at least one row, got {n}")
+        self.cell = model
+        self.n, self.nq, self.nu = n, model.nq, model.nq + 1
+        self.step_us = model.step_us
+        nq = self.nq
+        self._q, self._dq, self._grip = slice(0, nq), slice(nq, 2 * nq), 2 * nq
+        self._tool, self._line = slice(2 * nq + 1, 2 * nq + 4), slice(2 * nq + 4, 2 * nq + 7)
+        self._object, self._yaw, self._held = slice(2 * nq + 7, 2 * nq + 10), 2 * nq + 10, 2 * nq + 11
+        self._void, self._time = 2 * nq + 12, 2 * nq + 13
+        self._table: Floats = np.zeros((n, 2 * nq + 14))
+        self._scale: Floats = np.ones((n, nq + 1))
+
+    def reset(self, rows: Rows, start: Start) -> None:
+        """Put rows into start states, at rest, undoing every field set by `set_field`."""
+        self._scale[rows] = 1.0
+        table: Floats = np.zeros((len(rows), self._table.shape[1]))
+        table[:, self._q], table[:, self._grip] = start.q, start.grip
+        table[:, self._object], table[:, self._yaw] = start.object, start.yaw
+        self._place_tool(table)
+        self._table[rows] = table
+        self._fail(rows, ~_finite(table))
+
+    def step(self, rows: Rows, command: Floats, steps: int) -> None:
+        """Hold `command` (n, nu) for `steps` physics steps. Rows not named, and rows that failed, keep every bit."""
+        self._fail(rows, ~(_finite(command) & _finite(self._table[rows])))
+        able = self._table[rows, self._void] == 0
+        rows, command = rows[able], command[able]
+        if not len(rows) or not steps:
+            return
+        table, scale, period = self._table[rows], self._scale[rows], steps * self.step_us / US
+        self._move_joints(table, scale, command[:, :-1], period)
+        opening = table[:, self._grip].copy()
+        wanted = np.clip(command[:, -1], 0.0, self.cell.stroke_m)
+        table[:, self._grip] += np.clip(wanted - opening, -GRIP_MPS * period, GRIP_MPS * period)
+        self._grasp(table, opening)
+        self._drop(table, scale[:, -1])
+        table[:, self._time] += period
+        self._table[rows] = table
+
+    def _fail(self, rows: Rows, bad: Bools) -> None:
+        if bad.any():
+            self._table[rows[bad], self._void] = 1.0
+
+    def _move_joints(self, table: Floats, scale: Floats, asked: Floats, period: float) -> None:
+        """Joints towards their commands; tool point and what it holds follow."""
+        arm = self.cell.arm
+        share = np.where(scale[:, :-1] < DEAD, 0.0, np.minimum(scale[:, :-1], 1.0))
+        step = share * arm.velocity * period
+        move = np.clip(np.clip(asked, arm.limits[:, 0], arm.limits[:, 1]) - table[:, self._q], -step, step)
+        table[:, self._q] += move
+        table[:, self._dq] = move / period
+        before = table[:, self._tool].copy()
+        self._place_tool(table)
+        carried = table[:, self._held, None] * (table[:, self._tool] - before)
+        table[:, self._object] += carried
+
+    def _place_tool(self, table: Floats) -> None:
+        """Tool point and the line on which the fingers move, from the joints."""
+        table[:, self._tool], rotation = self.cell.arm.fk(table[:, self._q])
+        table[:, self._line] = rotation[:, :, 1]
+
+    def _grasp(self, table: Floats, before: Floats) -> None:
+        """Fingers that have just closed to the object's width hold it if it is between them."""
+        width = self.cell.object_m
+        offset, line = table[:, self._object] - table[:, self._tool], table[:, self._line]
+        along = offset[:, 0] * line[:, 0] + offset[:, 1] * line[:, 1] + offset[:, 2] * line[:, 2]
+        rest = offset - along[:, None] * line
+        across = np.sqrt(rest[:, 0] ** 2 + rest[:, 1] ** 2)
+        between = np.abs(along) <= 0.5 * (self.cell.stroke_m - width)
+        near = between & (across <= 0.5 * width) & (np.abs(rest[:, 2]) <= 0.5 * width)
+        closed = (before > width) & (table[:, self._grip] <= width)
+        taken = closed & near
+        table[:, self._held] = np.where(taken, 1.0, table[:, self._held])
+        table[:, self._object] -= np.where(taken, along, 0.0)[:, None] * line
+        holding = table[:, self._held] == 1
+        table[:, self._grip] = np.where(holding, np.maximum(table[:, self._grip], width), table[:, self._grip])
+
+    def _drop(self, table: Floats, friction: Floats) -> None:
+        """Let go where the gripper is open wider than the object or the object is slippery; it falls at once."""
+        held = table[:, self._held] == 1
+        loose = held & ((table[:, self._grip] > self.cell.object_m) | (friction < SLIPPERY))
+        table[:, self._held] = np.where(loose, 0.0, table[:, self._held])
+        down = self._object.stop - 1
+        table[:, down] = np.where(loose, self.cell.floor(table[:, self._object]), table[:, down])
+
+    def observe(self, rows: Rows) -> Observation:
+        """What the sensors read now, without faults: copies."""
+        table = self._table[rows]
+        return Observation(
+            q=table[:, self._q].copy(),
+            dq=table[:, self._dq].copy(),
+            grip=table[:, self._grip].copy(),
+            tool=table[:, self._tool].copy(),
+            object=table[:, self._object].copy(),
+        )
+
+    def truth(self, rows: Rows) -> Truth:
+        """Ground truth: copies. There are no forces here: `force` is 0."""
+        seen, held = self.observe(rows), self._table[rows, self._held] == 1
+        return Truth(seen.q, seen.dq, seen.tool, seen.object, held, np.zeros(len(rows)))
+
+    def status(self, rows: Rows) -> Bools:
+        """(n,) True where a command or state was not finite since the last reset."""
+        failed: Bools = self._table[rows, self._void] == 1
+        return failed
+
+    def jac(self, rows: Rows) -> Floats:
+        """(n, 6, nq) Jacobian of the tool point in the robot's base frame: linear rows first, then angular."""
+        return self.cell.arm.jac(self._table[rows, self._q])
+
+    def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
+        """Scale `actuator_strength` (n, nq) or `friction` (n,) of rows against the nominal value; 1 restores it."""
+        if field == "actuator_strength":
+            self._scale[rows, :-1] = scale
+        elif field == "friction":
+            self._scale[rows, -1] = scale
+        else:
+            raise ValueError(f"unknown field {field!r} (fields: actuator_strength, friction)")
+
+    def get_field(self, rows: Rows, field: str) -> Floats:
+        """(n, nq) or (n, 1): the scale in force now (1: nominal)."""
+        if field not in ("actuator_strength", "friction"):
+            raise ValueError(f"unknown field {field!r} (fields: actuator_strength, friction)")
+        scale: Floats = self._scale[rows, :-1] if field == "actuator_strength" else self._scale[rows, -1:]
+        return scale.copy()
+
+    def fields_digest(self, rows: Rows) -> bytes:
+        """A hash of everything `set_field` can change, to prove that faults were undone."""
+        return xxhash.xxh3_128_digest(self._scale[rows].tobytes())
+
+    def state(self, rows: Rows) -> Floats:
+        """(n, k) C-contiguous. With all rows it is the live table, not a copy."""
+        return self._table if len(rows) == self.n else self._table[rows]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain arrays from which `restore` goes on bit for bit."""
+        return {"state": self._table.copy(), "scale": self._scale.copy()}
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """The inverse of `snapshot`, on a world built from the same cell model and n."""
+        self._table[:], self._scale[:] = snapshot["state"], snapshot["scale"]
+
+    def close(self) -> None:
+        """Nothing to let go of; here for symmetry with worlds that own threads."""

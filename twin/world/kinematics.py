@@ -1,0 +1,169 @@
+"""`Arm`: forward kinematics and Jacobian of the tool point in plain NumPy, read from a compiled model.
+
+Only element-wise products and sums over rows are used: a matrix product over rows may round a row differently when others
+stand beside it, and then a farm of 16 cells would not repeat the bits of a farm of 256.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from twin.core.errors import AssetError
+from twin.core.records import Floats
+
+
+def _rotation(quat: Floats) -> Floats:
+    """Rotation matrix (3, 3) of a quaternion w, x, y, z."""
+    out = np.empty(9)
+    mujoco.mju_quat2Mat(out, np.asarray(quat, dtype=np.float64))
+    return out.reshape(3, 3)
+
+
+def _pose(pos: Floats, quat: Floats) -> Floats:
+    """Homogeneous transform (4, 4)."""
+    out = np.eye(4)
+    out[:3, :3], out[:3, 3] = _rotation(quat), pos
+    return out
+
+
+def _hinge(pos: Floats, axis: Floats) -> Floats:
+    """Transform (4, 4) from a body to the frame whose z is a hinge in it."""
+    quat = np.empty(4)
+    mujoco.mju_quatZ2Vec(quat, np.asarray(axis, dtype=np.float64))
+    return _pose(pos, quat)
+
+
+class Arm:
+    """An arm as planners see it; plain arrays, so it pickles.
+
+    `names` (nq) joints from the base to the tool; `limits` (nq, 2) rad; `velocity` (nq,) rad/s, `acceleration` (nq,) rad/s²
+    and `home` (nq,) rad as written in the model's `<custom>`; `torque` (nq,) Nm, the limits of the drives.
+    """
+
+    def __init__(self, model: mujoco.MjModel, prefix: str = "", tool: str = "tool") -> None:
+        """The chain from body `base` to site `tool` (both after `prefix`); `AssetError` where the model has no such chain."""
+        joints, fixed = _chain(model, prefix + "base", prefix + tool)
+        self.names = tuple(str(model.joint(j).name) for j in joints)
+        self.nq = len(joints)
+        self.limits: Floats = np.array(model.jnt_range[joints])
+        self.velocity = _numeric(model, prefix + "velocity", self.nq)
+        self.acceleration = _numeric(model, prefix + "acceleration", self.nq)
+        self.home = _numeric(model, prefix + "home", self.nq)
+        self.torque = _torque(model, joints)
+        self._zero: Floats = np.array(model.qpos0[model.jnt_qposadr[joints]])
+        self._first: Floats = fixed[0][:3, :, None].copy()
+        after = np.stack(fixed[1:])
+        cos, sin, rest = np.zeros((3, self.nq, 3, 4))
+        cos[:, 0], cos[:, 1] = after[:, 0], after[:, 1]
+        sin[:, 0], sin[:, 1] = -after[:, 1], after[:, 0]
+        rest[:, 2] = after[:, 2]
+        self._cos, self._sin, self._rest = cos[..., None], sin[..., None], rest[..., None]
+
+    def _frames(self, q: Floats) -> Floats:
+        """(nq + 1, 3, 4, n): frame of every joint (z along it), then of the tool, in the base frame."""
+        angle = np.ascontiguousarray((q - self._zero).T)
+        local = np.cos(angle)[:, None, None] * self._cos
+        local += np.sin(angle)[:, None, None] * self._sin
+        local += self._rest
+        frames: Floats = np.empty((self.nq + 1, 3, 4, len(q)))
+        frames[0] = self._first
+        for i in range(self.nq):
+            last, now, turn = frames[i], frames[i + 1], local[i]
+            np.multiply(last[:, 0, None], turn[0], out=now)
+            now += last[:, 1, None] * turn[1]
+            now += last[:, 2, None] * turn[2]
+            now[:, 3] += last[:, 3]
+        return frames
+
+    def fk(self, q: Floats) -> tuple[Floats, Floats]:
+        """Tool point (n, 3) m and its rotation (n, 3, 3) in the base frame, from joint angles `q` (n, nq) rad."""
+        tool = self._frames(q)[-1]
+        return tool[:, 3].T.copy(), tool[:, :3].transpose(2, 0, 1).copy()
+
+    def jac(self, q: Floats) -> Floats:
+        """Jacobian (n, 6, nq) of the tool point in the base frame: linear rows first, then angular."""
+        return self.solve(q)[2]
+
+    def solve(self, q: Floats) -> tuple[Floats, Floats, Floats]:
+        """`fk` and `jac` at the price of one: position (n, 3), rotation (n, 3, 3), Jacobian (n, 6, nq)."""
+        frames = self._frames(q)
+        tool, axis = frames[-1], frames[:-1, :, 2]
+        arm = tool[:, 3] - frames[:-1, :, 3]
+        jac: Floats = np.empty((self.nq, 6, len(q)))
+        np.multiply(axis[:, (1, 2, 0)], arm[:, (2, 0, 1)], out=jac[:, :3])
+        jac[:, :3] -= axis[:, (2, 0, 1)] * arm[:, (1, 2, 0)]
+        jac[:, 3:] = axis
+        return tool[:, 3].T.copy(), tool[:, :3].transpose(2, 0, 1).copy(), jac.transpose(2, 1, 0).copy()
+
+    def reach(self, point: Floats, attitude: Floats, seed: Floats, rounds: int = 8) -> tuple[Floats, Floats]:
+        """Joints (n, nq) that bring the tool to `point` (n, 3) m with rotation `attitude` (3, 3), and what is missed (n,), m.
+
+        Damped Newton steps (Levenberg) from `seed` (n, nq), always `rounds` of them, so that no row waits for another;
+        within the joint limits. What is missed counts a radian as a metre. A point out of reach misses by much.
+        """
+        q: Floats = np.array(seed, dtype=np.float64)
+        for _ in range(rounds):
+            jac, error = self._towards(q, point, attitude)
+            across = jac.transpose(0, 2, 1)
+            inner = jac @ across
+            inner[:, range(6), range(6)] += 1e-3 * np.minimum((error * error).sum(axis=1), 1.0)[:, None] + 1e-9
+            q += np.clip((across @ np.linalg.solve(inner, error[:, :, None]))[:, :, 0], -0.4, 0.4)
+            np.clip(q, self.limits[:, 0], self.limits[:, 1], out=q)
+        return q, np.sqrt((self._towards(q, point, attitude)[1] ** 2).sum(axis=1))
+
+    def _towards(self, q: Floats, point: Floats, attitude: Floats) -> tuple[Floats, Floats]:
+        """The Jacobian at `q`, and the way (n, 6) that the tool still has to go: m, then rad (for small turns)."""
+        at, turned, jac = self.solve(q)
+        error: Floats = np.empty((len(q), 6))
+        error[:, :3] = point - at
+        error[:, 3:] = 0.5 * np.cross(turned, attitude, axis=1).sum(axis=2)
+        return jac, error
+
+
+def _chain(model: mujoco.MjModel, base: str, tool: str) -> tuple[list[int], list[Floats]]:
+    """Hinges from `base` to `tool`, and the fixed transforms before, between and after them at zero."""
+    root = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, base)
+    site = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SITE, tool)
+    if root < 0 or site < 0:
+        raise AssetError(f"the model has no body {base!r} or no site {tool!r}: an arm needs both")
+    bodies = [int(model.site_bodyid[site])]
+    while bodies[-1] not in (root, 0):
+        bodies.append(int(model.body_parentid[bodies[-1]]))
+    if bodies.pop() != root:
+        raise AssetError(f"site {tool!r} does not hang from body {base!r}")
+    joints: list[int] = []
+    fixed: list[Floats] = [np.eye(4)]
+    for body in reversed(bodies):
+        fixed[-1] = fixed[-1] @ _pose(model.body_pos[body], model.body_quat[body])
+        for joint in range(model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body]):
+            if model.jnt_type[joint] != int(mujoco.mjtJoint.mjJNT_HINGE):
+                raise AssetError(f"joint {model.joint(joint).name!r} between {base!r} and {tool!r} is no hinge")
+            joints.append(joint)
+            hinge = _hinge(model.jnt_pos[joint], model.jnt_axis[joint])
+            fixed[-1] = fixed[-1] @ hinge
+            fixed.append(np.asarray(np.linalg.inv(hinge), dtype=np.float64))
+    fixed[-1] = fixed[-1] @ _pose(model.site_pos[site], model.site_quat[site])
+    if not joints:
+        raise AssetError(f"there is no hinge between {base!r} and {tool!r}")
+    return joints, fixed
+
+
+def _numeric(model: mujoco.MjModel, name: str, size: int) -> Floats:
+    """A `<numeric>` of the model with one value a joint."""
+    at = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_NUMERIC, name)
+    found = int(model.numeric_size[at]) if at >= 0 else 0
+    if found != size:
+        raise AssetError(f"the model's <numeric name={name!r}> has {found} values; the arm has {size} joints")
+    start = int(model.numeric_adr[at])
+    return np.array(model.numeric_data[start : start + size])
+
+
+def _torque(model: mujoco.MjModel, joints: list[int]) -> Floats:
+    """Largest torque (Nm) of the actuator on each joint; infinite where there is none or no limit."""
+    out: Floats = np.full(len(joints), np.inf)
+    for act in range(model.nu):
+        drives_joint = model.actuator_trntype[act] == int(mujoco.mjtTrn.mjTRN_JOINT)
+        if drives_joint and model.actuator_forcelimited[act] and model.actuator_trnid[act, 0] in joints:
+            out[joints.index(int(model.actuator_trnid[act, 0]))] = model.actuator_forcerange[act, 1]
+    return out
