@@ -1,8 +1,8 @@
 """What the speed claims rest on: the whole farm beside the bare engine, in one run.
 
-The farm runs a segment of simulated time and leaves a tape: every row that was reset and its start state, every step's rows and
-controls. The bare engine then plays the tape on `mujoco.batch.Batch`, without policy, filter, links, log or hash, and must end in the
-same bits. Segments alternate, so that a noisy machine slows both; the figure is the median of their ratios.
+The farm runs a segment of simulated time and leaves a tape: every row that was reset and its start state, every step's rows
+and controls. The bare engine then plays the tape on `mujoco.batch.Batch`, without policy, filter, links, log or hash, and must
+end in the same bits. Segments alternate, so that a noisy machine slows both; the figure is the median of their ratios.
 
     python -m benchmarks.farm            a table
     python -m benchmarks.farm --json     the figures for machines

@@ -2,8 +2,8 @@
 
     python -m benchmarks.perception [--n 300] [--errors 0 1 2 4 8 12 16 20]
 
-Prints, per arm and error: episodes, successes by ground truth, their share with its 95 % Wilson interval, how episodes that failed
-ended, and the median length of an episode. No farm, no filter, no link: policy and physics only.
+Prints, per arm and error: episodes, successes by ground truth, their share with its 95 % Wilson interval, how many failed
+without ever holding the object and how many lost it, and the median length of an episode. No farm, filter or link.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ from twin.world.tasks import PickPlace
 
 PERIOD_S = 0.02
 ERRORS_MM = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 20.0)
+
+HEAD = "arm    error mm     n  success  share  95 % interval   never held  lost   episode s"
+LINE = (
+    "{robot:6} {error_mm:8.1f} {n:5d} {success:8d}  {share:5.3f}  {low:.3f} – {high:.3f}"
+    "  {never_held:10d} {lost:5d} {median_s:11.2f}"
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ def measure(robot: str, error_mm: float, n: int, seed: int, threads: int) -> dic
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="example: python -m benchmarks.perception --n 100")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="python -m benchmarks.perception --n 100")
     parser.add_argument("--n", type=int, default=300, help="episodes per arm and error")
     parser.add_argument("--errors", type=float, nargs="+", default=ERRORS_MM, help="standard deviations, mm")
     parser.add_argument("--robots", nargs="+", default=["ur3", "panda"])
@@ -89,13 +95,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     args = parser.parse_args()
     if not args.json:
-        print("arm    error mm     n  success  share  95 % interval   never held  lost   episode s")
+        print(HEAD)
     for robot in args.robots:
         for error in args.errors:
             row = measure(robot, error, args.n, args.seed, args.threads)
-            print(json.dumps(row) if args.json else (
-                "{robot:6} {error_mm:8.1f} {n:5d} {success:8d}  {share:5.3f}  {low:.3f} – {high:.3f}  {never_held:10d} {lost:5d} {median_s:11.2f}"
-            ).format(**row), flush=True)
+            print(json.dumps(row) if args.json else LINE.format_map(row), flush=True)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ TIME, DECIDED, PLANNED, ERROR, STATE = 0, 1, 2, slice(3, 6), 6
 
 DOWN = np.diag((1.0, -1.0, -1.0))
 """The tool's attitude: z down, fingers along the base's y."""
-CLEARANCE_M = 0.012
+CLEARANCE_M = 0.008
 """How much wider than half the object each finger opens."""
 RAISE_M, DROP_M = 0.10, 0.008
 """Height of the ways above object and tray; height above its goal from which the object is let go."""
@@ -48,7 +48,7 @@ MISS_M = 0.005
 class ScriptedPickPlace:
     """Picks the object where the camera shows it and puts it down so that its centre comes to `goal` (3,) m (base frame).
 
-    `object_m` is the object's edge. Rows whose observation is not finite hold still until it is.
+    `object_m` is the object's edge. Rows whose observation is not finite hold still (at first: at home) until it is.
     """
 
     def __init__(self, arm: Arm, goal: Floats, spec: ScriptedPolicy, object_m: float, period_s: float) -> None:
@@ -59,6 +59,7 @@ class ScriptedPickPlace:
         self._unhurried_s = APPROACH_S / spec.speed
         self._ticks = self.period_s * np.arange(1, HORIZON + 1)
         self._stray = STRAY_RAD + HORIZON * self.period_s * self._velocity
+        self._rest = np.append(arm.home, self.object_m + 2 * CLEARANCE_M)
         self._seeds, self._seen_from = _seeds(arm)
         low = _raised(np.array(goal, dtype=np.float64), DROP_M)
         self._tray, self._tray_reached = self._reach(np.stack((_raised(low, RAISE_M), low)))
@@ -81,9 +82,10 @@ class ScriptedPickPlace:
         memory["plan"][:] = 0.0
         memory["state"][:] = 0.0
         memory["state"][:, ERROR] = error
-        memory["last"][:, :-1] = seen.q
-        memory["last"][:, -1] = seen.grip
-        self._plan(memory, seen, np.isfinite(seen.object).all(axis=1) & np.isfinite(memory["last"]).all(axis=1))
+        now: Floats = np.column_stack((seen.q, seen.grip))
+        well: Bools = np.isfinite(now).all(axis=1)
+        memory["last"][:] = np.where(well[:, None], now, self._rest)
+        self._plan(memory, seen, well & np.isfinite(seen.object).all(axis=1))
 
     def act(self, seen: Observation, memory: Memory) -> Chunk:
         """The next ten periods of each row's plan; rows that are lost or blind repeat their last command."""
@@ -109,9 +111,9 @@ class ScriptedPickPlace:
     def _begin_late(self, memory: Memory, seen: Observation, well: Bools) -> None:
         """Plan for rows that could not see when their episode began."""
         blind = memory["state"][:, PLANNED] == 0
-        unknown = ~np.isfinite(memory["last"]).all(axis=1) & well
-        memory["last"][unknown] = np.column_stack((seen.q, seen.grip))[unknown]
-        self._plan(memory, seen, blind & well & np.isfinite(seen.object).all(axis=1))
+        ready = blind & well & np.isfinite(seen.object).all(axis=1)
+        memory["last"][ready] = np.column_stack((seen.q, seen.grip))[ready]
+        self._plan(memory, seen, ready)
 
     def _plan(self, memory: Memory, seen: Observation, rows: Bools) -> None:
         """Nine knots for `rows` from where the camera shows the object; where it is out of reach, the plan is to stay."""
@@ -166,7 +168,7 @@ class ScriptedPickPlace:
     def _reach(self, points: Floats) -> tuple[Floats, Bools]:
         """Joints (n, nq) that bring the tool to points (n, 3), pointing down, and whether they do."""
         far = ((points[:, None] - self._seen_from) ** 2).sum(axis=2)
-        q, miss = self.arm.reach(points, DOWN, self._seeds[far.argmin(axis=1)], rounds=4)
+        q, miss = self.arm.reach(points, DOWN, self._seeds[far.argmin(axis=1)], rounds=5)
         return q, miss < MISS_M
 
 

@@ -61,7 +61,7 @@ class ComputeSpec(Spec):
 
     inference_ms: NonNegative = 20.0
     batch: int = Field(default=64, ge=1)
-    timeout_ms: float = Field(default=1000.0, gt=0)
+    timeout_ms: float = Field(default=1000.0, gt=0, le=1e9)
     """A cell asks again when no answer came for this long."""
 
 
@@ -90,7 +90,7 @@ class TrackingMonitor(Spec):
 
     kind: Literal["tracking"]
     error_rad: float = Field(default=0.25, gt=0)
-    for_ms: float = Field(default=100.0, ge=0)
+    for_ms: float = Field(default=100.0, ge=0, le=1e9)
 
 
 BuiltInFilter = Annotated[JointLimitsFilter | WorkspaceFilter | TrackingMonitor, Field(discriminator="kind")]

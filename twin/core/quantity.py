@@ -159,10 +159,16 @@ def draw(quantity: Any, stream: Stream) -> float:
     return nominal(quantity)
 
 
+LARGEST = 1e9
+"""Beyond this no time, rate or distance of a farm makes sense (30 years in seconds), and µs might not fit 64 bits."""
+
+
 def _not_negative(quantity: Any) -> Any:
     if lowest(quantity) < 0:
         verb = "can be" if isinstance(quantity, Spec) else "is"
         raise ValueError(f"must not be negative, but {verb} {lowest(quantity):g}")
+    if nominal(quantity) > LARGEST:
+        raise ValueError(f"must be at most {LARGEST:g}, is {nominal(quantity):g}")
     return quantity
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from twin.core.chance import Chance
-from twin.core.clock import US, Clock, to_us
+from twin.core.clock import Clock, to_us
 from twin.core.quantity import draw
 from twin.farm.book import Book
 from twin.farm.cells import Cell

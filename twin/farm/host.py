@@ -19,7 +19,7 @@ class Host:
 
     def __init__(self, role: str, make: Callable[[], Strategy]) -> None:
         self.role, self._make = role, make
-        self.strategy = make()
+        self.strategy: Any = make()
         self.inbox: list[tuple[int, tuple[Event, ...]]] = []
         self.pickles = True
         try:

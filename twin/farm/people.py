@@ -30,7 +30,7 @@ class Page:
 
 
 class People:
-    """Everybody who can be called. `person.arrive` and `person.finish` entries on the clock come back to `arrive` and `finish`."""
+    """Everybody who can be called. Entries `person.arrive` and `person.finish` come back to `arrive` and `finish`."""
 
     def __init__(self, pools: Mapping[str, PeopleSpec], clock: Clock, book: Book, chance: Chance) -> None:
         self.pools, self.clock, self.book, self.chance = dict(pools), clock, book, chance

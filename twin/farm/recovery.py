@@ -1,7 +1,7 @@
 """How a cell comes back: the reset ladder after an episode, and repair after a breakage. Nothing here waits for ever.
 
-Every rung of a person has a deadline; when it passes unanswered the next rung is tried, and after the last one the cell is out of
-service and says so.
+Every rung of a person has a deadline; when it passes unanswered the next rung is tried, and after the last one the cell is out
+of service and says so.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class RobotSpec(Spec):
     gripper: str | None = None
     sensors: tuple[str, ...] = ()
     limits: LimitsSpec = LimitsSpec()
-    control_ms: float = Field(default=20.0, gt=0)
+    control_ms: float = Field(default=20.0, gt=0, le=10_000)
     stack_version: str = "1"
     reliability: ReliabilitySpec = ReliabilitySpec()
     stop_recover_s: NonNegative = 5.0
@@ -65,16 +65,16 @@ class RobotInCell(Spec):
 class DutySpec(Spec):
     """Work so long, then rest so long (AutoEval: 6 h and 20 min)."""
 
-    work_h: float = Field(gt=0)
-    rest_min: float = Field(gt=0)
+    work_h: float = Field(gt=0, le=1e6)
+    rest_min: float = Field(gt=0, le=1e6)
 
 
 class MaintenanceSpec(Spec):
     """A window in which the cell is taken out of work."""
 
-    at_h: float = Field(ge=0)
-    for_h: float = Field(gt=0)
-    every_h: float | None = Field(default=None, gt=0)
+    at_h: float = Field(ge=0, le=1e6)
+    for_h: float = Field(gt=0, le=1e6)
+    every_h: float | None = Field(default=None, gt=0, le=1e6)
 
 
 class DetectorSpec(Spec):
@@ -126,7 +126,7 @@ class PersonRung(Spec):
 
     kind: Literal["person"]
     pool: str
-    deadline_s: float = Field(default=1800.0, gt=0)
+    deadline_s: float = Field(default=1800.0, gt=0, le=1e9)
 
 
 RungSpec = Annotated[AutomaticRung | PersonRung, Field(discriminator="kind")]
@@ -164,8 +164,8 @@ class JobSpec(Spec):
     retries: int = Field(default=0, ge=0)
     owner: str = ""
     priority: int = 0
-    at_s: float = Field(default=0.0, ge=0)
-    deadline_s: float | None = Field(default=None, gt=0)
+    at_s: float = Field(default=0.0, ge=0, le=1e9)
+    deadline_s: float | None = Field(default=None, gt=0, le=1e9)
     on: str | None = None
     """A cell name or pattern that this job must run on."""
 
@@ -181,7 +181,7 @@ class PoissonJobs(Spec):
     """Jobs that arrive at random, `per_hour` on average, all alike; `at_start` of them wait at the beginning."""
 
     kind: Literal["poisson"]
-    per_hour: float = Field(gt=0)
+    per_hour: float = Field(gt=0, le=1e9)
     at_start: int = Field(default=0, ge=0)
     task: str = "pick_place"
     episodes: int = Field(default=1, ge=1)

@@ -1,7 +1,7 @@
 """Planned faults at work: when they begin and end, on which cell, and their receipts.
 
-A fault at a port of a lane is entered there; a fault of process (a stop, a breakage) is something the farm does. Every target of a
-fault is an injection of its own with random streams of its own.
+A fault at a port of a lane is entered there; a fault of process (a stop, a breakage) is something the farm does. Every target
+of a fault is an injection of its own with random streams of its own.
 """
 
 from __future__ import annotations

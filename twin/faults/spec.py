@@ -13,8 +13,8 @@ from twin.core.spec import Spec
 class Onset(Spec):
     """When a fault begins. Exactly one of: at a time, repeatedly at a mean rate, with a probability per episode."""
 
-    at_s: float | None = Field(default=None, ge=0)
-    rate_per_h: float | None = Field(default=None, gt=0)
+    at_s: float | None = Field(default=None, ge=0, le=1e9)
+    rate_per_h: float | None = Field(default=None, gt=0, le=1e9)
     per_episode: float | None = Field(default=None, gt=0, le=1)
     within_s: float = Field(default=8.0, gt=0)
     """With per_episode: it begins at a moment drawn evenly over this time from the episode's start."""

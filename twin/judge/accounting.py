@@ -19,7 +19,7 @@ STATES: Mapping[str, str] = {
     "attended": "a person at work on it",
     "waiting": "waiting for a person",
     "out_of_service": "out of service",
-    "stopped": "protective stop, not cleared",
+    "stopped": "held in a protective stop",
     "reset": "automatic reset",
     "resting": "resting or maintenance",
     "idle": "idle, no work",
@@ -30,7 +30,8 @@ HOUR_US = 3600 * US
 
 
 class Span(NamedTuple):
-    """A cell's time in one state, [start_us, end_us); `episode` and `label` where it is an episode."""
+    """A cell's time in one state, [start_us, end_us); `episode` and `label` where it is an episode, `held` where the robot
+    stood in a protective stop meanwhile."""
 
     cell: str
     start_us: int
@@ -38,6 +39,12 @@ class Span(NamedTuple):
     state: str
     episode: int | None = None
     label: bool | None = None
+    held: bool = False
+
+    @property
+    def us(self) -> int:
+        """How long it lasts."""
+        return self.end_us - self.start_us
 
 
 RAISES: Mapping[str, str] = {
@@ -64,7 +71,7 @@ LOWERS: Mapping[str, tuple[str, ...]] = {
     "page.expired": ("waiting",),
     "reset.done": ("reset", "waiting", "stopped", "out_of_service"),
     "reset.stuck": ("reset",),
-    "reset.abandoned": ("reset", "waiting"),
+    "reset.abandoned": ("reset", "waiting", "broken"),
     "stop.cleared": ("stopped",),
 }
 """Event kind → the flags that it lowers, before any is raised."""
@@ -99,29 +106,37 @@ class Accounts:
         out = dict.fromkeys(STATES, 0)
         for span in self.spans:
             if wanted is None or span.cell in wanted:
-                out[span.state] += span.end_us - span.start_us
+                out[span.state] += span.us
         return out
 
     def by_cell(self) -> dict[str, dict[str, int]]:
         """µs in each state, by cell."""
         out = {cell: dict.fromkeys(STATES, 0) for cell in self.cells}
         for span in self.spans:
-            out[span.cell][span.state] += span.end_us - span.start_us
+            out[span.cell][span.state] += span.us
         return out
 
     def lost_us(self) -> dict[str, int]:
         """µs that yielded no usable episode, by cause, largest first. With `productive_us` they add up to cells × duration."""
-        lost = {state: us for state, us in self.by_state().items() if state != "episode"}
+        lost: dict[str, int] = {}
         for span in self.spans:
-            if span.state == "episode" and span.episode in self.rejected:
-                cause = f"episode rejected: {self.rejected[span.episode]}"
-                lost[cause] = lost.get(cause, 0) + span.end_us - span.start_us
-        return dict(sorted(((c, us) for c, us in lost.items() if us), key=lambda item: (-item[1], item[0])))
+            cause = self.cause(span)
+            if cause is not None:
+                lost[cause] = lost.get(cause, 0) + span.us
+        return dict(sorted(lost.items(), key=lambda item: (-item[1], item[0])))
+
+    def cause(self, span: Span) -> str | None:
+        """Why a span is lost: its state, a rejected episode, or a protective stop inside a good one; None: it is not."""
+        if span.state != "episode":
+            return span.state
+        if span.episode in self.rejected:
+            return f"rejected: {self.rejected[span.episode]}"
+        return "stopped" if span.held else None
 
     @property
     def productive_us(self) -> int:
-        """µs in episodes that were not rejected."""
-        return sum(s.end_us - s.start_us for s in self.spans if s.state == "episode" and s.episode not in self.rejected)
+        """µs in episodes that were not rejected, without protective stops."""
+        return sum(span.us for span in self.spans if self.cause(span) is None)
 
 
 class _Cell:
@@ -141,12 +156,13 @@ class _Cell:
             return
         state = next((s for s in STATES if s in self.up), "idle")
         number = self.episode if state == "episode" else None
+        held = state == "episode" and "stopped" in self.up
         last = self.spans[-1] if self.spans else None
-        if last is not None and (last.state, last.episode) == (state, number):
+        if last is not None and (last.state, last.episode, last.held) == (state, number, held):
             self.spans[-1] = last._replace(end_us=t)
         else:
             label = None if number is None else labels.get(number)
-            self.spans.append(Span(self.name, self.since, t, state, number, label))
+            self.spans.append(Span(self.name, self.since, t, state, number, label, held))
         self.since = t
 
 
@@ -225,5 +241,5 @@ def _outcomes(log: RunLog) -> tuple[dict[int, bool | None], dict[int, str]]:
         elif kind == "data.rejected":
             rejected[int(number)] = str(said.get("reason") or "no reason given")
         else:
-            rejected[int(number)] = "voided by the physics"
+            rejected[int(number)] = "void"
     return labels, rejected

@@ -20,21 +20,30 @@ def column(frame: pd.DataFrame, name: str, *, table: str) -> list[Any]:
     """A column as Python values, null as None. A missing column is refused with the nearest name."""
     if name not in frame.columns:
         raise TableError(f"{table}: no column {name!r}" + nearest(name, map(str, frame.columns), what="columns"))
-    values = frame[name].astype(object)
-    return [None if _null(v) else v for v in values.tolist()]
+    values = frame[name].astype(object).to_numpy(copy=True)
+    values[frame[name].isna().to_numpy()] = None
+    return list(values.tolist())
 
 
 def numbers(frame: pd.DataFrame, name: str, *, table: str) -> Floats:
     """A numeric column (n,) with null as NaN; infinity and text are refused."""
-    values = column(frame, name, table=table)
-    out = np.full(len(values), np.nan)
-    for row, value in enumerate(values):
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or math.isinf(value):
-            raise TableError(f"{table}: column {name!r}, row {row}: {value!r} is no finite number")
-        out[row] = float(value)
+    if name in frame.columns and frame[name].dtype in (np.dtype(np.float64), np.dtype(np.int64), pd.Int64Dtype()):
+        out: Floats = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        values = column(frame, name, table=table)
+        out = np.array([_number(value, row, name, table) for row, value in enumerate(values)], dtype=np.float64)
+    bad = np.flatnonzero(np.isinf(out))
+    if bad.size:
+        raise TableError(f"{table}: column {name!r}, row {int(bad[0])}: infinity is no number that can be judged")
     return out
+
+
+def _number(value: Any, row: int, name: str, table: str) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TableError(f"{table}: column {name!r}, row {row}: {value!r} where a number or null is expected")
+    return float(value)
 
 
 def flags(frame: pd.DataFrame, name: str, *, table: str) -> list[bool | None]:
@@ -117,10 +126,6 @@ def _no_nan(frame: pd.DataFrame, name: str) -> None:
     for row, value in enumerate(frame[name].astype(object).tolist()):
         if isinstance(value, float) and math.isnan(value):
             raise TableError(f"episodes: column {name!r}, row {row}: NaN where a number or null is expected")
-
-
-def _null(value: Any) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
 
 def _refuse(word: str) -> Any:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from twin.control.spec import UseSpec
 from twin.core.assets import shipped
 from twin.core.errors import AssetError, InputError, Problem, SpecError, nearest
+from twin.core.quantity import LARGEST
 from twin.farm.spec import FleetSpec, JobList, TableJobs
 from twin.scenario.arms import files_of
 from twin.scenario.cells import Cell, expand, only_site
@@ -113,8 +114,8 @@ def ships() -> dict[str, Path]:
 def _overrides(seed: int | None, duration_s: float | None) -> dict[str, Any]:
     if seed is not None and seed < 0:
         raise InputError(f"the seed must be at least 0, is {seed}")
-    if duration_s is not None and not 0 < duration_s < float("inf"):
-        raise InputError(f"the duration must be greater than 0 s, is {duration_s:g}")
+    if duration_s is not None and not 0 < duration_s <= LARGEST:
+        raise InputError(f"the duration must be greater than 0 s and at most {LARGEST:g} s, is {duration_s:g}")
     given = {"seed": seed, "duration_s": duration_s}
     return {key: value for key, value in given.items() if value is not None}
 
@@ -136,6 +137,7 @@ def _load(file: Path, shown: str) -> tuple[ScenarioSpec | FleetSpec | None, list
         problems += explain(error.errors(include_url=False), document, root)
         view = partly(document.data, fleet_only=fleet_only)
     tables, wrong = _tables(view.jobs, document, file.parent)
+    view.jobs_whole = view.jobs_whole and not wrong
     checker = Checker(document, view, tables, file.parent)
     check_names(checker)
     check_fit(checker)
@@ -143,7 +145,7 @@ def _load(file: Path, shown: str) -> tuple[ScenarioSpec | FleetSpec | None, list
     if isinstance(spec, ScenarioSpec) and not problems:
         jobs = (JobList(kind="list", jobs=tables[i]) if i in tables else load for i, load in enumerate(spec.jobs))
         spec = spec.model_copy(update={"jobs": tuple(jobs)})
-    return spec, _in_order(problems)
+    return spec, _in_order(problems, document.file)
 
 
 def _graft_fleet(document: Document, file: Path, shown: str) -> None:
@@ -191,6 +193,6 @@ def _digest(spec: ScenarioSpec, engine: str, code: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _in_order(problems: list[Problem]) -> list[Problem]:
-    files = list(dict.fromkeys(problem.file for problem in problems))
+def _in_order(problems: list[Problem], first: str) -> list[Problem]:
+    files = list(dict.fromkeys([first, *(problem.file for problem in problems)]))
     return sorted(dict.fromkeys(problems), key=lambda p: (files.index(p.file), p.line, p.column))

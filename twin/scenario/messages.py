@@ -56,9 +56,9 @@ def _wrong_tag(error: ErrorDetails, path: Loc, document: Document, tags: list[st
         if key not in given:
             tail = nearest("", choices) + (", or 'use' with a class of your own" if "use:" in tags else "")
             return document.at(path, f"key {key!r} is missing{tail}")
-        if given[key] not in choices:
+        if str(given[key]) not in choices:
             of = f" of {keys[0]} {given[keys[0]]!r}" if depth else ""
-            return document.at((*path, key), f"unknown {key} {given[key]!r}{of}{nearest(str(given[key]), choices)}")
+            return document.at((*path, key), f"unknown {key} {_show(given[key])}{of}{nearest(str(given[key]), choices)}")
     return document.at(path, str(error["msg"]))
 
 
@@ -133,8 +133,13 @@ def _misspelt(name: str, given: Any, model: type[BaseModel] | None) -> bool:
     """Whether a missing key is there in a wrong spelling that `unknown_key` recognises."""
     if model is None or not isinstance(given, dict):
         return False
-    known = _keys(model)
-    return any(unknown_key(key, known).endswith((f": {name!r}", f"mean {name!r}?")) for key in given if key not in known)
+    return name in meant(given, _keys(model))
+
+
+def meant(given: Iterable[str], known: Sequence[str]) -> list[str]:
+    """The keys that misspelt ones among `given` were meant to be."""
+    messages = [unknown_key(key, known) for key in given if key not in known]
+    return [name for name in known if any(text.endswith((f": {name!r}", f"mean {name!r}?")) for text in messages)]
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -27,9 +27,9 @@ class Checker:
         self.problems: list[Problem] = []
         self.cells: list[Cell] = list(expand(view.cells, only_site(view.sites)))
 
-    def refuse(self, loc: Loc, message: str) -> None:
-        """Note a problem at a path of the scenario."""
-        self.problems.append(self.document.at(loc, message))
+    def refuse(self, loc: Loc, message: str, *, key: bool = False) -> None:
+        """Note a problem at a path of the scenario, at its value or its key."""
+        self.problems.append(self.document.at(loc, message, key=key))
 
     def fleet(self, *loc: str | int) -> Loc:
         """A path in the fleet as a path of the scenario."""
@@ -187,11 +187,12 @@ def _targets(check: Checker) -> None:
 
 
 def _checks(check: Checker) -> None:
-    asked = {job.task for _, job in _written_jobs(check)}
+    asked = [job.task for _, job in _written_jobs(check)]
+    sure = check.view.jobs_whole and all(task in TASKS for task in asked)
     for i, item in check.view.checks:
         rate = item.success_rate
         at: Loc = ("checks", i, "success_rate", "task")
-        if rate is not None and check.task(at, rate.task) and check.view.jobs_whole and rate.task not in asked:
+        if rate is not None and check.task(at, rate.task) and sure and rate.task not in asked:
             check.refuse(at, f"no job asks for the task {rate.task!r}, so this check could never be decided")
 
 
@@ -214,4 +215,4 @@ def _use(check: Checker) -> None:
         if missing := lacking(cls, role):
             check.refuse((*at, "use"), f"{spec.use} lacks {', '.join(f'{m}()' for m in missing)}, which a {role} needs")
         for name, tail in refused_arguments(cls, spec.with_):
-            check.refuse((*at, "with", name), f"{spec.use} takes no argument {name!r}{tail}")
+            check.refuse((*at, "with", name), f"{spec.use} takes no argument {name!r}{tail}", key=True)

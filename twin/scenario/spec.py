@@ -33,7 +33,7 @@ DispatchSpec = Annotated[
 class LogSpec(Spec):
     """How the run is kept: a transaction and a snapshot every so many simulated seconds; ticks only where asked for."""
 
-    snapshot_s: float = Field(default=5.0, gt=0)
+    snapshot_s: float = Field(default=5.0, gt=0, le=1e9)
     ticks: bool = False
 
 
@@ -53,8 +53,8 @@ class ScenarioSpec(Spec):
         TrackingMonitor(kind="tracking"),
     )
     faults: tuple[FaultSpec, ...] = ()
-    duration_s: float = Field(gt=0)
-    episode_timeout_s: float = Field(default=40.0, gt=0)
+    duration_s: float = Field(gt=0, le=1e9)
+    episode_timeout_s: float = Field(default=40.0, gt=0, le=1e9)
     seed: int = Field(default=0, ge=0)
     start_utc: str = "2026-01-05T08:00:00Z"
     tier: Literal["physics"] = "physics"

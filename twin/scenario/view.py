@@ -14,7 +14,7 @@ from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec
 from twin.farm.spec import CellSpec, FleetSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
 from twin.faults.spec import FaultSpec
 from twin.judge.spec import CheckSpec
-from twin.scenario.messages import holds
+from twin.scenario.messages import holds, meant
 from twin.scenario.spec import DispatchSpec, ScenarioSpec, SchedulerSpec
 from twin.scenario.yaml import Loc
 from twin.world.spec import GripperSpec, SensorSpec, WorkcellSpec
@@ -94,6 +94,8 @@ def _is_whole(data: Mapping[str, Any], key: str, read: Listed[Any]) -> bool:
 
 def _named(fleet: Mapping[str, Any], key: str, kind: Any) -> dict[str, Any] | None:
     if key not in fleet:
+        if key in meant(fleet, list(FleetSpec.model_fields)):
+            return None
         default = FleetSpec.model_fields[key].get_default(call_default_factory=True, validated_data={})
         return default if isinstance(default, dict) else None
     entries = fleet[key]

@@ -124,7 +124,7 @@ def parse(text: str, file: str) -> Document:
     except pyyaml.YAMLError as error:
         reader.syntax(error, text)
     except _Abandon:
-        pass
+        pass  # the problem is noted
     return reader.document
 
 

@@ -13,13 +13,14 @@ import mujoco
 import numpy as np
 
 from twin.core.errors import AssetError, InputError
-from twin.core.records import Bools, Floats, Ints
+from twin.core.records import Bools, Floats
 from twin.world.assets import asset
 from twin.world.kinematics import Arm
 from twin.world.spec import GripperSpec, WorkcellSpec
 
 FINGERS = ("hand_f1", "hand_f2")
 PADS = ("hand_pad_left", "hand_pad_right")
+AREAS = ("start", "tray", "reach", "workspace")
 GRIP_MPS = 0.2
 """How fast the opening changes, m/s: 0.1 a finger, as the Franka Hand (0.05) and Robotiq's 2F-85 (0.02 to 0.15)."""
 STIFF = {"solref": [0.005, 1.0], "solimp": [0.95, 0.99, 0.001, 0.5, 2.0]}
@@ -65,7 +66,7 @@ class CellModel:
     """One cell, compiled. The world frame is the robot's base frame, the table top its z = 0.
 
     `arm_q` (also of qvel and ctrl), `grip_q` (two fingers, each half the opening) and `object_q` (free joint) index qpos;
-    the last control is the opening. `object_pairs` are the contact pairs of the object. `start`, `tray`, `reach` and
+    the last control is the opening. `object_pairs` (npair,) marks the contact pairs of the object. `start`, `tray`, `reach` and
     `workspace` are the areas of the workcell. `assets` maps robot, gripper and workcell to the sha256 of their files.
     Pickles as its specs and the digest of its assets; where the assets changed meanwhile, unpickling raises AssetError.
     """
@@ -80,7 +81,7 @@ class CellModel:
     arm_q: slice
     grip_q: slice
     object_q: slice
-    object_pairs: Ints
+    object_pairs: Bools
     object_m: float
     start: Area
     tray: Area
@@ -136,19 +137,22 @@ def _rebuild(robot: str, gripper: GripperSpec, workcell: WorkcellSpec, digest: s
 
 @functools.cache
 def _build(robot: str, gripper: GripperSpec, workcell: WorkcellSpec) -> CellModel:
-    files = {
+    spec, files = cell_spec(robot, gripper, workcell), _files(robot, gripper, workcell)
+    try:
+        model = spec.compile()
+    except ValueError as error:
+        raise AssetError(f"{', '.join(map(str, files.values()))}: these do not make one model: {error}") from None
+    digests = {part: hashlib.sha256(file.read_bytes()).hexdigest() for part, file in files.items()}
+    return CellModel(robot=robot, gripper=gripper, workcell=workcell, model=model, assets=digests, **_describe(model, workcell))
+
+
+def _files(robot: str, gripper: GripperSpec, workcell: WorkcellSpec) -> dict[str, Path]:
+    """Where the three parts lie; AssetError names the nearest that exists."""
+    return {
         "robot": asset(f"robots/{robot}.xml"),
         "gripper": asset(f"robots/{gripper.kind}.xml"),
         "workcell": asset(f"workcells/{workcell.kind}.xml"),
     }
-    spec = compose(files["robot"], files["gripper"], files["workcell"], gripper, workcell)
-    try:
-        model = spec.compile()
-    except ValueError as error:
-        names = ", ".join(str(file) for file in files.values())
-        raise AssetError(f"{names}: these do not make one model: {error}") from None
-    digests = {part: hashlib.sha256(file.read_bytes()).hexdigest() for part, file in files.items()}
-    return CellModel(robot=robot, gripper=gripper, workcell=workcell, model=model, assets=digests, **_describe(model, workcell))
 
 
 def load_part(file: Path) -> mujoco.MjSpec:
@@ -159,20 +163,23 @@ def load_part(file: Path) -> mujoco.MjSpec:
         raise AssetError(f"{file}: not a model that MuJoCo reads: {error}") from None
 
 
-def compose(robot: Path, hand: Path, table: Path, gripper: GripperSpec, workcell: WorkcellSpec) -> mujoco.MjSpec:
+def cell_spec(robot: str, gripper: GripperSpec, workcell: WorkcellSpec) -> mujoco.MjSpec:
     """The uncompiled cell: the gripper (names `hand_…`) at the robot's site `attachment`, the workcell (`cell_…`) around it.
 
     Arm joints, then gripper joints, then the object: so qpos, qvel and ctrl are laid out. The site `hand_tool` becomes `tool`.
     """
-    spec = load_part(robot)
+    arm, hand, table = _files(robot, gripper, workcell).values()
+    spec = load_part(arm)
     parts = {"hand_": load_part(hand), "cell_": load_part(table)}
     for part in (spec, *parts.values()):
-        _set_options(part, workcell)
-    spec.attach(parts["hand_"], site=_need(spec.site, "attachment", robot), prefix="hand_")
+        set_options(part, workcell)
+    spec.attach(parts["hand_"], site=_need(spec.site, "attachment", arm), prefix="hand_")
     spec.attach(parts["cell_"], frame=spec.worldbody.add_frame(), prefix="cell_")
     for key in list(spec.keys):
         spec.delete(key)
     _need(spec.site, "hand_tool", hand).name = "tool"
+    for area in AREAS:
+        _need(spec.site, f"cell_{area}", table)
     _size_gripper(spec, hand, gripper)
     _size_object(spec, table, workcell)
     _add_pairs(spec, hand, table, workcell)
@@ -188,7 +195,7 @@ def _need(find: Any, name: str, file: Path) -> Any:
     return found
 
 
-def _set_options(spec: mujoco.MjSpec, workcell: WorkcellSpec) -> None:
+def set_options(spec: mujoco.MjSpec, workcell: WorkcellSpec) -> None:
     """The same for every part, so that attaching has nothing to choose. The farm alone resets: no autoreset.
 
     Elliptic cones with impratio 3: a grasp creeps by 1.5 mm in 20 s (impratio 1: 3.7 mm, 10: 0.8 mm, at a fifth of the speed
@@ -208,7 +215,8 @@ def _step_us(workcell: WorkcellSpec) -> int:
     """The physics step in whole µs; raises InputError where it is none."""
     step = workcell.physics_step_ms * 1000
     if abs(step - round(step)) > 1e-6 or step < 1:
-        raise InputError(f"physics_step_ms: {workcell.physics_step_ms:g} is no whole number of µs; try {max(round(step), 1) / 1000:g}")
+        near = max(round(step), 1) / 1000
+        raise InputError(f"physics_step_ms: {workcell.physics_step_ms:g} is no whole number of µs; the nearest is {near:g}")
     return round(step)
 
 
@@ -274,9 +282,9 @@ def _describe(model: mujoco.MjModel, workcell: WorkcellSpec) -> dict[str, Any]:
         "arm_q": slice(0, nq),
         "grip_q": slice(nq, nq + 2),
         "object_q": slice(at, at + 7),
-        "object_pairs": np.flatnonzero((model.pair_geom1 == thing) | (model.pair_geom2 == thing)),
+        "object_pairs": (model.pair_geom1 == thing) | (model.pair_geom2 == thing),
         "object_m": 1e-3 * workcell.object_mm,
-        **{name: _area(model, name) for name in ("start", "tray", "reach", "workspace")},
+        **{name: _area(model, name) for name in AREAS},
     }
 
 

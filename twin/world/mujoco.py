@@ -158,7 +158,8 @@ class MujocoWorld:
         force = self._batch.expand("actuator_forcerange")
         force[index, cell.arm_q] = model.actuator_forcerange[cell.arm_q] * self._strength[index][:, :, None]
         pair = self._batch.expand("pair_friction")
-        pair[index, cell.object_pairs] = model.pair_friction[cell.object_pairs] * self._friction[index][:, None, None]
+        share = np.where(cell.object_pairs, self._friction[index][:, None], 1.0)
+        pair[index] = model.pair_friction * share[:, :, None]
 
     def get_field(self, rows: Rows, field: str) -> Floats:
         """(n, nq) or (n, 1): the scale in force now, read back from the model fields that the engine steps with."""

@@ -11,7 +11,7 @@ from twin.core.records import Floats
 from twin.judge.accounting import Accounts
 from twin.judge.report import svg
 from twin.judge.report.timeline import LOOKS, look
-from twin.judge.report.words import between, hours, num, pct, unit
+from twin.judge.report.words import between, hours, pct, short, unit
 from twin.judge.stats import Interval
 
 
@@ -47,7 +47,7 @@ def by_look(books: Accounts, members: Sequence[str] | None = None) -> dict[str, 
     out = dict.fromkeys(LOOKS, 0)
     for span in books.spans:
         if span.cell in wanted:
-            out[look(span)] += span.end_us - span.start_us
+            out[look(span)] += span.us
     return {kind: us for kind, us in out.items() if us}
 
 
@@ -62,7 +62,7 @@ class Bar(NamedTuple):
 
 def bar_chart(rows: Sequence[Bar], *, alt: str) -> str:
     """Horizontal bars, longest first as given, each with its figure in words."""
-    left, pitch, thick = 250.0, 32.0, 20.0
+    left, pitch, thick = 260.0, 32.0, 20.0
     x = svg.Scale(0, max((r.length for r in rows), default=1.0), left, svg.WIDTH - 250)
     body = []
     for i, row in enumerate(rows):
@@ -142,12 +142,12 @@ def pair(sim: Interval, real: Interval, name: str) -> str:
 
 def ecdf(sim: Floats, real: Floats, *, axis: str, high: float) -> str:
     """Both distribution functions: the share of episodes that took at most so long."""
-    left, right, top, bottom = 54.0, 508.0, 16.0, 250.0
+    left, right, top, bottom = 54.0, 508.0, 26.0, 250.0
     x, y = svg.Scale(0, high, left, right), svg.Scale(0, 1, bottom, top)
     body = _frame(x, y, axis)
     for values, cls in ((real, "real"), (sim, "sim")):
         body.append(svg.path(_steps(values, x, y, high), cls=f"curve {cls}"))
-    body.append(svg.text(left - 44, top - 4, "share at or below", cls="tiny"))
+    body.append(svg.text(left - 44, 12, "share at or below", cls="tiny"))
     alt = f"Cumulative distributions of {axis}: simulation n {sim.size}, real n {real.size}"
     return svg.figure(body, height=292, width=520, alt=alt)
 
@@ -167,7 +167,7 @@ def _steps(values: Floats, x: svg.Scale, y: svg.Scale, high: float, most: int = 
 
 def histogram(sim: Floats, real: Floats, *, axis: str, high: float, bins: int = 30) -> str:
     """Both histograms over each other, as shares of their own sample."""
-    left, right, top, bottom = 54.0, 508.0, 16.0, 250.0
+    left, right, top, bottom = 54.0, 508.0, 26.0, 250.0
     edges = np.linspace(0, high, bins + 1)
     shares = [np.histogram(v[v <= high], edges)[0] / max(v.size, 1) for v in (sim, real)]
     peak = float(max(s.max() for s in shares)) or 1.0
@@ -178,7 +178,7 @@ def histogram(sim: Floats, real: Floats, *, axis: str, high: float, bins: int = 
         for a, b, s in zip(edges[:-1].tolist(), edges[1:].tolist(), share.tolist(), strict=True):
             outline += [(x(a), y(s)), (x(b), y(s))]
         body.append(svg.path([*outline, (x(high), y(0.0))], cls=f"area {cls}"))
-    body.append(svg.text(left - 44, top - 4, "share of episodes", cls="tiny"))
+    body.append(svg.text(left - 44, 12, "share of episodes", cls="tiny"))
     alt = f"Histograms of {axis}: simulation n {sim.size}, real n {real.size}"
     return svg.figure(body, height=292, width=520, alt=alt)
 
@@ -193,6 +193,6 @@ def _frame(x: svg.Scale, y: svg.Scale, axis: str) -> list[str]:
     for t in svg.ticks(x.low, x.high, 6):
         body += [
             svg.line(x(t), y.x0, x(t), y.x0 + 4, cls="axis"),
-            svg.text(x(t), y.x0 + 18, num(t, 4), cls="tiny", anchor="middle"),
+            svg.text(x(t), y.x0 + 18, short(t), cls="tiny", anchor="middle"),
         ]
     return [*body, svg.text((x.x0 + x.x1) / 2, y.x0 + 36, axis, cls="dim", anchor="middle")]

@@ -18,16 +18,24 @@ from twin.judge.stats import NOTHING, Interval, proportion, ratio
 from twin.log.tables import RunLog
 
 CAUSES: Mapping[str, str] = {
-    "broken": "robots broken or in repair",
+    "broken": "broken or in repair",
     "attended": "a person at work on the cell",
     "waiting": "waiting for a person",
     "out_of_service": "out of service for good",
-    "stopped": "protective stops not yet cleared",
+    "stopped": "held in a protective stop",
     "reset": "automatic resets",
     "resting": "resting and maintenance",
     "idle": "idle: no work",
 }
 """Why hours were lost, by state of the cell."""
+
+
+REJECTIONS: Mapping[str, str] = {
+    "void": "episodes voided by the physics",
+    "crash": "episodes lost to a breakage",
+    "link": "episodes lost to the link",
+}
+"""The same for episodes whose data were rejected, by reason."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ def gather(log: RunLog) -> Facts:
     usable = flags(log.episodes, "usable", table="episodes")
     judged = [r for r in rows if label[r] is not None]
     known = [r for r in rows if usable[r] is not None]
-    tally = {c: sum(usable[r] is True and where[r] == c for r in known) for c in books.cells} if known else None
+    good = _tally([where[r] for r in known if usable[r]], books.cells) if known else None
     total = sum(usable[r] is True for r in known) if known else None
     human_h = books.person_us / US / 3600
     return Facts(
@@ -77,12 +85,12 @@ def gather(log: RunLog) -> Facts:
         censored=sum(cut[r] is True for r in rows),
         success=_share(label, judged),
         usable=total,
-        usable_per_robot_h=per_robot_hour(books, tally, books.cells),
+        usable_per_robot_h=per_robot_hour(books, good, books.cells),
         usable_per_human_h=total / human_h if total is not None and human_h > 0 else None,
         human_h=human_h,
-        by_model={m: _share(label, [r for r in judged if model[r] == m]) for m in _distinct(model, rows)},
-        usable_by_cell=tally,
-        by_cell={c: _share(label, [r for r in judged if where[r] == c]) for c in books.cells},
+        by_model=_shares(label, judged, model, sorted({str(model[r]) for r in rows if model[r] is not None})),
+        usable_by_cell=good,
+        by_cell=_shares(label, judged, where, books.cells),
         detector=_detector(log, judged, label),
     )
 
@@ -91,8 +99,20 @@ def _share(label: Sequence[bool | None], rows: Sequence[int]) -> Interval:
     return proportion(k=sum(label[r] is True for r in rows), n=len(rows))
 
 
-def _distinct(values: Sequence[Any], rows: Sequence[int]) -> list[str]:
-    return sorted({str(values[r]) for r in rows if values[r] is not None})
+def _shares(label: Sequence[bool | None], rows: Sequence[int], key: Sequence[Any], names: Sequence[str]) -> dict[str, Interval]:
+    """Success by the value of `key`, for each of `names`."""
+    n = _tally([key[r] for r in rows], names)
+    k = _tally([key[r] for r in rows if label[r]], names)
+    return {name: proportion(k=k[name], n=n[name]) for name in names}
+
+
+def _tally(values: Sequence[Any], names: Sequence[str]) -> dict[str, int]:
+    """How often each of `names` is among `values`."""
+    out = dict.fromkeys(names, 0)
+    for value in values:
+        if value in out:
+            out[value] += 1
+    return out
 
 
 def per_robot_hour(books: Accounts, tally: Mapping[str, int] | None, members: Sequence[str]) -> Interval:
@@ -124,10 +144,10 @@ def _detector(log: RunLog, judged: Sequence[int], label: Sequence[bool | None]) 
         return None
     wrong = [r for r in both if truth[r] != label[r]]
     false = sum(label[r] is True for r in wrong)
+    kinds = f"{several(false, 'false success', 'false successes')}, {several(len(wrong) - false, 'false failure')}"
     return (
-        f"The labels are the success detector’s, which is all that a farm knows. Ground truth, known only in simulation, says that it was "
-        f"wrong in {count(len(wrong))} of {several(len(both), 'episode')}: {several(false, 'false success', 'false successes')}, "
-        f"{several(len(wrong) - false, 'false failure')}."
+        "The labels are the success detector’s: all that a farm knows. Ground truth, known only in simulation, "
+        f"says that it was wrong in {count(len(wrong))} of {several(len(both), 'episode')}: {kinds}."
     )
 
 
@@ -138,9 +158,10 @@ def tiles(facts: Facts) -> list[dict[str, str]]:
         (count(facts.episodes), "episodes", "; ".join(_plainly(facts)) or "none cut off, none voided"),
         (pct(facts.success.value), "success, as labelled", f"{between(facts.success, '%')}, n{NB}{count(facts.success.n)}"),
     ]  # fmt: skip
+    over_cells = f"{between(robot_h, '')} by bootstrap over cells" if robot_h.low is not None else "no interval from one cell"
     per_human = f"people spent {unit(facts.human_h, 'h')} on cells" if facts.human_h else "no person was at work"
     rows += [
-        (num(robot_h.value), "usable episodes per robot-hour", f"{between(robot_h, '')} by bootstrap over cells"),
+        (num(robot_h.value), "usable episodes per robot-hour", over_cells),
         (num(facts.usable_per_human_h), "usable episodes per human-hour", per_human),
         (pct(facts.utilisation), "utilisation", "of robot-hours were spent in episodes"),
         (hours(lost), "lost", f"of {hours(total)} on {several(len(facts.books.cells), 'robot')}"),
@@ -162,18 +183,20 @@ def story(facts: Facts) -> str:
     if not facts.episodes:
         return f"{first} No episode ran."
     share = f", of which {pct(facts.success.value, 0)} were labelled a success" if facts.success.value is not None else ""
-    second = f" They ran {several(facts.episodes, 'episode')}{share}."
+    second = f" {'They' if len(books.cells) > 1 else 'It'} ran {several(facts.episodes, 'episode')}{share}."
     lost = books.lost_us()
     if not lost:
         return first + second + " No hour was lost."
     cause, us = next(iter(lost.items()))
     all_lost = sum(lost.values())
-    return f"{first}{second} Of {hours(books.total_us)} on robots, {hours(all_lost)} were lost, most to {cause_words(cause)} ({hours(us)})."
+    third = f" Of {hours(books.total_us)} on robots, {hours(all_lost)} were lost, most to {cause_words(cause)} ({hours(us)})."
+    return first + second + third
 
 
 def cause_words(cause: str) -> str:
     """A cause of lost hours in words."""
-    return CAUSES.get(cause, cause)
+    why = cause.removeprefix("rejected: ")
+    return CAUSES.get(cause, cause if why == cause else REJECTIONS.get(why, f"episodes rejected: {why}"))
 
 
 def symptoms(log: RunLog) -> list[dict[str, Any]]:
@@ -242,7 +265,9 @@ def receipt_groups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Receipts of one fault of the plan taken together: how many of each status, and the middle effect of those that acted."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((str(row["fault"]), str(row["component"]), str(row["mode"])), []).append(row)
+        # Wear is one law for all robots: wear/U3-01, wear/U3-02, …
+        name = str(row["fault"]).split("/")[0]
+        groups.setdefault((name, str(row["component"]), str(row["mode"])), []).append(row)
     out = []
     for (fault, component, mode), members in groups.items():
         effects = [float(r["effect"]) for r in members if r["status"] == "acted" and r["effect"] is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,14 @@ def build(log: RunLog, real: Sequence[pd.DataFrame], *, cited: Sequence[Path | s
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=lambda v: words.NONE if v is None else v,
     )  # fmt: skip
-    env.filters |= {"pct": words.pct, "num": words.num, "count": words.count, "hours": words.hours, "unit": words.unit}
+    env.filters |= {
+        "pct": words.pct,
+        "num": words.num,
+        "count": words.count,
+        "hours": words.hours,
+        "unit": words.unit,
+        "found": words.found,
+    }
     env.globals |= {"between": words.between, "several": words.several, "plain": words.plain}
     return env.get_template("page.html.j2").render(context(log, real, cited=cited)) + "\n"
 
@@ -75,6 +83,7 @@ def context(log: RunLog, real: Sequence[pd.DataFrame], *, cited: Sequence[Path |
         "looks": {look: timeline.LOOKS[look] for look in timeline.LOOKS if look in looks},
         "all_looks": timeline.LOOKS,
         "timeline": Markup(timeline.timeline(known.books, known.models)),
+        "roomy": len(known.books.cells) <= timeline.ROOMY,
         "column_s": timeline.column_s(known.books),
         "mix": Markup(charts.mix(known.books, groups)),
         "states": list(STATES.values()),
@@ -110,8 +119,9 @@ def _groups(log: RunLog, known: Facts) -> dict[str, list[str]]:
         groups |= {m: [c for c in names if known.models[c] == m] for m in models}
     sites = {str(c["name"]): str(c.get("site") or "") for c in log.meta.get("cells") or []}
     kinds = sorted({s for s in sites.values() if s})
+    by_site = {f"site {s}": [c for c in names if sites[c] == s] for s in kinds}
     if len(kinds) > 1:
-        groups |= {f"site {s}": [c for c in names if sites[c] == s] for s in kinds}
+        groups |= {name: members for name, members in by_site.items() if members not in groups.values()}
     return groups
 
 
@@ -157,11 +167,14 @@ def _trouble(log: RunLog, known: Facts) -> dict[str, Any]:
     for row in symptoms:
         row["name"] = words.SYMPTOM_WORDS.get(row["name"], row["name"])
     robot_h = known.books.total_us / US / 3600
+    pending = sorted((str(p) for p in log.meta.get("pending") or []), key=lambda p: p.startswith("job "))
     return {
         "receipts": rows[:200] if len(rows) > MANY else rows,
         "receipts_total": len(rows),
         "receipt_groups": facts.receipt_groups(rows),
         "many_receipts": len(rows) > MANY,
+        "pending": pending[:25],
+        "pending_more": max(0, len(pending) - 25),
         "symptoms": symptoms,
         "trouble": facts.trouble(log),
         "robot_h": robot_h,
@@ -188,7 +201,7 @@ def _shown(told: Comparison) -> dict[str, Any]:
         figures = [Markup(charts.ecdf(a, b, **draw)), Markup(charts.histogram(a, b, **draw))]  # type: ignore[arg-type]
         beyond = int((a > high).sum()), int((b > high).sum())
         if any(beyond):
-            told = Comparison(**{**told.__dict__, "notes": (*told.notes, _beyond(beyond, high))})
+            told = replace(told, notes=(*told.notes, _beyond(beyond, high)))
     return {"told": told, "rows": rows, "figures": figures}
 
 
@@ -208,9 +221,7 @@ def _reproduce(log: RunLog) -> dict[str, Any]:
     versions = dict(meta.get("versions") or {})
     return {
         "command": str(meta.get("reproduce") or ""),
-        "replay": f"twin replay {log.folder.parent.name}/{log.folder.name}"
-        if log.folder.parent.name
-        else f"twin replay {log.folder.name}",
+        "replay": f"twin replay runs/{log.folder.name}",
         "rows": [(names.get(k, k), words.plain(meta.get(k))) for k in keys],
         "versions": sorted((str(k), words.plain(v)) for k, v in versions.items()),
         "digests": sorted((str(k), str(v)) for part in ("code", "assets") for k, v in dict(meta.get(part) or {}).items()),

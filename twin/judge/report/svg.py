@@ -90,4 +90,5 @@ class Scale:
         self.low, self.high, self.x0, self.x1 = low, max(high, low + 1e-9), x0, x1
 
     def __call__(self, value: float) -> float:
+        """The coordinate of a value."""
         return self.x0 + (value - self.low) / (self.high - self.low) * (self.x1 - self.x0)

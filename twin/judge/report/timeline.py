@@ -9,7 +9,7 @@ import numpy as np
 from twin.judge.accounting import STATES, Accounts, Span
 from twin.judge.columns import US
 from twin.judge.report import svg
-from twin.judge.report.words import NB, num, pct
+from twin.judge.report.words import NB, num, pct, short
 
 LOOKS: dict[str, str] = {
     "ok": "episode, success",
@@ -30,6 +30,8 @@ def look(span: Span) -> str:
     """The look of a span."""
     if span.state != "episode":
         return span.state
+    if span.held:
+        return "stopped"
     return "open" if span.label is None else "ok" if span.label else "fail"
 
 
@@ -38,11 +40,11 @@ def timeline(books: Accounts, models: dict[str, str]) -> str:
     n = len(books.cells)
     roomy = n <= ROOMY
     pitch = 24.0 if n <= 24 else 17.0 if roomy else max(2.0, min(8.0, 1600.0 / max(n, 1)))
-    thick = pitch - (6 if n <= 24 else 4 if roomy else min(1.0, pitch / 4))
-    left, right, top = (170.0, 64.0, 26.0) if roomy else (130.0, 12.0, 26.0)
+    thick = pitch - (6 if n <= 24 else 4 if roomy else min(0.8, pitch / 5))
+    left, right, top = (170.0, 64.0, 26.0) if roomy else (130.0, 30.0, 26.0)
     x = svg.Scale(0, books.duration_us, left, svg.WIDTH - right)
     bottom = top + n * pitch
-    body = [*_axis(books, x, top, bottom), f'<g class="lanes" stroke-width="{svg.fix(thick)}">']
+    body = [*_axis(books, x, top, bottom), f'<g class="lanes{"" if roomy else " thin"}" stroke-width="{svg.fix(thick)}">']
     lanes: dict[str, list[Span]] = {name: [] for name in books.cells}
     for span in books.spans:
         lanes[span.cell].append(span)
@@ -50,7 +52,7 @@ def timeline(books: Accounts, models: dict[str, str]) -> str:
     labels: list[str] = []
     for index, (name, spans) in enumerate(lanes.items()):
         y = top + (index + 0.5) * pitch
-        used = sum(s.end_us - s.start_us for s in spans if s.state == "episode") / max(books.duration_us, 1)
+        used = sum(s.us for s in spans if s.state == "episode") / max(books.duration_us, 1)
         body.append(
             _lane(spans, books.duration_us, x, y, columns, f"{name} · {models.get(name, '')} · {pct(used, 0)} in episodes")
         )
@@ -81,7 +83,7 @@ def _axis(books: Accounts, x: svg.Scale, top: float, bottom: float) -> list[str]
     out = []
     for i, t in enumerate(moments):
         at = x(t * US)
-        words = num(t / svg.UNIT_S[unit], 4) + (f"{NB}{unit}" if i == 0 or i == len(moments) - 1 else "")
+        words = short(t / svg.UNIT_S[unit]) + (f"{NB}{unit}" if i == 0 or i == len(moments) - 1 else "")
         out += [svg.line(at, top - 4, at, bottom, cls="grid"), svg.text(at, top - 10, words, cls="dim", anchor="middle")]
     return out
 

@@ -153,7 +153,7 @@ def _symptoms(table: pd.DataFrame, name: str, duration: Floats, figures: dict[st
     for key, needed in wanted.items():
         figures[key] = proportion(k=sum(needed <= s for s, _ in seen), n=len(seen))
     timed = [(s, d) for s, d in seen if not np.isnan(d)]
-    hours = sum(d for _, d in timed) / 3600
+    hours = float(sum(d for _, d in timed)) / 3600
     if hours > 0:
         figures["stops_per_h"] = rate(count=sum("protective_stop" in s for s, _ in timed), exposure=hours)
     return hours

@@ -28,7 +28,12 @@ def num(value: float | None, digits: int = 3) -> str:
     if value == 0:
         return "0"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{min(places, 6)}f}".replace(",", NB)
+    return f"{value:,.{min(places, 6)}f}".replace(",", NB)
+
+
+def short(value: float, digits: int = 4) -> str:
+    """A round number without trailing zeros, for axes and bounds."""
+    text = num(value, digits)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -54,6 +59,11 @@ def unit(value: float | None, name: str, digits: int = 3) -> str:
         return pct(value)
     text = num(value, digits)
     return text if text == NONE or not name else f"{text}{NB}{name}"
+
+
+def found(value: float | None, name: str) -> str:
+    """What a check found, in its unit; counts without decimals."""
+    return NONE if value is None else unit(value, name) if name else short(value, 3)
 
 
 def between(interval: Interval, name: str) -> str:
@@ -86,8 +96,8 @@ def span(seconds: float | None) -> str:
     for size, name in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
         if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
             word = name.rstrip("s") if name == "days" and seconds == size else name
-            return f"{num(seconds / size)}{NB}{word}"
-    return f"{num(seconds)}{NB}s"
+            return f"{short(seconds / size, 3)}{NB}{word}"
+    return f"{short(seconds, 3)}{NB}s"
 
 
 def several(number: int, one: str, many: str | None = None) -> str:
