@@ -1,6 +1,6 @@
 """Makes docs/floor.png: twelve cells of both arms, caught at different moments of a pick and place.
 
-    PYTHONPATH=. .venv/bin/python docs/make_floor.py
+PYTHONPATH=. .venv/bin/python docs/make_floor.py
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def caught(model: CellModel, moments: list[float]) -> Floats:
     world.reset(rows, start)
     up, goal = np.array([0, 0, 0.11]), task.goal + np.zeros((n, 3)) + [0, 0, 0.01]
     at, wide = start.object, model.stroke_m
-    path = [(at + up, wide), (at, wide), (at, 0.0), (at + up, 0.0), (goal + up, 0.0), (goal, 0.0), (goal, wide), (goal + up, wide)]
+    path = [(at + up, wide), (at, wide), (at, 0.0), (at + up, 0.0)]
+    path += [(goal + up, 0.0), (goal, 0.0), (goal, wide), (goal + up, wide)]
     q, ticks = start.q, 40
     for tick in range(LEGS * ticks):
         running = rows[np.array(moments) * ticks > tick]
@@ -54,6 +55,7 @@ def caught(model: CellModel, moments: list[float]) -> Floats:
 
 
 def main(path: Path) -> None:
+    """Pose twelve cells and draw them."""
     arms = {name: build_cell(SimpleNamespace(model=name), GripperSpec(), WorkcellSpec()) for name in ("ur3", "panda")}
     poses = {
         "ur3": iter(caught(arms["ur3"], [0.6, 2.9, 3.9, 4.6, 6.8, 1.7])),

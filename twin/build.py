@@ -13,6 +13,7 @@ from twin.control.safety.chain import Chain, Filter
 from twin.control.safety.limits import JointLimits
 from twin.control.safety.tracking import Tracking
 from twin.control.safety.workspace import WorkspaceBox
+from twin.control.sensing import Sensors
 from twin.control.scripted import ScriptedPickPlace
 from twin.control.spec import JointLimitsFilter, UseSpec, WorkspaceFilter
 from twin.core.chance import Chance
@@ -138,8 +139,9 @@ def _lane(scenario: Scenario, index: int, key: LaneKey, members: Sequence[Cell],
     inbox = Inbox(policy, links, servers, n, arm.nq)
     box = np.stack((model.workspace.low, model.workspace.high))
     chain = Chain([_filter(scenario, f, model, robot, n, period_us / 1e6, box) for f in spec.filters])
+    sensors = Sensors([fleet.sensors[name] for name in robot.sensors], [c.name for c in members], arm.nq, chance)
     ports = Ports(n, arm, period_us, model.stroke_m)
-    return Lane(index, world, arm, inbox, chain, ports, period_us, model.object_m, box)
+    return Lane(index, world, arm, inbox, chain, ports, sensors, period_us, model.object_m, box)
 
 
 def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from twin.core.chance import Chance, Stream
-from twin.core.records import EPISODE_COLUMNS, EVENT_COLUMNS, RECEIPT_COLUMNS, SCHEMA, blank_episode
+from twin.core.records import EVENT_COLUMNS, RECEIPT_COLUMNS, SCHEMA, blank_episode
+from twin.log.columns import EPISODES, EVENTS, RECEIPTS, frame, typed_row
 from twin.log.tables import RunLog
 
 Line = Mapping[str, Any]
@@ -37,18 +39,19 @@ def make_log(
         blank_episode() | {"episode": i + 1, "task": "pick_place", "cell": cells[0]} | dict(e) for i, e in enumerate(episodes)
     ]
     papers = [dict.fromkeys(RECEIPT_COLUMNS) | {"must_act": False} | dict(r) for r in receipts]
+    command = "twin run scenarios/synthetic.yaml --seed 7"
     about = {
         "schema": SCHEMA, "scenario": "synthetic", "seed": 7, "sha256": "0" * 64, "hash": "ab" * 16, "tier": "physics",
         "engine": "mujoco", "sim_s": sim_s, "robot_s": sim_s * len(cells), "verdict": "pass", "checks": [],
-        "cells": [_about_cell(name, i) for i, name in enumerate(cells)], "reproduce": "twin run scenarios/synthetic.yaml --seed 7",
+        "cells": [_about_cell(name, i) for i, name in enumerate(cells)], "reproduce": command,
         "versions": {"python": "3.11.9", "numpy": "2.4.6", "mujoco": "4.0.0", "twin": "0.1.0"}, "fleet": {"fleet": "bay"},
         "cpu_features": ["AVX2"], "code": {}, "assets": {"robots/ur3.xml": "1" * 64}, "ticks": 1000, "voided_episodes": 0,
     }  # fmt: skip
     return RunLog(
         meta=about | meta,
-        events=_frame(rows, EVENT_COLUMNS),
-        episodes=_frame(told, EPISODE_COLUMNS),
-        receipts=_frame(papers, RECEIPT_COLUMNS),
+        events=_frame(rows, EVENTS),
+        episodes=_frame(told, EPISODES),
+        receipts=_frame(papers, RECEIPTS),
         folder=Path("runs/synthetic-7-00000000"),
     )
 
@@ -58,8 +61,8 @@ def _about_cell(name: str, index: int) -> dict[str, Any]:
     return {"name": name, "site": "bay", "robot": f"{name}-r1", "robot_model": model, "tasks": ["pick_place"]}
 
 
-def _frame(rows: Sequence[Line], columns: Iterable[str]) -> pd.DataFrame:
-    return pd.DataFrame({c: pd.Series([r.get(c) for r in rows], dtype=object) for c in columns})
+def _frame(rows: Sequence[Line], schema: Any) -> pd.DataFrame:
+    return frame(pa.Table.from_pylist([typed_row(row, schema) for row in rows], schema=schema))
 
 
 class _Story:
@@ -106,8 +109,8 @@ class _Story:
         self.say(end, "episode.end", name, job=job, episode=number, end_reason="done", label=label, symptoms=symptoms)
         self.episodes.append(
             {
-                "episode": number, "source": "sim", "schema": SCHEMA, "run": "synthetic", "fleet": "bay", "site": "bay", "cell": name,
-                "robots": [f"{name}-r1"], "robot_model": "ur3" if index % 2 == 0 else "panda", "mode": "policy", "job": job,
+                "episode": number, "source": "sim", "schema": SCHEMA, "run": "synthetic", "fleet": "bay", "site": "bay",
+                "cell": name, "robots": [f"{name}-r1"], "robot_model": "ur3" if index % 2 == 0 else "panda", "mode": "policy", "job": job,
                 "start_s": t, "duration_s": None if censored else lasts, "censored": censored,
                 "end_reason": None if censored else "done", "truth": None if censored else label,
                 "label": None if censored else label, "label_source": "detector", "symptoms": symptoms, "injected": [],
@@ -150,10 +153,10 @@ def farm(*, cells: int = 12, sim_s: float = 600.0, seed: int = 7, **meta: Any) -
     for index in range(cells):
         story.cell(index)
     events = sorted(story.events, key=lambda e: e["t_s"])
-    return make_log(events, story.episodes, RECEIPTS, cells=story.names, sim_s=sim_s, **meta)
+    return make_log(events, story.episodes, PAPERS, cells=story.names, sim_s=sim_s, **meta)
 
 
-RECEIPTS = (
+PAPERS = (
     {"fault": "encoder-1", "component": "sensor", "mode": "stuck", "target": "c01", "onset_s": 120.0, "cleared_s": 180.0,
      "status": "acted", "effect": 0.31, "unit": "rad", "exposed_s": 52.0, "must_act": True, "note": ""},
     {"fault": "weak-elbow", "component": "actuator", "mode": "weak", "target": "c02", "onset_s": 60.0, "cleared_s": None,
@@ -175,4 +178,4 @@ def real_table(*, n: int = 240, seed: int = 3) -> pd.DataFrame:
         lasts = None if i == 100 else float(stream.gamma(60, 0.4)) + (12.0 if stop else 0.0)
         rows.append(blank_episode() | {"episode": i + 1, "source": "real", "fleet": "bench", "robot_model": "ur3",
                                        "task": "pick_place", "duration_s": lasts, "symptoms": symptoms})  # fmt: skip
-    return _frame(rows, EPISODE_COLUMNS)
+    return _frame(rows, EPISODES)

@@ -39,7 +39,7 @@ def spoilt(changes: list[tuple[int, Any]]) -> Any:
             inside = isinstance(holder, dict) and step in holder or isinstance(holder, list) and step in range(len(holder))
             holder = holder[step] if inside else {}
         if isinstance(holder, dict) or (isinstance(holder, list) and last in range(len(holder))):
-            holder[last] = junk
+            holder[last] = copy.deepcopy(junk)
     return data
 
 

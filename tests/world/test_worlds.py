@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mujoco.batch import SimulationError
 
 from twin.core.chance import Chance
 from twin.world.base import Start
@@ -153,3 +154,14 @@ def test_a_closed_world_lets_its_batch_go() -> None:
     world, _, _ = make("mujoco", cell(), 2)
     world.close()
     assert world._batch is None
+
+
+def test_an_engine_error_voids_only_the_rows_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, rows, _ = make("mujoco", cell(), 3)
+
+    def fail(*_: Any) -> None:
+        raise SimulationError(np.array([1]), "stack overflow")
+
+    monkeypatch.setattr(world._batch, "step", fail)
+    world.step(rows, np.zeros((3, 7)), 10)
+    assert world.status(rows).tolist() == [False, True, False]

@@ -26,10 +26,17 @@ class Cell:
     lease: int = 0
     job: str | None = None
     episode: int | None = None
+    """Number of the running or last episode, over the whole farm."""
+    count: int = 0
+    """Episodes begun here: what draws are keyed by, so that other cells never move them."""
+    calls: int = 0
+    """People called to it so far."""
     started_us: int = 0
     start_event: int | None = None
     worked_us: int = 0
     """Operating time since the last repair."""
+    operated_us: int = 0
+    """Operating time in all."""
     fails_at_us: int | None = None
     """Operating time at which the robot breaks."""
     repairs: int = 0
@@ -41,6 +48,8 @@ class Cell:
     in_reach: bool = True
     rung: int = 0
     attempt: int = 0
+    cry: int | None = None
+    """The event that asked for a person, the cause of a call."""
     page: int | None = None
     timers: dict[str, int] = field(default_factory=dict)
     """Orders of clock entries to cancel when the state that set them ends."""

@@ -178,7 +178,7 @@ class Farm:
         cell.symptoms, cell.injected = [], []
         cell.start_event = self.book.emit("episode.start", cell, job=job.name, episode=episode, task=job.spec.task)
         start = task.start([self.chance.stream(cell.name, "start", episode)])
-        lane.begin(cell.row, episode, start, self.chance.stream(cell.name, "policy", episode))
+        lane.begin(now, cell.row, episode, start, self.chance.stream(cell.name, "policy", episode))
         cell.timers["timeout"] = self.clock.after(self.facts["timeout_s"], "episode.timeout", cell.name, episode)
         if cell.fails_at_us is not None:
             cell.timers["failure"] = self.clock.at(now + max(0, cell.fails_at_us - cell.worked_us), "robot.breaks", cell.name)

@@ -6,54 +6,113 @@ everything again after a resume; what it answers then was carried out before and
 
 from __future__ import annotations
 
+import json
+import math
 import pickle
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from twin.core.errors import UseError
+from twin.core.clock import US
+from twin.core.errors import UseError, nearest
 from twin.core.records import ACTION_KINDS, Action, Event, Strategy
+
+_TEXTS = ("cell", "job", "reset", "pool")
 
 
 class Host:
-    """One strategy and its mail."""
+    """One strategy and its mail. A user's strategy that raises or answers nonsense is refused with `UseError`."""
 
     def __init__(self, role: str, make: Callable[[], Strategy]) -> None:
-        self.role, self._make = role, make
+        self.role = role
         self.strategy: Any = make()
-        self.inbox: list[tuple[int, tuple[Event, ...]]] = []
+        self.ours = type(self.strategy).__module__.partition(".")[0] == "twin"
+        self.inbox: list[tuple[int, tuple[str, ...]]] = []
+        """Canonical texts of all that a strategy which does not pickle was told."""
         self.pickles = True
         try:
-            pickle.dumps(self.strategy)
+            pickle.loads(pickle.dumps(self.strategy))
         except Exception:  # noqa: BLE001  a user's class may raise anything here; its inbox is kept instead
             self.pickles = False
 
     def handle(self, now_us: int, events: Sequence[Event]) -> list[Action]:
-        """Pass events on; refuse an answer that is not a sequence of actions."""
+        """Pass events on; refuse an answer that is not a sequence of sound actions."""
+        if self.ours:
+            return list(self.strategy.handle(now_us, events))
+        texts = tuple(event.canonical() for event in events)
         if not self.pickles:
-            self.inbox.append((now_us, tuple(events)))
-        actions = list(self.strategy.handle(now_us, events))
+            self.inbox.append((now_us, texts))
+        answer = self._call(now_us, "handle", now_us, _mail(texts))
+        try:
+            actions = list(answer)
+        except TypeError:
+            raise UseError(f"{self.role} answered {answer!r}; expected a list of actions, empty where nothing is to do") from None
         for action in actions:
-            if not isinstance(action, Action) or action.kind not in ACTION_KINDS:
-                raise UseError(f"{self.role} answered {action!r}; expected Action with kind one of {', '.join(ACTION_KINDS)}")
+            if (wrong := _wrong(action)) is not None:
+                raise UseError(f"{self.role} answered {action!r}: {wrong}")
         return actions
 
-    def wake_at(self) -> int | None:
-        """When the strategy wants to be called without an event."""
-        return self.strategy.wake_at()
+    def wake_at(self, now_us: int) -> int | None:
+        """When the strategy wants to be called without an event; a time that has passed is no wish."""
+        wake = self.strategy.wake_at() if self.ours else self._call(now_us, "wake_at")
+        if wake is not None and (not isinstance(wake, int) or isinstance(wake, bool)):
+            raise UseError(f"{self.role} wants to be woken at {wake!r}; expected whole µs of simulated time, or None")
+        return wake if wake is not None and wake > now_us else None
+
+    def _call(self, now_us: int, method: str, *arguments: Any) -> Any:
+        try:
+            return getattr(self.strategy, method)(*arguments)
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(frame.filename).name}:{frame.lineno}"
+            what = f"{type(error).__name__}: {error}"
+            raise UseError(f"{self.role}: {method}() failed at {now_us / US:g} s of simulated time: {what} ({where})") from error
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = pickle.dumps(self.strategy) if self.pickles else None
-        return {"role": self.role, "pickles": self.pickles, "strategy": kept, "inbox": self.inbox}
+        kept = None
+        if self.pickles:
+            try:
+                kept = pickle.dumps(self.strategy)
+            except Exception as error:
+                mend = "let it hold plain values only, or from the start something that does not pickle: then its mail is kept"
+                raise UseError(f"{self.role} cannot be pickled any more ({type(error).__name__}: {error}); {mend}") from error
+        return {"role": self.role, "ours": self.ours, "pickles": self.pickles, "strategy": kept, "inbox": self.inbox}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.role, self.pickles, self.inbox = state["role"], state["pickles"], state["inbox"]
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.role, self.ours, self.pickles, self.inbox = (state[k] for k in ("role", "ours", "pickles", "inbox"))
         if self.pickles:
             self.strategy = pickle.loads(state["strategy"])
 
     def revive(self, make: Callable[[], Strategy]) -> None:
-        """After a restore: a strategy that did not pickle is made anew and told its mail again."""
-        self._make = make
-        if not self.pickles:
-            self.strategy = make()
-            for now_us, events in self.inbox:
-                self.strategy.handle(now_us, events)
+        """After a restore: a strategy that did not pickle is made anew and told its mail again, as it was the first time."""
+        if self.pickles:
+            return
+        self.strategy = make()
+        for now_us, texts in self.inbox:
+            list(self._call(now_us, "handle", now_us, _mail(texts)))
+            self._call(now_us, "wake_at")
+
+
+def _mail(texts: Sequence[str]) -> tuple[Event, ...]:
+    """Events of its own for a user's strategy, the same ones whenever it is told: what it does to them nobody else sees."""
+    return tuple(Event(*json.loads(text)) for text in texts)
+
+
+def _wrong(action: Any) -> str | None:
+    """What is wrong with one answer of a strategy, or None."""
+    if not isinstance(action, Action):
+        return "expected a twin.core.records.Action"
+    if action.kind not in ACTION_KINDS:
+        return f"unknown kind of action{nearest(str(action.kind), ACTION_KINDS, what='kinds')}"
+    if not isinstance(action.id, str) or not action.id:
+        return "an action needs an id, a text that names it once"
+    for name in _TEXTS:
+        if not isinstance(getattr(action, name), str | None):
+            return f"{name} must be a text or None"
+    if not isinstance(action.lease, int | None):
+        return "lease must be a whole number or None"
+    late = action.deadline_s
+    if late is not None and not (isinstance(late, int | float) and math.isfinite(late) and late > 0):
+        return "deadline_s must be seconds greater than 0, or None"
+    return None

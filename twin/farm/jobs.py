@@ -13,7 +13,7 @@ from twin.farm.spec import JobList, JobSpec, PoissonJobs
 
 @dataclass
 class Job:
-    """One job. `state`: queued, assigned, done, failed, cancelled."""
+    """One job. `state`: queued, assigned, done, failed, cancelled; in the last three it is closed."""
 
     name: str
     spec: JobSpec
@@ -25,6 +25,13 @@ class Job:
     first: int | None = None
     """Episode of the first attempt at the current goal."""
     voids: int = 0
+    deadline: int | None = None
+    """Order of the clock entry of its deadline."""
+
+    @property
+    def closed(self) -> bool:
+        """Nothing is left to do about it."""
+        return self.state not in ("queued", "assigned")
 
     def payload(self) -> dict[str, Any]:
         """What a scheduler is told."""
@@ -45,6 +52,8 @@ class Arrivals:
     def __init__(self, workloads: Sequence[Any], clock: Clock, chance: Chance) -> None:
         self.workloads, self.clock, self.chance = tuple(workloads), clock, chance
         self.counts = [0] * len(self.workloads)
+        self.specs = [load.jobs if isinstance(load, JobList) else (_alike(load),) for load in self.workloads]
+        """Fixed by the scenario: snapshots name a job's spec and do not copy it."""
 
     def begin(self) -> None:
         """Enter what is known, and the first of what is drawn."""
@@ -52,17 +61,15 @@ class Arrivals:
             if isinstance(load, JobList):
                 for k, job in enumerate(load.jobs):
                     name = job.job or f"job{index}-{k + 1}"
-                    self.clock.at(to_us(job.at_s), "job.arrival", name, (index, job))
-            elif isinstance(load, PoissonJobs):
+                    self.clock.at(to_us(job.at_s), "job.arrival", name, (index, k))
+            else:
                 for _ in range(load.at_start):
                     self._enter(index, 0)
                 self._next(index)
 
     def _enter(self, index: int, when_us: int) -> None:
-        load = self.workloads[index]
         self.counts[index] += 1
-        spec = JobSpec(task=load.task, episodes=load.episodes, retries=load.retries, owner=load.owner, priority=load.priority)
-        self.clock.at(when_us, "job.arrival", f"job{index}-{self.counts[index]}", (index, spec))
+        self.clock.at(when_us, "job.arrival", f"job{index}-{self.counts[index]}", (index, 0))
 
     def _next(self, index: int) -> None:
         gap = self.chance.stream(f"jobs/{index}", "arrival", self.counts[index]).exponential(
@@ -70,7 +77,14 @@ class Arrivals:
         )
         self._enter(index, self.clock.now_us + max(1, to_us(gap)))
 
-    def arrived(self, index: int, when_us: int) -> None:
-        """A job of a random stream came: draw the next. Those that waited at the start draw none."""
-        if isinstance(self.workloads[index], PoissonJobs) and when_us > 0:
+    def arrived(self, index: int, number: int) -> JobSpec:
+        """What came. After a job of a random stream the next is drawn; those that waited at the start draw none."""
+        if isinstance(self.workloads[index], PoissonJobs) and self.clock.now_us > 0:
             self._next(index)
+        spec: JobSpec = self.specs[index][number]
+        return spec
+
+
+def _alike(load: PoissonJobs) -> JobSpec:
+    """The job of which a random stream brings one after the other."""
+    return JobSpec(task=load.task, episodes=load.episodes, retries=load.retries, owner=load.owner, priority=load.priority)

@@ -8,6 +8,7 @@ import numpy as np
 
 from twin.control.inbox import Inbox
 from twin.control.safety.chain import Chain
+from twin.control.sensing import Sensors
 from twin.core.clock import US
 from twin.core.clock import Chain as HashChain
 from twin.core.records import Bools, Certified, Floats, Observation, Rows
@@ -33,13 +34,14 @@ class Lane:
         inbox: Inbox,
         safety: Chain,
         ports: Ports,
+        sensors: Sensors,
         period_us: int,
         object_m: float,
         box: Floats,
     ) -> None:
         """box (2, 3) m: the workspace in which the tool must stay, judged on ground truth; object_m: width of the object."""
         n, self.index, self.world, self.arm = world.n, index, world, arm
-        self.inbox, self.safety, self.faults = inbox, safety, ports
+        self.inbox, self.safety, self.faults, self.sensors = inbox, safety, ports, sensors
         self.period_us, self.period_s, self.steps = period_us, period_us / US, period_us // world.step_us
         self.object_m, self.box = object_m, box
         self.q_low, self.q_high, self.v_max = arm.limits[:, 0] - 1e-3, arm.limits[:, 1] + 1e-3, arm.velocity * 1.1
@@ -53,16 +55,19 @@ class Lane:
         self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 3), bool)
         self.ticks = self.row_ticks = 0
 
-    def begin(self, row: int, episode: int, start: Start, stream: Any) -> None:
+    def begin(self, now_us: int, row: int, episode: int, start: Start, stream: Any) -> None:
         """Row `row` runs an episode from `start` (one row)."""
         one = np.array([row], np.int32)
         self.world.reset(one, start)
         self.faults.after_reset(row, self.world)
         seen = self.world.observe(one)
+        self.sensors.begin(row, episode)
+        self.tool[row] = seen.tool[0]
+        seen = self.sensors.read(now_us, one, seen)
         hold = np.append(start.q[0], start.grip[0])
         self.inbox.begin(row, seen, stream, hold, episode)
         self.safety.begin(row)
-        self.sent[row], self.sent_v[row], self.tool[row] = hold, 0.0, seen.tool[0]
+        self.sent[row], self.sent_v[row] = hold, 0.0
         self.peak_v2[row], self.filtered[row], self.held[row] = 0.0, 0, 0
         self.commanded[row] = self.stopped[row] = self.voided[row] = False
         self.breached[row] = False
@@ -81,7 +86,7 @@ class Lane:
     def tick(self, now_us: int, log: HashChain) -> list[Outcome]:
         """One control period of all running rows; returns what the farm must deal with."""
         rows, at = self.rows, self.at
-        seen, breaches = self._observe(rows, at)
+        seen, breaches = self._observe(now_us, rows, at)
         asked = self._asked(now_us, rows, at, seen)
         sent = self.safety.certify(seen, asked)
         self.world.step(rows, self.faults.actuator(sent.command, self.held, now_us), self.steps)
@@ -92,7 +97,7 @@ class Lane:
         log.add_array(self.world.state(rows))
         return self._outcomes(rows, at, seen, sent, breaches)
 
-    def _observe(self, rows: Rows, at: Any) -> tuple[Observation, Bools]:
+    def _observe(self, now_us: int, rows: Rows, at: Any) -> tuple[Observation, Bools]:
         """What the rows sense, and whether the truth behind it broke a promise (n, 3)."""
         seen = self.world.observe(rows)
         tool, q = seen.tool, seen.q
@@ -103,7 +108,7 @@ class Lane:
         moved = (tool - self.tool[at]) / self.period_s
         self.tool[at] = tool
         self.peak_v2[at] = np.maximum(self.peak_v2[at], (moved * moved).sum(axis=1))
-        seen = self.faults.sense(seen)
+        seen = self.faults.sense(self.sensors.read(now_us, rows, seen))
         seen.rows, seen.last, seen.last_v, seen.tool_v = rows, self.sent[at], self.sent_v[at], moved
         return seen, out
 

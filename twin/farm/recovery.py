@@ -6,6 +6,7 @@ of service and says so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twin.core.chance import Chance
@@ -14,7 +15,7 @@ from twin.core.quantity import draw
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.people import Page, People
-from twin.farm.spec import AutomaticRung, FleetSpec
+from twin.farm.spec import AutomaticRung, FleetSpec, PersonRung
 
 REPAIR_DEADLINE_S = 4 * 3600.0
 """How long a call for a repair may wait before it is made again."""
@@ -23,12 +24,17 @@ REPAIR_CALLS = 3
 
 
 class Recovery:
-    """The ladder of one farm."""
+    """The ladder of one farm. `gone(cell)`, set by `Work`, takes the lease of a cell that was given up."""
 
     def __init__(self, fleet: FleetSpec, clock: Clock, book: Book, chance: Chance, people: People) -> None:
         self.rungs, self.specs = fleet.resets, fleet.people
         self.clock, self.book, self.chance, self.people = clock, book, chance, people
-        self.repair_pools = [name for name, spec in fleet.people.items() if "repair" in spec.skills]
+        self.gone: Callable[[Cell], None]
+
+    def can_come(self, pool: str, cell: Cell, skill: str) -> bool:
+        """Whether people of a pool have the skill and go to the cell's site."""
+        spec = self.specs.get(pool)
+        return spec is not None and skill in spec.skills and spec.site in (None, cell.site)
 
     def begin(self, cell: Cell) -> None:
         """An episode left a mess, or a repaired robot must be put at its start: climb the ladder from the bottom."""
@@ -37,37 +43,46 @@ class Recovery:
         self._try(cell)
 
     def _try(self, cell: Cell) -> None:
-        """Start the rung on which the cell stands, or give the cell up."""
-        if cell.rung >= len(self.rungs):
-            self._abandon(cell)
-            return
-        rung = self.rungs[cell.rung]
-        if isinstance(rung, AutomaticRung):
-            cell.state, cell.attempt = "reset", cell.attempt + 1
-            self.book.emit("reset.start", cell, job=cell.job, reset="automatic", attempt=cell.attempt)
-            stream = self.chance.stream(cell.name, f"reset/{cell.rung}/{cell.attempt}/{cell.repairs}", cell.episode or 0)
-            seconds, luck = draw(rung.seconds, stream), float(stream.random())
-            cell.timers["reset"] = self.clock.after(seconds, "reset.end", cell.name, luck < rung.success)
-            return
+        """Start the first rung from where the cell stands that can help, or give the cell up."""
+        while cell.rung < len(self.rungs):
+            rung = self.rungs[cell.rung]
+            if isinstance(rung, PersonRung):
+                if self.can_come(rung.pool, cell, "reset"):
+                    self._cry(cell, rung)
+                    return
+            elif cell.in_reach:  # what lies out of reach no robot can fetch
+                self._attempt(cell, rung)
+                return
+            cell.rung, cell.attempt = cell.rung + 1, 0
+        self._abandon(cell)
+
+    def _attempt(self, cell: Cell, rung: AutomaticRung) -> None:
+        cell.state, cell.attempt = "reset", cell.attempt + 1
+        self.book.emit("reset.start", cell, job=cell.job, reset="automatic", attempt=cell.attempt)
+        stream = self.chance.stream(cell.name, f"reset/{cell.rung}/{cell.attempt}/{cell.repairs}", cell.count)
+        seconds, luck = draw(rung.seconds, stream), float(stream.random())
+        cell.timers["reset"] = self.clock.after(seconds, "reset.end", cell.name, luck < rung.success)
+
+    def _cry(self, cell: Cell, rung: PersonRung) -> None:
         cell.state = "stuck"
-        cause = self.book.emit("reset.stuck", cell, job=cell.job, rung=cell.rung, pool=rung.pool, deadline_s=rung.deadline_s)
-        cell.timers["rung"] = self.clock.after(rung.deadline_s, "rung.deadline", cell.name, cause)
+        cell.cry = self.book.emit("reset.stuck", cell, job=cell.job, rung=cell.rung, pool=rung.pool, deadline_s=rung.deadline_s)
+        cell.timers["rung"] = self.clock.after(rung.deadline_s, "rung.deadline", cell.name)
 
     def attempt_over(self, cell: Cell, lucky: bool) -> bool:
-        """An automatic attempt ended; True when the cell is in order. What lies out of reach no robot can fetch."""
+        """An automatic attempt ended; True when the cell is in order."""
         rung = self.rungs[cell.rung]
         assert isinstance(rung, AutomaticRung)
         cell.resets += 1
-        if lucky and cell.in_reach:
+        if lucky:
             self._done(cell, "automatic")
             return True
         self.book.emit("reset.failed", cell, job=cell.job, reset="automatic", attempt=cell.attempt)
-        if cell.attempt >= rung.attempts or not cell.in_reach:
+        if cell.attempt >= rung.attempts:
             cell.rung, cell.attempt = cell.rung + 1, 0
         self._try(cell)
         return False
 
-    def page(self, cell: Cell, pool: str, deadline_s: float | None, cause: int | None) -> str | None:
+    def page(self, cell: Cell, pool: str, deadline_s: float | None) -> str | None:
         """The dispatcher calls somebody. Returns why not, or None."""
         if pool not in self.people.pools:
             return f"no pool {pool!r}"
@@ -75,19 +90,20 @@ class Recovery:
             return "somebody is called already"
         if cell.state not in ("stuck", "broken"):
             return f"cell is {cell.state}"
-        page = self.people.page(cell, pool, "repair" if cell.state == "broken" else "reset", cause)
-        if deadline_s is not None:
-            self.clock.after(deadline_s, "page.deadline", cell.name, page.number)
+        skill = "repair" if cell.state == "broken" else "reset"
+        if not self.can_come(pool, cell, skill):
+            return f"{pool} cannot {skill} at this cell"
+        self.people.page(cell, pool, skill, deadline_s)
         return None
 
     def arrived(self, page: Page) -> None:
-        """A person stands at the cell and starts."""
+        """A person stands at the cell and starts; from now on no deadline drops the call."""
         cell = page.cell
+        self.cancel(cell, "rung")
         if page.why == "repair":
             hours = draw(cell.robot_spec.reliability.repair_h, self.chance.stream(cell.robot, "repair", cell.repairs))
             self.people.work(page, 3600.0 * hours)
             return
-        self.cancel(cell, "rung")
         self.book.emit("reset.start", cell, job=cell.job, reset="person", attempt=1)
         self.people.work(page, self.people.pools[page.pool].work_s)
 
@@ -97,9 +113,8 @@ class Recovery:
         spent = self.clock.now_us - page.from_us
         cell.interventions, cell.intervention_us = cell.interventions + 1, cell.intervention_us + spent
         if page.why == "repair":
-            self.cancel(cell, "rung")
-            self.book.emit("repair.done", cell)
-            cell.in_reach = True
+            cell.worked_us, cell.repairs, cell.in_reach = 0, cell.repairs + 1, True
+            self.book.emit("repair.done", cell, cause=cell.cry)
             self.begin(cell)
             return False
         cell.resets += 1
@@ -110,24 +125,23 @@ class Recovery:
         """The robot does not move any more: somebody must repair it."""
         cell.state = "broken"
         self.cancel(cell, "reset", "rung")
-        pool = self.repair_pools[0] if self.repair_pools else ""
-        self.book.emit("repair.start", cell, cause=cause, pool=pool, deadline_s=REPAIR_DEADLINE_S, call=call)
+        pools = [name for name in self.specs if self.can_come(name, cell, "repair")]
+        staffed = [name for name in pools if self.specs[name].count]
+        pool = (staffed + pools + [""])[0]
+        cell.cry = self.book.emit("repair.start", cell, cause=cause, pool=pool, deadline_s=REPAIR_DEADLINE_S, call=call)
         cell.timers["rung"] = self.clock.after(REPAIR_DEADLINE_S, "rung.deadline", cell.name, call)
 
-    def deadline(self, cell: Cell, token: Any) -> None:
-        """A rung's time is over: unless somebody is at work, drop the call and climb on."""
-        if cell.state not in ("stuck", "broken"):
-            return
-        if cell.page is not None and not self.people.expire(cell.page):
-            return
-        if cell.state == "broken":
-            if token >= REPAIR_CALLS:
-                self._abandon(cell)
-            else:
-                self.broken(cell, None, token + 1)
-            return
-        cell.rung, cell.attempt = cell.rung + 1, 0
-        self._try(cell)
+    def deadline(self, cell: Cell, call: int | None) -> None:
+        """A rung's time is over and nobody has begun: drop the call and climb on. `call`: the how-manieth for a repair."""
+        if cell.page is not None:
+            self.people.expire(cell.page)
+        if call is None:
+            cell.rung, cell.attempt = cell.rung + 1, 0
+            self._try(cell)
+        elif call < REPAIR_CALLS:
+            self.broken(cell, cell.cry, call + 1)
+        else:
+            self._abandon(cell)
 
     def _done(self, cell: Cell, kind: str) -> None:
         cell.reset_kind = kind
@@ -138,10 +152,11 @@ class Recovery:
     def _abandon(self, cell: Cell) -> None:
         cell.state = "out"
         self.book.emit("reset.abandoned", cell, job=cell.job)
+        self.gone(cell)
 
     def cancel(self, cell: Cell, *names: str) -> None:
         """Take timers of a cell off the clock."""
         for name in names:
-            order = cell.timers.pop(name, None)
+            order: Any = cell.timers.pop(name, None)
             if order is not None:
                 self.clock.cancel(order)

@@ -10,7 +10,10 @@ from twin.core.records import Action, Event, FleetInfo
 
 
 class Fifo:
-    """First come, first served: the oldest waiting job that a free cell can do goes to the first such cell."""
+    """First come, first served: the oldest waiting job that a free cell can do goes to the first such cell.
+
+    The books follow events alone: what was asked for but refused is still there to be asked for again.
+    """
 
     def __init__(self, fleet: FleetInfo) -> None:
         self.can = {c.name: frozenset(c.tasks) for c in fleet.cells}
@@ -29,6 +32,11 @@ class Fifo:
                 case "job.returned" if event.job:
                     self.queue[event.job] = event.payload
                     self.queue = dict(sorted(self.queue.items(), key=lambda item: self.arrived[item[0]]))
+                case "job.assigned" if event.job:
+                    self.queue.pop(event.job, None)
+                case "job.done" | "job.failed" | "job.cancelled" if event.job:
+                    self.queue.pop(event.job, None)
+                    self.arrived.pop(event.job, None)
                 case "authority.offered" if event.cell:
                     self.free[event.cell] = event.payload["lease"]
                 case "authority.granted" | "authority.withdrawn" if event.cell:
@@ -41,14 +49,20 @@ class Fifo:
 
     def _match(self) -> list[Action]:
         actions = []
-        for job, asks in list(self.queue.items()):
-            fit = [c for c in self.free if asks["task"] in self.can[c] and fnmatchcase(c, asks.get("on") or "*")]
-            if fit:
-                cell = min(fit, key=self.order.__getitem__)
-                lease = self.free.pop(cell)
-                del self.queue[job]
-                actions.append(Action("assign", f"{job}@{cell}#{lease}", cell=cell, job=job, lease=lease))
-            if not self.free:
+        free = sorted(self.free, key=self.order.__getitem__)
+        hopeless: dict[tuple[str, str], None] = {}
+        for job, asks in self.queue.items():
+            kind = (asks["task"], asks.get("on") or "*")
+            if kind in hopeless:
+                continue
+            cell = next((c for c in free if kind[0] in self.can[c] and fnmatchcase(c, kind[1])), None)
+            if cell is None:
+                hopeless[kind] = None
+                continue
+            free.remove(cell)
+            lease = self.free[cell]
+            actions.append(Action("assign", f"{job}@{cell}#{lease}", cell=cell, job=job, lease=lease))
+            if not free:
                 break
         return actions
 

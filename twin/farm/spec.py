@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from twin.control.spec import ComputeSpec, LinkSpec
 from twin.core.quantity import NonNegative, Weibull
@@ -50,7 +50,7 @@ class RobotSpec(Spec):
     stop_recover_s: NonNegative = 5.0
     """How long a protective stop holds before the robot is unlocked and goes on."""
     stops_per_episode: int = Field(default=3, ge=1)
-    """With this many stops an episode ends."""
+    """With this many stops an episode ends, once the last one is unlocked."""
 
 
 class RobotInCell(Spec):
@@ -75,6 +75,12 @@ class MaintenanceSpec(Spec):
     at_h: float = Field(ge=0, le=1e6)
     for_h: float = Field(gt=0, le=1e6)
     every_h: float | None = Field(default=None, gt=0, le=1e6)
+
+    @model_validator(mode="after")
+    def _ends_before_the_next(self) -> MaintenanceSpec:
+        if self.every_h is not None and self.every_h <= self.for_h:
+            raise ValueError(f"a window of {self.for_h:g} h that comes every {self.every_h:g} h never ends")
+        return self
 
 
 class DetectorSpec(Spec):
@@ -166,6 +172,7 @@ class JobSpec(Spec):
     priority: int = 0
     at_s: float = Field(default=0.0, ge=0, le=1e9)
     deadline_s: float | None = Field(default=None, gt=0, le=1e9)
+    """Seconds after its arrival at which it has failed if it is not done; the episode that runs then is finished."""
     on: str | None = None
     """A cell name or pattern that this job must run on."""
 

@@ -31,10 +31,9 @@ DispatchSpec = Annotated[
 
 
 class LogSpec(Spec):
-    """How the run is kept: a transaction and a snapshot every so many simulated seconds; ticks only where asked for."""
+    """How the run is kept: a transaction and a snapshot every so many simulated seconds."""
 
     snapshot_s: float = Field(default=5.0, gt=0, le=1e9)
-    ticks: bool = False
 
 
 class ScenarioSpec(Spec):

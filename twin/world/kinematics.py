@@ -53,27 +53,35 @@ class Arm:
         self.torque = _torque(model, joints)
         self._zero: Floats = np.array(model.qpos0[model.jnt_qposadr[joints]])
         self._first: Floats = fixed[0][:3, :, None].copy()
+        turning = np.zeros((3, self.nq, 4, 4))
         after = np.stack(fixed[1:])
-        cos, sin, rest = np.zeros((3, self.nq, 3, 4))
-        cos[:, 0], cos[:, 1] = after[:, 0], after[:, 1]
-        sin[:, 0], sin[:, 1] = -after[:, 1], after[:, 0]
-        rest[:, 2] = after[:, 2]
-        self._cos, self._sin, self._rest = cos[..., None], sin[..., None], rest[..., None]
+        turning[0, :, 0], turning[0, :, 1] = after[:, 0], after[:, 1]
+        turning[1, :, 0], turning[1, :, 1] = -after[:, 1], after[:, 0]
+        turning[2, :, 2:] = after[:, 2:]
+        turning[:, 0] = fixed[0] @ turning[:, 0]
+        self._cos, self._sin, self._rest = (part[:, :3, :, None].copy() for part in turning)
 
     def _frames(self, q: Floats) -> Floats:
-        """(nq + 1, 3, 4, n): frame of every joint (z along it), then of the tool, in the base frame."""
-        angle = np.ascontiguousarray((q - self._zero).T)
-        local = np.cos(angle)[:, None, None] * self._cos
-        local += np.sin(angle)[:, None, None] * self._sin
-        local += self._rest
+        """(nq + 1, 3, 4, n): frame of every joint (z along it), then of the tool, in the base frame.
+
+        The frames are the running products of what each joint turns and its link; they are taken pairwise, then over
+        four, then over eight, which needs fewer calls than one joint after the other.
+        """
+        angle = np.ascontiguousarray((q - self._zero).T)[:, None, None]
         frames: Floats = np.empty((self.nq + 1, 3, 4, len(q)))
-        frames[0] = self._first
-        for i in range(self.nq):
-            last, now, turn = frames[i], frames[i + 1], local[i]
-            np.multiply(last[:, 0, None], turn[0], out=now)
-            now += last[:, 1, None] * turn[1]
-            now += last[:, 2, None] * turn[2]
-            now[:, 3] += last[:, 3]
+        frames[0], product = self._first, frames[1:]
+        np.multiply(np.cos(angle), self._cos, out=product)
+        product += np.sin(angle) * self._sin
+        product += self._rest
+        reach = 1
+        while reach < self.nq:
+            left, right = product[:-reach], product[reach:]
+            both = left[:, :, 0, None] * right[:, None, 0]
+            both += left[:, :, 1, None] * right[:, None, 1]
+            both += left[:, :, 2, None] * right[:, None, 2]
+            both[:, :, 3] += left[:, :, 3]
+            product[reach:] = both
+            reach *= 2
         return frames
 
     def fk(self, q: Floats) -> tuple[Floats, Floats]:
@@ -91,8 +99,9 @@ class Arm:
         tool, axis = frames[-1], frames[:-1, :, 2]
         arm = tool[:, 3] - frames[:-1, :, 3]
         jac: Floats = np.empty((self.nq, 6, len(q)))
-        np.multiply(axis[:, (1, 2, 0)], arm[:, (2, 0, 1)], out=jac[:, :3])
-        jac[:, :3] -= axis[:, (2, 0, 1)] * arm[:, (1, 2, 0)]
+        z, r = np.concatenate((axis, axis[:, :2]), axis=1), np.concatenate((arm, arm[:, :2]), axis=1)
+        np.multiply(z[:, 1:4], r[:, 2:5], out=jac[:, :3])
+        jac[:, :3] -= z[:, 2:5] * r[:, 1:4]
         jac[:, 3:] = axis
         return tool[:, 3].T.copy(), tool[:, :3].transpose(2, 0, 1).copy(), jac.transpose(2, 1, 0).copy()
 
@@ -107,9 +116,10 @@ class Arm:
             jac, error = self._towards(q, point, attitude)
             across = jac.transpose(0, 2, 1)
             inner = jac @ across
-            inner[:, range(6), range(6)] += 1e-3 * np.minimum((error * error).sum(axis=1), 1.0)[:, None] + 1e-9
-            q += np.clip((across @ np.linalg.solve(inner, error[:, :, None]))[:, :, 0], -0.4, 0.4)
-            np.clip(q, self.limits[:, 0], self.limits[:, 1], out=q)
+            inner.reshape(-1, 36)[:, ::7] += 1e-3 * np.minimum((error * error).sum(axis=1), 1.0)[:, None] + 1e-9
+            way = (across @ np.linalg.solve(inner, error[:, :, None]))[:, :, 0]
+            q += np.maximum(np.minimum(way, 0.4), -0.4)
+            np.maximum(np.minimum(q, self.limits[:, 1], out=q), self.limits[:, 0], out=q)
         return q, np.sqrt((self._towards(q, point, attitude)[1] ** 2).sum(axis=1))
 
     def _towards(self, q: Floats, point: Floats, attitude: Floats) -> tuple[Floats, Floats]:
@@ -117,7 +127,8 @@ class Arm:
         at, turned, jac = self.solve(q)
         error: Floats = np.empty((len(q), 6))
         error[:, :3] = point - at
-        error[:, 3:] = 0.5 * np.cross(turned, attitude, axis=1).sum(axis=2)
+        turn = attitude @ turned.transpose(0, 2, 1)
+        error[:, 3:] = 0.5 * (turn[:, (2, 0, 1), (1, 2, 0)] - turn[:, (1, 2, 0), (2, 0, 1)])
         return jac, error
 
 

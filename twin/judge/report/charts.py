@@ -11,8 +11,8 @@ from twin.core.records import Floats
 from twin.judge.accounting import Accounts
 from twin.judge.report import svg
 from twin.judge.report.timeline import LOOKS, look
-from twin.judge.report.words import between, hours, pct, short, unit
 from twin.judge.stats import Interval
+from twin.judge.words import between, hours, pct, short, unit
 
 
 def mix(books: Accounts, groups: dict[str, list[str]]) -> str:

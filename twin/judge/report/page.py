@@ -14,11 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from twin.core.errors import StorageError
+from twin.judge import facts, words
 from twin.judge.accounting import STATES
 from twin.judge.checks import CheckResult
 from twin.judge.columns import US
-from twin.judge.report import charts, facts, published, timeline, versus, words
-from twin.judge.report.facts import Facts
+from twin.judge.facts import Facts
+from twin.judge.report import charts, published, timeline, versus
 from twin.judge.report.versus import Comparison
 from twin.judge.stats import Interval
 from twin.judge.verdict import verdict

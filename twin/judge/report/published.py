@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from twin.core.assets import named
 from twin.core.errors import TableError
 from twin.core.spec import Spec
 from twin.judge.report.versus import Comparison, Sample, rows, same_model, sample, sentence
@@ -60,28 +61,20 @@ class Published(Spec):
     figures: tuple[Figure, ...] = Field(min_length=1)
 
 
-def folder() -> Path:
-    """Where the cited figures that ship lie: in a checkout, or inside an installed wheel."""
-    here = Path(__file__).resolve().parents[2]
-    return here / "_assets" / "published" if (here / "_assets").is_dir() else here.parent / "assets" / "published"
-
-
 def load(where: Path | str) -> Published:
     """Cited figures from a YAML file, by path or by the name of one that ships. `TableError` where it does not hold."""
     path = Path(where)
     if not path.suffix and not path.exists():
-        path = folder() / f"{path}.yaml"
+        path = named("published", str(where), ".yaml")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Published.model_validate(data)
+        return Published.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
-        known = ", ".join(sorted(p.stem for p in folder().glob("*.yaml"))) or "none"
-        raise TableError(f"{path}: cannot be read ({error.strerror}); published figures that ship: {known}") from None
+        raise TableError(f"{path}: published figures cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: is no YAML file of published figures: {error}") from None
     except ValidationError as error:
-        told = "\n".join(f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise TableError(told) from None
+        told = (f"{path}: {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        raise TableError("\n".join(told)) from None
 
 
 def compare_published(sim: pd.DataFrame, cited: Published) -> Comparison:

@@ -9,7 +9,7 @@ import numpy as np
 from twin.judge.accounting import STATES, Accounts, Span
 from twin.judge.columns import US
 from twin.judge.report import svg
-from twin.judge.report.words import NB, num, pct, short
+from twin.judge.words import NB, num, pct, short
 
 LOOKS: dict[str, str] = {
     "ok": "episode, success",

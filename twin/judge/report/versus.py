@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from twin.core.errors import TableError
-from twin.core.records import Floats
+from twin.core.records import Bools, Floats
 from twin.judge.columns import column, flags, lists, numbers
-from twin.judge.report.words import NB, listed, p_value, points, several, unit
 from twin.judge.stats import (
     NOTHING,
     Interval,
@@ -26,6 +25,7 @@ from twin.judge.stats import (
     rate,
     rates_differ,
 )
+from twin.judge.words import NB, listed, p_value, points, several, unit
 
 STATISTICS: Mapping[str, tuple[str, str]] = {
     "success": ("success, as labelled", "%"),
@@ -104,15 +104,15 @@ def models_of(table: pd.DataFrame) -> list[str]:
 
 
 def sample(table: pd.DataFrame, name: str) -> Sample:
-    """The figures of one episode table. Voided episodes and those that the end of the log cut off are left out."""
-    rows, notes = _whole(table, name)
-    table = table.iloc[rows]
-    duration = numbers(table, "duration_s", table=name) if "duration_s" in table.columns else np.full(len(table), np.nan)
-    known = duration[~np.isnan(duration)]
-    if (known < 0).any():
-        raise TableError(f"{name}: column 'duration_s', row {int(np.flatnonzero(duration < 0)[0])}: a negative duration")
-    if known.size < duration.size and known.size:
-        notes.append(f"{name}: {several(duration.size - known.size, 'episode')} without a duration")
+    """The figures of one episode table, without episodes that the physics voided.
+
+    One that the end of the log (or a hole in it) cut off counts for its symptoms and its time, but has no duration.
+    """
+    table, notes = _not_void(table, name)
+    duration, cut = _durations(table, name)
+    known = duration[~np.isnan(duration) & ~cut]
+    if known.size < len(table):
+        notes.append(f"{name}: {several(len(table) - known.size, 'episode')} of {len(table)} cut off or without a duration")
     figures: dict[str, Interval] = {}
     if known.size:
         figures |= {f"duration_{q}_s": quantile(known, v) for q, v in (("p10", 0.1), ("median", 0.5), ("p90", 0.9))}
@@ -123,21 +123,21 @@ def sample(table: pd.DataFrame, name: str) -> Sample:
     return Sample(name, len(table), figures, known, hours, tuple(notes))
 
 
-def _whole(table: pd.DataFrame, name: str) -> tuple[list[int], list[str]]:
-    rows = list(range(len(table)))
-    notes = []
-    if "end_reason" in table.columns:
-        reason = column(table, "end_reason", table=name)
-        rows = [r for r in rows if reason[r] != "void"]
-        if len(rows) < len(table):
-            notes.append(f"{name}: {several(len(table) - len(rows), 'episode')} voided by the physics, left out")
-    if "censored" in table.columns:
-        cut = column(table, "censored", table=name)
-        kept = [r for r in rows if cut[r] is not True]
-        if len(kept) < len(rows):
-            notes.append(f"{name}: {several(len(rows) - len(kept), 'episode')} cut off by the end of the log, left out")
-        rows = kept
-    return rows, notes
+def _not_void(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[str]]:
+    if "end_reason" not in table.columns:
+        return table, []
+    good = np.array([reason != "void" for reason in column(table, "end_reason", table=name)], dtype=bool)
+    notes = [] if good.all() else [f"{name}: {several(int((~good).sum()), 'episode')} voided by the physics, left out"]
+    return table[good], notes
+
+
+def _durations(table: pd.DataFrame, name: str) -> tuple[Floats, Bools]:
+    """Durations in s with NaN where unknown, and whether each is only a lower bound."""
+    duration = numbers(table, "duration_s", table=name) if "duration_s" in table.columns else np.full(len(table), np.nan)
+    if (duration < 0).any():
+        raise TableError(f"{name}: column 'duration_s', row {int(np.flatnonzero(duration < 0)[0])}: a negative duration")
+    told = column(table, "censored", table=name) if "censored" in table.columns else [False] * len(table)
+    return duration, np.array([c is True for c in told], dtype=bool)
 
 
 def _symptoms(table: pd.DataFrame, name: str, duration: Floats, figures: dict[str, Interval]) -> float:
@@ -193,7 +193,7 @@ def rows(sim: Sample, real: Sample) -> tuple[Row, ...]:
         if a is None and b is None:
             continue
         differs, detail = (
-            (None, "not recorded on both sides") if a is None or b is None else _judge(key, unit_, a, b, sim, real)
+            (None, "recorded on one side only") if a is None or b is None else _judge(key, unit_, a, b, sim, real)
         )
         out.append(Row(key, name, unit_, a, b, differs, detail))
     return tuple(out)

@@ -13,8 +13,8 @@ from twin.core.records import RECEIPT_STATUS
 from twin.judge.accounting import STATES, Accounts, account
 from twin.judge.checks import counted
 from twin.judge.columns import US, cells, column, flags, lists
-from twin.judge.report.words import NB, between, count, hours, listed, num, pct, several, span, unit
 from twin.judge.stats import NOTHING, Interval, proportion, ratio
+from twin.judge.words import NB, between, count, hours, listed, num, pct, several, span, unit
 from twin.log.tables import RunLog
 
 CAUSES: Mapping[str, str] = {
