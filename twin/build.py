@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,11 @@ import numpy as np
 from twin.control.inbox import Inbox, Server
 from twin.control.links import LinkBank
 from twin.control.safety.chain import Chain, Filter
-from twin.control.safety.limits import JointLimits
+from twin.control.safety.limits import Bounds, JointLimits
 from twin.control.safety.tracking import Tracking
 from twin.control.safety.workspace import WorkspaceBox
-from twin.control.sensing import Sensors
 from twin.control.scripted import ScriptedPickPlace
+from twin.control.sensing import Sensors
 from twin.control.spec import JointLimitsFilter, UseSpec, WorkspaceFilter
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
@@ -94,7 +96,31 @@ def _facts(scenario: Scenario, run: str) -> dict[str, Any]:
         "start_utc": spec.start_utc.replace("Z", "+00:00"),
         "timeout_s": spec.episode_timeout_s,
         "store": f"{spec.fleet.store.uri}/{run}",
+        "made_by": made_by(scenario),
     }
+
+
+def made_by(scenario: Scenario) -> dict[str, Any]:
+    """What besides scenario, seed and the user's code decides the bits of a run: versions, processor, assets."""
+    versions = {"python": platform.python_version()} | {p: metadata.version(p) for p in ("numpy", "mujoco")}
+    return {
+        "versions": versions | {"twin": _own_version()},
+        "cpu_features": cpu_features(),
+        "assets": dict(scenario.assets),
+    }
+
+
+def _own_version() -> str:
+    try:
+        return metadata.version("robot-farm-twin")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def cpu_features() -> str:
+    """What of the processor can change floating-point results: architecture and the vector extensions NumPy found."""
+    found: Mapping[str, bool] = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]
+    return " ".join([platform.machine(), *sorted(name for name, there in found.items() if there)])
 
 
 LaneKey = tuple[str, str]
@@ -161,7 +187,7 @@ def _filter(scenario: Scenario, spec: Any, model: CellModel, robot: RobotSpec, n
         acceleration = np.minimum(
             arm.acceleration, np.inf if limits.acceleration_radps2 is None else limits.acceleration_radps2
         )
-        return JointLimits(arm.limits, velocity, acceleration, period_s, limits.position_margin_rad)
+        return JointLimits(Bounds(arm.limits, velocity, acceleration, period_s, limits.position_margin_rad), n)
     if isinstance(spec, WorkspaceFilter):
         low = box[0] if spec.low_m is None else np.array(spec.low_m)
         high = box[1] if spec.high_m is None else np.array(spec.high_m)

@@ -1,7 +1,7 @@
 """`make demo`: two farms are run at once, set beside real measurements, and a page is written to look at.
 
-The quickstart farm (twelve arms, ten minutes, a shift's worth of trouble) and the cell of a public recording (one UR3). Where the
-recording itself is there, the page compares with it; elsewhere with its published figures.
+The quickstart farm (twelve arms, ten minutes, a shift's worth of trouble) and the cell of a public recording (one UR3). Where
+the recording itself is there, the page compares with it; elsewhere with its published figures.
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ def _run_all(out: Path, console: Console) -> list[tuple[str, str, int]]:
 
 
 def _watch(futures: dict[str, Future[Any]], queue: Any, console: Console) -> None:
-    columns = (TextColumn("{task.description:14}"), BarColumn(), TextColumn("{task.completed:.0f} of {task.total:.0f} s simulated"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bar:
+    done = TextColumn("{task.completed:.0f} of {task.total:.0f} s simulated")
+    columns = (TextColumn("{task.description:14}"), BarColumn(), done, TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         tasks = {name: bar.add_task(name, total=1.0) for name in futures}
         while wait(futures.values(), timeout=0.2).not_done:
             while not queue.empty():

@@ -7,17 +7,15 @@ A process killed at any moment finds its last transaction again and goes on from
 
 from __future__ import annotations
 
-import platform
+import json
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from twin.build import build, strategies
+from twin.build import build, made_by, strategies
 from twin.core.clock import US, to_us
 from twin.core.errors import RunFolderError
 from twin.farm.farm import Farm
@@ -26,20 +24,27 @@ from twin.judge.checks import evaluate
 from twin.judge.verdict import exit_status, verdict
 from twin.log.journal import Journal
 from twin.log.tables import (
+    RunLog,
     compare_episodes,
     compare_events,
     compare_receipts,
     is_finished,
     read_meta,
+    read_run,
     unfinished,
     write_meta,
     write_tables,
 )
-from twin.scenario.load import Scenario
+from twin.scenario.load import Scenario, ships
 from twin.scenario.stored import revive, stored
 from twin.snapshot import freeze, thaw
 
 Progress = Callable[[float, float], None]
+
+PROVEN = (
+    "scenario", "sha256", "seed", "tier", "engine", "sim_s", "robot_s", "ticks", "voided_episodes", "pending", "fleet", "cells",
+)  # fmt: skip
+"""What a replay finds again in run.json, besides the hash and what the judges said."""
 
 
 @dataclass(frozen=True)
@@ -88,18 +93,25 @@ def run(
         write_tables(folder, journal, farm.trouble.receipts())
     meta = _meta(scenario, farm, threads, resumed_us)
     meta["wall_s"] = wall() - began if wall else None
-    log = unfinished(folder, meta)
+    meta |= _judged(scenario, unfinished(folder, meta))
+    write_meta(folder, meta)
+    return Result(folder, meta["verdict"], exit_status(meta["verdict"]), meta)
+
+
+def _judged(scenario: Scenario, log: RunLog) -> dict[str, Any]:
+    """What the judges say of a log: three keys of run.json."""
     results = evaluate(scenario.spec.checks, log)
     judged = verdict(log, results)
-    meta |= {"verdict": judged.word, "reasons": list(judged.reasons), "checks": [r.as_dict() for r in results]}
-    write_meta(folder, meta)
-    return Result(folder, judged.word, exit_status(judged.word), meta)
+    return {"verdict": judged.word, "reasons": list(judged.reasons), "checks": [r.as_dict() for r in results]}
 
 
 def execute(
     scenario: Scenario, journal: Journal, name: str, threads: int, progress: Progress | None = None
 ) -> tuple[Farm, int]:
-    """Run the farm of a scenario into a journal; returns the farm at its end and the µs from which it was resumed (0: anew)."""
+    """Run the farm of a scenario into a journal; returns the farm at its end and the µs from which it was resumed (0: anew).
+
+    What is due at the very end does not happen any more: a run of 60 s has 60 s of ticks.
+    """
     farm = build(scenario, name, threads)
     kept = journal.rewind(2**62)
     resumed_us = 0
@@ -107,11 +119,11 @@ def execute(
         farm.begin()
     else:
         farm, resumed_us = thaw(farm, kept.blob, strategies(scenario)), kept.t_us
-    end_us, every_us = to_us(scenario.spec.duration_s), to_us(scenario.spec.log.snapshot_s)
+    end_us, every_us = to_us(scenario.spec.duration_s), max(1, to_us(scenario.spec.log.snapshot_s))
     due_us = resumed_us
     while due_us < end_us:
         due_us = min(end_us, due_us + every_us)
-        while farm.step(due_us):
+        while farm.step(due_us if due_us < end_us else end_us - 1):
             pass
         commit(farm, journal, due_us)
         if progress is not None:
@@ -142,12 +154,8 @@ def _meta(scenario: Scenario, farm: Farm, threads: int, resumed_us: int) -> dict
         "hash": farm.book.chain.hex(),
         "tier": spec.tier,
         "engine": scenario.engine,
-        "versions": {"python": platform.python_version()}
-        | {p: metadata.version(p) for p in ("numpy", "mujoco")}
-        | {"twin": _own_version()},
-        "cpu_features": cpu_features(),
+        **farm.facts["made_by"],
         "code": dict(scenario.code),
-        "assets": dict(scenario.assets),
         "sim_s": spec.duration_s,
         "robot_s": farm.robot_us / US,
         "resumed_from_s": resumed_us / US,
@@ -160,34 +168,28 @@ def _meta(scenario: Scenario, farm: Farm, threads: int, resumed_us: int) -> dict
             {"name": c.name, "site": c.site, "robot": c.robot, "robot_model": c.robot_spec.model, "tasks": list(c.spec.tasks)}
             for c in farm.cells.values()
         ],
-        "reproduce": f"twin run {scenario.path.name} --seed {scenario.seed}"
-        + ("" if scenario.engine == "mujoco" else f" --engine {scenario.engine}"),
+        "reproduce": _command(scenario),
         "stored": stored(scenario),
     }
     return meta
 
 
-def _own_version() -> str:
-    try:
-        return metadata.version("robot-farm-twin")
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def cpu_features() -> str:
-    """What of the processor can change floating-point results: architecture and the vector extensions NumPy found."""
-    found: Mapping[str, bool] = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]
-    return " ".join([platform.machine(), *sorted(name for name, there in found.items() if there)])
+def _command(scenario: Scenario) -> str:
+    """What to type to get this run again: by name what ships, else by the path as seen from here."""
+    name = next((name for name, path in ships().items() if path == scenario.path), None) or os.path.relpath(scenario.path)
+    engine = "" if scenario.engine == "mujoco" else f" --engine {scenario.engine}"
+    return f"twin run {name} --seed {scenario.seed} --duration-s {scenario.spec.duration_s!r}{engine}"
 
 
 def replay(folder: Path, *, threads: int = 2, progress: Progress | None = None) -> Replay:
-    """Run a stored run again, from nothing, and compare every event, episode, receipt and the hash."""
+    """Run a stored run again, from nothing; compare every event, episode and receipt, the hash, and what was made of them."""
     folder = Path(folder)
     meta = read_meta(folder)
     scenario = revive(meta.get("stored") or {})
-    if meta["cpu_features"] != cpu_features():
+    here = made_by(scenario)
+    if meta.get("cpu_features") != here["cpu_features"]:
         raise RunFolderError(
-            f"{folder}: made on another kind of processor; results are exact only on one kind (there: {meta['cpu_features']})"
+            f"{folder}: made on another kind of processor; results are exact on one kind only (there: {meta.get('cpu_features')})"
         )
     with tempfile.TemporaryDirectory(prefix="twin-replay-") as temp, Journal(Path(temp) / "run") as journal:
         farm, _ = execute(scenario, journal, folder_name(scenario), threads, progress)
@@ -195,6 +197,16 @@ def replay(folder: Path, *, threads: int = 2, progress: Progress | None = None) 
         found += [str(d) for d in compare_episodes(folder, journal.episodes())]
         found += [str(d) for d in compare_receipts(folder, farm.trouble.receipts())]
         fresh = farm.book.chain.hex()
-    if fresh != meta["hash"]:
-        found.append(f"hash: stored {meta['hash']}, replayed {fresh}")
+    if fresh != meta.get("hash"):
+        found.append(f"hash: stored {meta.get('hash')}, replayed {fresh}")
+    told = _meta(scenario, farm, threads, 0)
+    if not found:  # the tables are proven: what was made of them can be made again
+        told |= _judged(scenario, read_run(folder))
+    told = json.loads(json.dumps(told))
+    keys = PROVEN + (("verdict", "reasons", "checks") if not found else ())
+    found += [f"run.json, {k}: stored {meta.get(k)!r}, replayed {told[k]!r}" for k in keys if meta.get(k) != told[k]]
+    if found and meta.get("versions") != here["versions"]:
+        found.append(
+            f"versions: stored {meta.get('versions')}, here {here['versions']}: results are exact only for one of each"
+        )
     return Replay(not found, tuple(found), fresh)

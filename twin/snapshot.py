@@ -11,7 +11,7 @@ import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twin.core.errors import RunFolderError
+from twin.core.errors import RunFolderError, UseError
 from twin.core.records import Strategy
 from twin.farm.farm import Farm
 
@@ -24,27 +24,46 @@ def _constants(farm: Farm) -> list[Any]:
         farm.recovery.rungs,
         farm.recovery.specs,
         farm.arrivals.workloads,
+        farm.arrivals.specs,
         farm.trouble.of,
     ]
+    found += [job for jobs in farm.arrivals.specs for job in jobs]
     found += [task for tasks in farm.tasks for task in tasks.values()]
     for lane in farm.lanes:
         found += [lane.world, lane.arm, lane.inbox.policy, lane.inbox.links.specs, lane.inbox.links.names, lane.box]
         found += [server.spec for server in lane.inbox.servers]
     for cell in farm.cells.values():
-        found += [cell.spec, cell.robot_spec]
+        found += [cell.spec, cell.robot_spec, *cell.spec.maintenance]
     found += [fault.spec for fault in farm.trouble.injections]
     found += list(farm.recovery.people.pools.values())
     return [item for item in found if item is not None]
 
 
 def freeze(farm: Farm) -> bytes:
-    """The state of a farm between two entries of its clock."""
+    """The state of a farm between two entries of its clock. Raises `UseError` where something of the user's does not pickle."""
     names = {id(item): index for index, item in reversed(list(enumerate(_constants(farm))))}
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, protocol=5)
     pickler.persistent_id = lambda item: names.get(id(item))  # type: ignore[method-assign]
-    pickler.dump({"farm": farm.__dict__, "worlds": [lane.world.snapshot() for lane in farm.lanes]})
+    pickler.dump(farm.facts["made_by"])
+    try:
+        pickler.dump({"farm": farm.__dict__, "worlds": [lane.world.snapshot() for lane in farm.lanes]})
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        _blame_filter(farm)
+        raise error
     return buffer.getvalue()
+
+
+def _blame_filter(farm: Farm) -> None:
+    """Say which of the user's filters cannot be kept; strategies look after themselves."""
+    for user in (f for lane in farm.lanes for f in lane.safety.filters if not type(f).__module__.startswith("twin.")):
+        try:
+            pickle.dumps(user)
+        except Exception as error:
+            mend = "let it hold plain values only, so that a killed run can go on"
+            raise UseError(
+                f"filter {type(user).__name__} cannot be pickled ({type(error).__name__}: {error}); {mend}"
+            ) from error
 
 
 def thaw(farm: Farm, blob: bytes, makers: Mapping[str, Callable[[], Strategy]]) -> Farm:
@@ -53,8 +72,11 @@ def thaw(farm: Farm, blob: bytes, makers: Mapping[str, Callable[[], Strategy]]) 
     unpickler = pickle.Unpickler(io.BytesIO(blob))
     unpickler.persistent_load = constants.__getitem__  # type: ignore[method-assign]
     try:
+        made_by = unpickler.load()
+        if made_by != farm.facts["made_by"]:
+            raise RunFolderError(_made_elsewhere(made_by, farm.facts["made_by"]))
         state = unpickler.load()
-    except (pickle.UnpicklingError, AttributeError, ImportError, IndexError) as error:
+    except (pickle.UnpicklingError, AttributeError, ImportError, IndexError, EOFError, TypeError, ValueError) as error:
         raise RunFolderError(
             f"the snapshot cannot be read by this version of the code: {error}; delete the run folder and run again"
         ) from error
@@ -65,3 +87,9 @@ def thaw(farm: Farm, blob: bytes, makers: Mapping[str, Callable[[], Strategy]]) 
     for host in farm.work.hosts:
         host.revive(makers[host.role])
     return farm
+
+
+def _made_elsewhere(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Why a run that was begun elsewhere cannot go on here with the same result."""
+    parts = [f"{k} {there.get(k)!r} there, {here[k]!r} here" for k in here if there.get(k) != here[k]]
+    return f"this run was begun with other versions ({'; '.join(parts)}); finish it there, or delete its folder and run again"

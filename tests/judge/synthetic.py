@@ -110,7 +110,8 @@ class _Story:
         self.episodes.append(
             {
                 "episode": number, "source": "sim", "schema": SCHEMA, "run": "synthetic", "fleet": "bay", "site": "bay",
-                "cell": name, "robots": [f"{name}-r1"], "robot_model": "ur3" if index % 2 == 0 else "panda", "mode": "policy", "job": job,
+                "cell": name, "robots": [f"{name}-r1"], "robot_model": "ur3" if index % 2 == 0 else "panda",
+                "mode": "policy", "job": job,
                 "start_s": t, "duration_s": None if censored else lasts, "censored": censored,
                 "end_reason": None if censored else "done", "truth": None if censored else label,
                 "label": None if censored else label, "label_source": "detector", "symptoms": symptoms, "injected": [],

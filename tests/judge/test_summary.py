@@ -2,7 +2,7 @@ import json
 
 from tests.judge.synthetic import event, farm, make_log
 from twin.judge.summary import as_text, summarise
-from twin.judge.words import hours, num, pct, several, span
+from twin.judge.words import NB, hours, num, pct, several, span
 
 
 def test_a_summary_is_plain_data_whose_hours_balance():
@@ -25,16 +25,12 @@ def test_what_is_not_known_stays_unknown():
     assert "success      —" in as_text(told)
 
 
-def test_numbers_are_told_with_three_digits_and_their_unit():
-    assert [num(v) for v in (None, 0, 0.12345, 9.87654, 1234567.0, float("nan"))] == [
-        "—",
-        "0",
-        "0.123",
-        "9.88",
-        "1 234 567",
-        "—",
-    ]
-    assert (pct(None), pct(0.5), hours(None), hours(9_000_000_000)) == ("—", "50.0 %", "—", "2.50 h")
-    assert (span(600), span(90), span(86400 * 3), several(1, "episode"), several(2, "episode")) == (
-        "10 min", "90 s", "3 days", "1 episode", "2 episodes",
-    )  # fmt: skip
+def test_numbers_are_told_with_three_digits_and_a_dash_where_unknown():
+    assert [num(v) for v in (None, 0, 0.12345, 9.87654, float("nan"))] == ["—", "0", "0.123", "9.88", "—"]
+    assert (pct(None), pct(0.5), hours(None), hours(9_000_000_000)) == ("—", f"50.0{NB}%", "—", f"2.50{NB}h")
+    assert num(1234567.0) == f"1{NB}234{NB}567"
+
+
+def test_times_are_told_in_the_unit_that_suits_them():
+    assert [span(s) for s in (600, 90, 86400 * 3, None)] == [f"10{NB}min", f"90{NB}s", f"3{NB}days", "—"]
+    assert (several(1, "episode"), several(2, "episode")) == ("1 episode", "2 episodes")

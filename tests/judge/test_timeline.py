@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -33,10 +34,10 @@ cuts = st.lists(st.integers(1, 9_999), min_size=1, max_size=60, unique=True)
 def test_columns_tile_a_lane_and_join_what_is_alike(moments, columns, random):
     edges = [0, *sorted(moments), 10_000]
     states = [k for k in LOOKS if k not in ("ok", "fail", "open")]
-    spans = [Span("c", a, b, random.choice(states)) for a, b in zip(edges, edges[1:], strict=False)]
+    spans = [Span("c", a, b, random.choice(states)) for a, b in pairwise(edges)]
     drawn = _binned(spans, 10_000, columns)
     assert drawn[0][1] == 0 and drawn[-1][2] == 10_000
-    assert all(a[2] == b[1] and a[0] != b[0] for a, b in zip(drawn, drawn[1:], strict=False))
+    assert all(a[2] == b[1] and a[0] != b[0] for a, b in pairwise(drawn))
 
 
 def test_a_column_shows_what_fills_most_of_it():

@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 
 from tests.judge.synthetic import farm, make_log, real_table
-from twin.core.errors import TableError
-from twin.judge.report import published, versus
+from twin.core.errors import AssetError, TableError
+from twin.judge.report import versus
 from twin.judge.report.published import Published, compare_published, load
 from twin.judge.report.versus import compare, sample
 
@@ -108,7 +108,7 @@ def test_published_figures_that_do_not_hold_are_refused_by_place(tmp_path, text,
 
 
 def test_unknown_published_figures_name_the_ones_that_ship():
-    with pytest.raises(published.AssetError, match="did you mean 'ur3_cobotops'"):
+    with pytest.raises(AssetError, match="did you mean 'ur3_cobotops'"):
         load("ur3_cobotop")
 
 

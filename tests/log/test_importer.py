@@ -265,17 +265,17 @@ def test_a_log_that_is_no_text_is_refused(tmp_path):
 MISTAKES = {
     "starst: {column: c}": r":1:1: unknown key 'starst' \(keys here: .*\); did you mean 'starts'\?",
     "time: {column: t, zoen: UTC}": r":1:19: unknown key 'zoen'.*did you mean 'zone'",
-    "time: {column: t, zone: Mars/Base}": r":1:19: time\.zone: 'Mars/Base' is no time zone",
-    "hole_s: -1": r":1:1: hole_s: Input should be greater than 0",
-    "separator: ab": ":1:1: separator",
+    "time: {column: t, zone: Mars/Base}": r":1:25: time\.zone: 'Mars/Base' is no time zone",
+    "hole_s: -1": r":1:9: hole_s: Input should be greater than 0",
+    "separator: ab": ":1:12: separator",
     "map: a\nmap: b": ":2:1: duplicate key 'map'",
     "map: [": "not YAML",
-    "symptoms: {s: {column: c, nan: maybe}}": r":1:27: symptoms\.s\.nan",
-    "symptoms: &a {s: {column: c}}\nx: *a": ":2:4: aliases are not allowed",
-    "label: {source: operator}": ":1:1: label: needs exactly one of column, none_of",
+    "symptoms: {s: {column: c, nan: maybe}}": r":1:32: symptoms\.s\.nan",
+    "symptoms: &a {s: {column: c}}\nx: *a": ":2:4: .*aliases are not allowed",
+    "label: {source: operator}": ":1:8: label: needs exactly one of column, none_of",
     "encoding: klingon": "no encoding Python knows",
     "- a": "a mapping",
-    "": "a mapping",
+    "": "the file is empty",
 }
 
 

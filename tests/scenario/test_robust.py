@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twin.core.assets import shipped
+from twin.core.yaml import read
 from twin.scenario.load import check
-from twin.scenario.yaml import read
 
 QUICKSTART = read(shipped("scenarios") / "quickstart.yaml").data
 QUICKSTART["fleet"] = read(shipped("scenarios") / "fleets" / "quickstart.yaml").data

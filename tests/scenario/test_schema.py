@@ -6,8 +6,8 @@ import jsonschema
 import pytest
 
 from twin.core.assets import shipped
+from twin.core.yaml import read
 from twin.scenario.schema import schema
-from twin.scenario.yaml import read
 
 FLEETS = sorted(
     str(p.relative_to(shipped("scenarios")))

@@ -10,8 +10,8 @@ import mujoco
 import numpy as np
 import pytest
 
+from twin.core.assets import asset
 from twin.core.errors import AssetError
-from twin.world.assets import asset
 from twin.world.kinematics import Arm
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twin.core.assets import asset
 from twin.core.errors import AssetError
-from twin.world.assets import asset
 from twin.world.cell import build_cell
 from twin.world.kinematics import Arm
 from twin.world.spec import GripperSpec, WorkcellSpec

@@ -17,6 +17,16 @@ def shipped(kind: str = "assets") -> Path:
     raise AssetError(f"this installation of the twin has no {kind}/ folder; reinstall it or run from a checkout")
 
 
+def asset(path: str) -> Path:
+    """The file `path`, relative to the assets (`robots/ur3.xml`); `AssetError` names the nearest one that exists."""
+    base = shipped("assets")
+    found = (base / path).resolve()
+    if found.is_relative_to(base.resolve()) and found.is_file():
+        return found
+    known = (file.relative_to(base).as_posix() for file in base.rglob("*") if file.is_file())
+    raise AssetError(f"asset {path!r} does not exist{nearest(path, known, what='assets')}")
+
+
 def names(folder: str, suffix: str, kind: str = "assets") -> dict[str, Path]:
     """The shipped files of a folder by their name without `suffix`, sorted: `names("maps", ".yaml")`."""
     found = (shipped(kind) / folder).glob(f"*{suffix}")

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from twin.core.chance import Chance
-from twin.core.clock import Clock, to_us
+from twin.core.clock import US, Clock, to_us
 from twin.core.quantity import draw
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.detector import label
-from twin.farm.jobs import Arrivals
+from twin.farm.jobs import Arrivals, Job
 from twin.farm.lane import Lane
 from twin.farm.recovery import Recovery
 from twin.farm.rows import ended
@@ -54,6 +54,8 @@ class Farm:
         self.episodes = self.voided = 0
         self.robot_us = 0
         self.running = [False] * len(self.lanes)
+        self.phase = (0, 0)
+        """The µs of the entry that was handled last, and the highest rank reached at it."""
         work.start = self.start_episode
 
     # -- the clock's entries ---------------------------------------------------------------------------------------------------
@@ -64,12 +66,17 @@ class Farm:
         if entry is None or entry[0] > until_us:
             return False
         self.clock.pop()
+        self.phase = (entry[0], max(entry[1], self.phase[1] if entry[0] == self.phase[0] else 0))
         getattr(self, "_on_" + entry[3].replace(".", "_"))(entry[4], entry[5])
+        self._tell()
+        return True
+
+    def _tell(self) -> None:
+        """Tell strategies what became known, once nothing more happens at this instant but lanes."""
         if self.book.told:
             following = self.clock.peek()
             if following is None or following[0] > self.clock.now_us or following[1] > 0:
                 self.work.tell()
-        return True
 
     def begin(self) -> None:
         """Enter what is known at the start: cells to offer, jobs, maintenance, faults."""
@@ -80,6 +87,7 @@ class Farm:
             self.work.offer(cell)
         self.arrivals.begin()
         self.trouble.begin()
+        self._tell()
 
     def _on_lane_tick(self, _: str, index: int) -> None:
         lane = self.lanes[index]
@@ -92,9 +100,10 @@ class Farm:
         self.clock.at(self.clock.now_us + lane.period_us, "lane.tick", "", index, rank=1 + index)
 
     def _on_job_arrival(self, name: str, payload: Any) -> None:
-        index, spec = payload
-        self.work.arrive(name, spec)
-        self.arrivals.arrived(index, self.clock.now_us)
+        self.work.arrive(name, self.arrivals.arrived(*payload))
+
+    def _on_job_deadline(self, name: str, _: Any) -> None:
+        self.work.too_late(name)
 
     def _on_strategy_wake(self, role: str, _: Any) -> None:
         self.work.wake(role)
@@ -113,7 +122,10 @@ class Farm:
     def _on_stop_recover(self, name: str, _: Any) -> None:
         cell = self.cells[name]
         cell.timers.pop("stop", None)
-        self.clear_stop(cell)
+        if cell.stops >= cell.robot_spec.stops_per_episode:
+            self.end_episode(cell, "stop")
+        else:
+            self.clear_stop(cell)
 
     def _on_reset_end(self, name: str, lucky: bool) -> None:
         cell = self.cells[name]
@@ -121,41 +133,38 @@ class Farm:
         if self.recovery.attempt_over(cell, lucky):
             self.go_on(cell)
 
-    def _on_rung_deadline(self, name: str, token: Any) -> None:
+    def _on_rung_deadline(self, name: str, call: int | None) -> None:
         cell = self.cells[name]
         cell.timers.pop("rung", None)
-        self.recovery.deadline(cell, token)
-        if cell.state == "out":
-            self.work.give_back(cell, "out_of_service")
-            self.book.emit("authority.withdrawn", cell, reason="out_of_service")
+        self.recovery.deadline(cell, call)
 
     def _on_page_deadline(self, _: str, number: int) -> None:
         self.recovery.people.expire(number)
 
     def _on_person_arrive(self, _: str, number: int) -> None:
-        page = self.recovery.people.arrive(number)
-        if page is not None:
-            self.recovery.arrived(page)
+        self.recovery.arrived(self.recovery.people.arrive(number))
 
     def _on_person_finish(self, _: str, number: int) -> None:
         page = self.recovery.people.finish(number)
+        in_order = self.recovery.finished(page)
         if page.why == "repair":
-            page.cell.worked_us, page.cell.repairs = 0, page.cell.repairs + 1
             self.trouble.repaired(page.cell)
             self._draw_failure(page.cell)
-        if self.recovery.finished(page):
+        if in_order:
             self.go_on(page.cell)
 
     def _on_maintenance_due(self, name: str, window: Any) -> None:
         cell = self.cells[name]
-        cell.maintenance_until_us = self.clock.now_us + to_us(3600 * window.for_h)
+        cell.maintenance_until_us = max(cell.maintenance_until_us, self.clock.now_us + to_us(3600 * window.for_h))
         if window.every_h:
             self.clock.after(3600 * window.every_h, "maintenance.due", name, window)
         if cell.state == "free":
             self.go_on(cell)
 
     def _on_rest_over(self, name: str, _: Any) -> None:
-        self.go_on(self.cells[name])
+        cell = self.cells[name]
+        cell.timers.pop("rest", None)
+        self.go_on(cell)
 
     def _on_fault_on(self, cell: str, number: int) -> None:
         self.trouble.onset(self, number)
@@ -175,10 +184,11 @@ class Farm:
             cell.wait_us += now - cell.wait_from_us
             cell.wait_from_us = None
         cell.state, cell.episode, cell.started_us, cell.stops = "episode", episode, now, 0
+        cell.count += 1
         cell.symptoms, cell.injected = [], []
         cell.start_event = self.book.emit("episode.start", cell, job=job.name, episode=episode, task=job.spec.task)
-        start = task.start([self.chance.stream(cell.name, "start", episode)])
-        lane.begin(now, cell.row, episode, start, self.chance.stream(cell.name, "policy", episode))
+        start = task.start([self.chance.stream(cell.name, "start", cell.count)])
+        lane.begin(now, cell.row, cell.count, start, self.chance.stream(cell.name, "policy", cell.count))
         cell.timers["timeout"] = self.clock.after(self.facts["timeout_s"], "episode.timeout", cell.name, episode)
         if cell.fails_at_us is not None:
             cell.timers["failure"] = self.clock.at(now + max(0, cell.fails_at_us - cell.worked_us), "robot.breaks", cell.name)
@@ -186,6 +196,8 @@ class Farm:
         if not self.running[cell.lane]:
             self.running[cell.lane] = True
             first = -(-now // lane.period_us) * lane.period_us
+            if self.phase[0] == first and self.phase[1] > cell.lane:  # had the lane been running, its turn would be over
+                first += lane.period_us
             self.clock.at(first, "lane.tick", "", cell.lane, rank=1 + cell.lane)
 
     def end_episode(self, cell: Cell, reason: str) -> None:
@@ -200,12 +212,15 @@ class Farm:
         self.trouble.episode_ends(self, cell)
         lane.end(cell.row)
         spent = now - cell.started_us
-        cell.worked_us, cell.rested_us = cell.worked_us + spent, cell.rested_us + spent
+        cell.worked_us, cell.rested_us, cell.operated_us = (
+            us + spent for us in (cell.worked_us, cell.rested_us, cell.operated_us)
+        )
         void = reason == "void"
         real = lane.world.truth(one)
         truth = None if void else bool(task.success(real)[0])
         cell.in_reach = void or bool(task.in_reach(real)[0])
-        seen = None if truth is None else label(truth, cell.spec.detector, self.chance.stream(cell.name, "detector", episode))
+        stream = self.chance.stream(cell.name, "detector", cell.count)
+        seen = None if truth is None else label(truth, cell.spec.detector, stream)
         if not cell.in_reach:
             self._symptom(cell, "object_lost", "symptom.object_lost")
         cause = self.book.emit(
@@ -216,14 +231,14 @@ class Farm:
             cause=cell.start_event,
             end_reason=reason,
             label=seen,
-            symptoms=cell.symptoms,
+            symptoms=list(cell.symptoms),
         )
         if void:
             self.voided += 1
             self.book.emit("episode.void", cell, job=job.name, episode=episode, cause=cause)
         else:
             self.book.emit("episode.truth", cell, job=job.name, episode=episode, cause=cause, known=False, truth=truth)
-        of = self.work.count_attempt(job, episode, bool(seen), void)
+        of = self.work.count_attempt(job, episode, bool(seen), reason)
         usable = reason in REACHABLE
         if usable:
             self.book.emit("data.saved", cell, job=job.name, episode=episode)
@@ -242,7 +257,7 @@ class Farm:
         if reason is not None:
             cell.state = reason
             self.work.withdraw(cell, reason)
-            self.clock.at(until_us, "rest.over", cell.name)
+            cell.timers["rest"] = self.clock.at(until_us, "rest.over", cell.name)
             return
         job = self.work.jobs.get(cell.job or "")
         if job is not None and job.state == "assigned" and job.left > 0:
@@ -291,7 +306,7 @@ class Farm:
         self.book.emit(kind, cell, job=cell.job, episode=cell.episode)
 
     def stop_robot(self, cell: Cell, why: str, recover_s: Any) -> bool:
-        """A protective stop: the robot holds until unlocked; too many in one episode end it. False where it held."""
+        """A protective stop: the robot holds until unlocked; too many in one episode end it then. False where it held."""
         lane = self.lanes[cell.lane]
         if cell.state != "episode" or lane.stopped[cell.row]:
             return False
@@ -301,10 +316,7 @@ class Farm:
             cell.symptoms.append("protective_stop")
         lane.stopped[cell.row] = True
         cell.stopped_from_us = self.clock.now_us
-        if cell.stops >= cell.robot_spec.stops_per_episode:
-            self.end_episode(cell, "stop")
-            return True
-        stream = self.chance.stream(cell.name, f"stop/{cell.stops}", cell.episode or 0)
+        stream = self.chance.stream(cell.name, f"stop/{cell.stops}", cell.count)
         cell.timers["stop"] = self.clock.after(draw(recover_s, stream), "stop.recover", cell.name)
         return True
 
@@ -319,14 +331,19 @@ class Farm:
         cell.stopped_from_us = None
 
     def break_robot(self, cell: Cell, cause: int | None) -> bool:
-        """The robot breaks. False where it is broken already."""
-        if cell.state in ("broken", "out") or cell.page is not None:
+        """The robot breaks, by a plan (`cause`) or by wear. False where it is broken or out of service, or switched off for
+        the person who works at it."""
+        if cell.state in ("broken", "out"):
             return False
+        if cell.page is not None and not self.recovery.people.expire(cell.page):
+            return False
+        if cause is None:
+            cause = self.trouble.wore_out(cell)
         if cell.state == "episode":
             self.end_episode(cell, "crash")
+        self.recovery.cancel(cell, "rest")
         self.work.withdraw(cell, "broken")
         self.recovery.broken(cell, cause)
-        self.trouble.broke(cell)
         return True
 
     def _draw_failure(self, cell: Cell) -> None:
@@ -343,14 +360,23 @@ class Farm:
         cell.interventions, cell.intervention_us = 0, 0
 
     def pending(self) -> list[str]:
-        """What still waits, and for what: jobs in the queue, cells that are not in order, calls not answered."""
-        jobs = [
-            f"job {j.name}: {j.state}, {j.left} to do" for j in self.work.jobs.values() if j.state in ("queued", "assigned")
-        ]
-        cells = [
-            f"cell {c.name}: {c.state}"
-            for c in self.cells.values()
-            if c.state in ("stuck", "broken", "reset", "out", "resting", "maintenance")
-        ]
+        """What still waits or goes on, and for what: jobs, cells that are not free, calls that are not done."""
+        jobs = [f"job {job.name}: {job.state}, {job.left} to do{self._hopeless(job)}" for job in self.work.jobs.values()]
+        times = {order: when for when, _, order, *_ in self.clock.entries()}
+        cells = [f"cell {c.name}: {c.state}{self._waits_for(c, times)}" for c in self.cells.values() if c.state != "free"]
         pages = [f"page {p.number} to {p.pool} for {p.cell.name}: {p.state}" for p in self.recovery.people.pages.values()]
         return jobs + cells + pages
+
+    def _hopeless(self, job: Job) -> str:
+        able = job.state != "queued" or any(c.state != "out" and job.fits(c) for c in self.cells.values())
+        return "" if able else "; no cell in service can do it"
+
+    def _waits_for(self, cell: Cell, times: Mapping[int, int]) -> str:
+        """Who or what ends the state of a cell, and until when at the latest; `times`: µs of the clock's entries."""
+        if cell.state == "episode":
+            return f" {cell.episode} of {cell.job}"
+        page = None if cell.page is None else self.recovery.people.pages[cell.page]
+        orders = [*cell.timers.values()] + ([] if page is None else [page.deadline])
+        until = [times[order] for order in orders if order is not None and order in times]
+        who = f", page {cell.page}" if page else ", nobody called" if cell.state in ("stuck", "broken") else ""
+        return who + (f", until {min(until) / US:g} s" if until else "")

@@ -7,7 +7,6 @@ everything again after a resume; what it answers then was carried out before and
 from __future__ import annotations
 
 import json
-import math
 import pickle
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from twin.core.errors import UseError, nearest
 from twin.core.records import ACTION_KINDS, Action, Event, Strategy
 
 _TEXTS = ("cell", "job", "reset", "pool")
+_LATEST_S = 1e9
 
 
 class Host:
@@ -47,7 +47,7 @@ class Host:
         try:
             actions = list(answer)
         except TypeError:
-            raise UseError(f"{self.role} answered {answer!r}; expected a list of actions, empty where nothing is to do") from None
+            raise UseError(f"{self.role} answered {answer!r}; expected a list of actions, which may be empty") from None
         for action in actions:
             if (wrong := _wrong(action)) is not None:
                 raise UseError(f"{self.role} answered {action!r}: {wrong}")
@@ -65,9 +65,8 @@ class Host:
             return getattr(self.strategy, method)(*arguments)
         except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(frame.filename).name}:{frame.lineno}"
-            what = f"{type(error).__name__}: {error}"
-            raise UseError(f"{self.role}: {method}() failed at {now_us / US:g} s of simulated time: {what} ({where})") from error
+            what = f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
+            raise UseError(f"{self.role}: {method}() failed at {now_us / US:g} s of simulated time: {what}") from error
 
     def __getstate__(self) -> dict[str, Any]:
         kept = None
@@ -105,14 +104,15 @@ def _wrong(action: Any) -> str | None:
         return "expected a twin.core.records.Action"
     if action.kind not in ACTION_KINDS:
         return f"unknown kind of action{nearest(str(action.kind), ACTION_KINDS, what='kinds')}"
-    if not isinstance(action.id, str) or not action.id:
+    said: dict[str, Any] = action._asdict()
+    if not isinstance(said["id"], str) or not said["id"]:
         return "an action needs an id, a text that names it once"
     for name in _TEXTS:
-        if not isinstance(getattr(action, name), str | None):
+        if not isinstance(said[name], str | None):
             return f"{name} must be a text or None"
-    if not isinstance(action.lease, int | None):
+    if not isinstance(said["lease"], int | None):
         return "lease must be a whole number or None"
-    late = action.deadline_s
-    if late is not None and not (isinstance(late, int | float) and math.isfinite(late) and late > 0):
-        return "deadline_s must be seconds greater than 0, or None"
+    late = said["deadline_s"]
+    if late is not None and not (isinstance(late, int | float) and 0 < late <= _LATEST_S):
+        return f"deadline_s must be seconds greater than 0 and at most {_LATEST_S:g}, or None"
     return None

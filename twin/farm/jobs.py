@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
+from twin.farm.cells import Cell
 from twin.farm.spec import JobList, JobSpec, PoissonJobs
 
 
@@ -27,6 +29,10 @@ class Job:
     voids: int = 0
     deadline: int | None = None
     """Order of the clock entry of its deadline."""
+
+    def fits(self, cell: Cell) -> bool:
+        """Whether a cell can do this job at all."""
+        return self.spec.task in cell.spec.tasks and fnmatchcase(cell.name, self.spec.on or "*")
 
     @property
     def closed(self) -> bool:

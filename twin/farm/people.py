@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twin.core.chance import Chance, Stream
-from twin.core.clock import Clock, to_us
+from twin.core.clock import Clock
 from twin.core.quantity import draw
 from twin.farm.book import Book
 from twin.farm.cells import Cell
@@ -30,7 +30,6 @@ class Page:
     """Order of the clock entry at which the person arrives or is done."""
     deadline: int | None = None
     """Order of the clock entry at which the call is dropped."""
-    until_us: int | None = None
 
 
 class People:
@@ -49,7 +48,6 @@ class People:
         page = Page(self.count, cell, pool, why, event)
         if deadline_s is not None:
             page.deadline = self.clock.after(deadline_s, "page.deadline", cell.name, page.number)
-            page.until_us = self.clock.now_us + to_us(deadline_s)
         self.pages[page.number] = page
         cell.page = page.number
         self._assign(pool)

@@ -7,6 +7,7 @@ of a fault is an injection of its own with random streams of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
@@ -24,8 +25,13 @@ from twin.faults.ports import PORTS, UNITS
 class FarmLike(Protocol):
     """What a fault of process needs of the farm."""
 
-    def stop_robot(self, cell: Cell, why: str, recover_s: Any) -> bool: ...
-    def break_robot(self, cell: Cell, cause: int | None) -> bool: ...
+    def stop_robot(self, cell: Cell, why: str, recover_s: Any) -> bool:
+        """Stop the robot of a cell; False where that cannot be."""
+        ...
+
+    def break_robot(self, cell: Cell, cause: int | None) -> bool:
+        """Break the robot of a cell; False where that cannot be."""
+        ...
 
 
 class Trouble:
@@ -51,7 +57,9 @@ class Trouble:
         self.breaking: dict[str, tuple[int, int]] = {}
         """Cell → the injection that broke it, and since when."""
         self.wear: dict[str, list[Any]] = {}
-        """Cell → [breakages by the reliability law, out of service since (µs) or None, µs out of service in all, first onset]."""
+        """Cell → [breakages by wear, out of service since (µs) or None, µs out of service in all, first onset in µs]."""
+        self.due = [0] * len(self.injections)
+        """Onsets drawn so far of faults that come at a rate."""
 
     def begin(self) -> None:
         """Enter the onsets that do not wait for an episode."""
@@ -63,7 +71,8 @@ class Trouble:
 
     def _next(self, number: int) -> None:
         fault = self.injections[number]
-        stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "onset", fault.onsets)
+        stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "onset", self.due[number])
+        self.due[number] += 1
         self.clock.after(float(stream.exponential(3600.0 / fault.spec.onset.rate_per_h)), "fault.on", fault.cell, number)
 
     def episode_begins(self, cell: Cell) -> None:
@@ -72,7 +81,7 @@ class Trouble:
             fault = self.injections[number]
             onset = fault.spec.onset
             if onset.per_episode is not None:
-                stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "onset", cell.episode or 0)
+                stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "onset", cell.count)
                 if float(stream.random()) < onset.per_episode:
                     delay = float(stream.random()) * onset.within_s
                     cell.timers[f"fault/{number}"] = self.clock.after(delay, "fault.on", fault.cell, number)
@@ -96,16 +105,17 @@ class Trouble:
         fault = self.injections[number]
         cell, spec = self.cells[fault.cell], fault.spec
         cell.timers.pop(f"fault/{number}", None)
+        if spec.onset.rate_per_h is not None:
+            self._next(number)
         if fault.active:
             return
         fault.begin(self.clock.now_us)
         stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "size", fault.onsets)
-        cause = self.book.emit("fault.onset", cell, episode=cell.episode if cell.state == "episode" else None, known=spec.announced,
-                               fault=fault.name, component=spec.component, mode=spec.mode, onset=fault.onsets)  # fmt: skip
+        episode = cell.episode if cell.state == "episode" else None
+        cause = self.book.emit("fault.onset", cell, episode=episode, known=spec.announced, fault=fault.name,
+                               component=spec.component, mode=spec.mode, onset=fault.onsets)  # fmt: skip
         if spec.duration_s is not None:
             self.clock.after(draw(spec.duration_s, stream), "fault.off", fault.cell, (number, fault.onsets))
-        if spec.onset.rate_per_h is not None:
-            self._next(number)
         if cell.state == "episode":
             self._mark(cell, fault)
         if PORTS[spec.component] == "process":
@@ -117,15 +127,23 @@ class Trouble:
         lane.faults.enter(fault, lane.world, lane.inbox.links)
 
     def _process(self, farm: FarmLike, number: int, fault: Injection, cell: Cell, cause: int) -> None:
-        """A stop or a breakage happens at once; the fault itself is over with it."""
+        """A stop or a breakage happens at once, and lasts until the robot is unlocked or repaired."""
         if fault.spec.component == "safety":
-            if cell.state == "episode" and cell.stopped_from_us is None:
+            happened = farm.stop_robot(cell, fault.name, fault.spec.recover_s)
+            if happened:
                 self.stopping[cell.name] = number
-                fault.exposed_us += int(farm.stop_robot(cell, fault.name, fault.spec.recover_s))
-        elif cell.state not in ("broken", "out") and cell.page is None:
-            self.breaking[cell.name] = (number, self.clock.now_us)
-            fault.exposed_us += int(farm.break_robot(cell, cause))
+        else:
+            happened = farm.break_robot(cell, cause)
+            if happened:
+                self.breaking[cell.name] = (number, self.clock.now_us)
+        fault.active, fault.cleared_us = False, None
+        if not happened:
+            self._clear(fault)
+
+    def _clear(self, fault: Injection) -> None:
         fault.clear(self.clock.now_us)
+        cell, known = self.cells[fault.cell], fault.spec.announced
+        self.book.emit("fault.cleared", cell, known=known, fault=fault.name, onset=fault.onsets)
 
     def over(self, farm: FarmLike, number: int, onset: int) -> None:
         """A fault's time is up (of its `onset`-th onset)."""
@@ -134,32 +152,39 @@ class Trouble:
             return
         lane = self.lanes[fault.lane]
         lane.faults.leave(fault, lane.world, lane.inbox.links)
-        fault.clear(self.clock.now_us)
-        self.book.emit("fault.cleared", self.cells[fault.cell], known=fault.spec.announced, fault=fault.name, onset=onset)
+        self._clear(fault)
 
     def stop_cleared(self, cell: Cell, held_us: int) -> None:
         """A stop ended: its length is the effect of the fault that caused it."""
         number = self.stopping.pop(cell.name, None)
         if number is not None:
-            self.injections[number].effect += held_us / US
-            self.injections[number].exposed_us += held_us
+            self._lasted(self.injections[number], held_us)
+            self._clear(self.injections[number])
 
-    def broke(self, cell: Cell) -> None:
-        """A robot broke, by a plan or by its reliability law: time out of service begins."""
-        if cell.name not in self.breaking:
-            record = self.wear.setdefault(cell.name, [0, None, 0, self.clock.now_us])
-            record[0], record[1] = record[0] + 1, self.clock.now_us
-            self.book.emit("fault.onset", cell, fault=f"wear/{cell.robot}", component="joint", mode="breaks", onset=record[0])
+    def wore_out(self, cell: Cell) -> int:
+        """A robot breaks by its reliability law: time out of service begins. The number of the event."""
+        record = self.wear.setdefault(cell.name, [0, None, 0, self.clock.now_us])
+        record[0], record[1] = record[0] + 1, self.clock.now_us
+        return self.book.emit("fault.onset", cell, episode=cell.episode, known=False, fault=f"wear/{cell.robot}",
+                              component="joint", mode="breaks", onset=record[0])  # fmt: skip
 
     def repaired(self, cell: Cell) -> None:
         """A robot was repaired: time out of service ends."""
         now = self.clock.now_us
         if cell.name in self.breaking:
             number, since = self.breaking.pop(cell.name)
-            self.injections[number].effect += (now - since) / US / 3600
+            self._lasted(self.injections[number], now - since)
+            self._clear(self.injections[number])
         elif cell.name in self.wear and self.wear[cell.name][1] is not None:
             record = self.wear[cell.name]
             record[2], record[1] = record[2] + now - record[1], None
+            self.book.emit("fault.cleared", cell, known=False, fault=f"wear/{cell.robot}", onset=record[0])
+
+    @staticmethod
+    def _lasted(fault: Injection, us: int) -> None:
+        """A stop (s) or a breakage (h) was in force so long: its effect and its exposure."""
+        fault.exposed_us += us
+        fault.effect += us / US if fault.spec.component == "safety" else us / US / 3600
 
     def _mark(self, cell: Cell, fault: Injection) -> None:
         if fault.name not in cell.injected:
@@ -170,23 +195,34 @@ class Trouble:
         now = self.clock.now_us
         for lane in self.lanes:
             lane.faults.settle(lane.inbox.links)
-        open_stops = {n: now - (self.cells[c].stopped_from_us or now) for c, n in self.stopping.items()}
+        open_since = dict(self.breaking.values())
+        open_since |= {n: since for c, n in self.stopping.items() if (since := self.cells[c].stopped_from_us) is not None}
         rows = []
         for number, fault in enumerate(self.injections):
-            extra = open_stops.get(number, 0) / US + sum(
-                (now - s) / US / 3600 for n, s in self.breaking.values() if n == number
-            )
-            fault.effect += extra
-            rows.append(fault.receipt())
-            fault.effect -= extra
+            so_far = replace(fault)
+            if number in open_since:
+                self._lasted(so_far, now - open_since[number])
+            rows.append(so_far.receipt())
         return rows + [self._wear_receipt(c) for c in self.cells.values() if c.robot_spec.reliability.fails_h is not None]
 
     def _wear_receipt(self, cell: Cell) -> dict[str, Any]:
         """The receipt of a reliability law: hours out of service."""
         count, since, spent, first = self.wear.get(cell.name, [0, None, 0, None])
-        spent += self.clock.now_us - since if since is not None else 0
+        now = self.clock.now_us
+        spent += now - since if since is not None else 0
+        operated_us = cell.operated_us + (now - cell.started_us if cell.state == "episode" else 0)
         row = dict.fromkeys(RECEIPT_COLUMNS)
-        row.update(fault=f"wear/{cell.robot}", component="joint", mode="breaks", target=cell.name, status="acted" if count else "not_due",
-                   onset_s=None if first is None else first / US, effect=spent / US / 3600 if count else None, unit=UNITS["joint", "breaks"],
-                   exposed_s=cell.worked_us / US, must_act=False, note=f"{count} breakages" if count else "")  # fmt: skip
+        row.update(
+            fault=f"wear/{cell.robot}",
+            component="joint",
+            mode="breaks",
+            target=cell.name,
+            onset_s=None if first is None else first / US,
+            status="acted" if count else "not_due",
+            effect=spent / US / 3600 if count else None,
+            unit=UNITS["joint", "breaks"],
+            exposed_s=operated_us / US,
+            must_act=False,
+            note=f"{count} breakages" if count else "",
+        )
         return row

@@ -7,10 +7,11 @@ broke or rests refuses with a reason that the strategy is told.
 from __future__ import annotations
 
 from collections.abc import Callable
-from fnmatch import fnmatchcase
+from typing import Any
 
 from twin.core.clock import Clock
-from twin.core.records import Action
+from twin.core.errors import UseError
+from twin.core.records import Action, Event
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.host import Host
@@ -20,6 +21,8 @@ from twin.farm.spec import JobSpec
 
 ROUNDS = 1000
 """Strategies that answer each other longer than this at one instant are in a loop."""
+REMEMBERED = 10_000
+"""Ids of actions that are known to have been carried out: so many back."""
 
 
 class Work:
@@ -38,14 +41,36 @@ class Work:
         self.hosts, self.start = hosts, start
         self.jobs: dict[str, Job] = {}
         self.carried: dict[str, None] = {}
-        """Ids of actions carried out at this instant or before: an id acts once."""
-        self.wakes: dict[str, int] = {}
+        """Ids of actions that were carried out: an id acts once."""
+        self.refused: dict[str, None] = {}
+        """Ids refused at the last instant at which any was: told once, not over and over."""
+        self.refused_us = 0
+        self.wakes: dict[str, tuple[int, int]] = {}
+        """Role → when it wants to be called, and the clock entry of that."""
+        recovery.gone = self.gone
 
     def arrive(self, name: str, spec: JobSpec) -> None:
         """A job entered the queue."""
         job = Job(name, spec, spec.episodes)
+        if spec.deadline_s is not None:
+            job.deadline = self.clock.after(spec.deadline_s, "job.deadline", name)
         self.jobs[name] = job
         self.book.emit("job.arrived", job=name, **job.payload())
+
+    def too_late(self, name: str) -> None:
+        """A job's deadline has come and it is not done. The episode that runs is finished, no other begins."""
+        job = self.jobs[name]
+        job.deadline = None
+        self._close(job, "failed", reason="deadline")
+
+    def _close(self, job: Job, state: str, **payload: Any) -> None:
+        """A job is over. It is forgotten as soon as no cell holds it."""
+        job.state = state
+        if job.deadline is not None:
+            self.clock.cancel(job.deadline)
+        self.book.emit(f"job.{state}", job=job.name, **payload)
+        if job.cell is None:
+            del self.jobs[job.name]
 
     def offer(self, cell: Cell) -> None:
         """A cell in order without a lease may be asked for."""
@@ -59,6 +84,10 @@ class Work:
         self.book.emit("authority.withdrawn", cell, reason=reason)
         self.give_back(cell, reason)
 
+    def gone(self, cell: Cell) -> None:
+        """A cell was given up for good."""
+        self.withdraw(cell, "out_of_service")
+
     def give_back(self, cell: Cell, reason: str) -> None:
         """The cell's job, if it has one left, returns to the queue."""
         job = self.jobs.get(cell.job) if cell.job else None
@@ -71,6 +100,9 @@ class Work:
         """End the cell's lease, if there is one."""
         if cell.job is not None:
             self.book.emit("authority.released", cell, job=cell.job, lease=cell.lease)
+            job = self.jobs.get(cell.job)
+            if job is not None and job.closed:
+                del self.jobs[job.name]
             cell.job = None
 
     def tell(self) -> None:
@@ -81,7 +113,8 @@ class Work:
             events, self.book.told = tuple(self.book.told), []
             for host in self.hosts:
                 self._ask(host, events)
-        raise RuntimeError(f"strategies answered each other {ROUNDS} times at {self.book.now_s():.6f} s: they are in a loop")
+        roles = " and ".join(host.role for host in self.hosts)
+        raise UseError(f"{roles} answered {ROUNDS} times at {self.book.now_s():.6f} s of simulated time: they are in a loop")
 
     def wake(self, role: str) -> None:
         """A strategy asked to be called now."""
@@ -90,23 +123,36 @@ class Work:
             if host.role == role:
                 self._ask(host, ())
 
-    def _ask(self, host: Host, events: tuple) -> None:  # type: ignore[type-arg]
+    def _ask(self, host: Host, events: tuple[Event, ...]) -> None:
         for action in host.handle(self.clock.now_us, events):
             self._carry_out(host.role, action)
-        wake = host.wake_at()
-        if wake is not None and wake > self.clock.now_us and self.wakes.get(host.role, wake + 1) > wake:
-            self.wakes[host.role] = wake
-            self.clock.at(wake, "strategy.wake", host.role)
+        wake, (was, order) = host.wake_at(self.clock.now_us), self.wakes.get(host.role, (None, 0))
+        if wake == was:
+            return
+        if was is not None:
+            self.clock.cancel(order)
+            del self.wakes[host.role]
+        if wake is not None:
+            self.wakes[host.role] = (wake, self.clock.at(wake, "strategy.wake", host.role))
 
     def _carry_out(self, role: str, action: Action) -> None:
         key = f"{role}:{action.id}"
-        if key in self.carried:
+        if self.refused_us != self.clock.now_us:
+            self.refused, self.refused_us = {}, self.clock.now_us
+        if key in self.carried or key in self.refused:
             return
-        self.carried[key] = None
         cell = self.cells.get(action.cell or "")
         why = self._refusal(action, cell)
-        if why is not None:
-            self.book.emit("authority.refused", cell, job=action.job, action=action.kind, id=action.id, reason=why)
+        if why is None:
+            self.carried[key] = None
+            if len(self.carried) > REMEMBERED:
+                del self.carried[next(iter(self.carried))]
+            return
+        self.refused[key] = None
+        wanted: dict[str, Any] = {} if cell is not None or action.cell is None else {"wanted": action.cell}
+        self.book.emit(
+            "authority.refused", cell, job=action.job, role=role, action=action.kind, id=action.id, reason=why, **wanted
+        )
 
     def _refusal(self, action: Action, cell: Cell | None) -> str | None:
         """Carry an action out, or say why not."""
@@ -114,7 +160,7 @@ class Work:
             case "assign":
                 return self._assign(action, cell)
             case "page":
-                return "no such cell" if cell is None else self.recovery.page(cell, action.pool or "", action.deadline_s, None)
+                return "no such cell" if cell is None else self.recovery.page(cell, action.pool or "", action.deadline_s)
             case "cancel":
                 return self._cancel(action)
             case "release":
@@ -135,7 +181,7 @@ class Work:
             return f"cell is {cell.state}"
         if action.lease != cell.lease:
             return f"lease {action.lease} is stale, the cell's is {cell.lease}"
-        if job.spec.task not in cell.spec.tasks or not fnmatchcase(cell.name, job.spec.on or "*"):
+        if not job.fits(cell):
             return "cell cannot do this job"
         job.state, job.cell = "assigned", cell.name
         cell.job, cell.state = job.name, "leased"
@@ -148,26 +194,27 @@ class Work:
         job = self.jobs.get(action.job or "")
         if job is None or job.state != "queued":
             return "only a job in the queue can be cancelled"
-        job.state = "cancelled"
-        self.book.emit("job.cancelled", job=job.name)
+        self._close(job, "cancelled")
         return None
 
-    def count_attempt(self, job: Job, episode: int, good: bool, void: bool) -> int | None:
+    def count_attempt(self, job: Job, episode: int, good: bool, reason: str) -> int | None:
         """Count an ended attempt; returns the episode whose goal it tried again (None: a first attempt).
 
-        A voided attempt is tried again, three times a job at most; then the job has failed.
+        A voided attempt is tried again, three times a job at most; then the job has failed. So is one that ended because the
+        robot broke: the goal was not missed, it was not pursued, and another cell takes it up.
         """
         of = job.first
-        if void:
+        if reason == "void":
             job.voids += 1
-            if job.voids > 3:
-                job.state = "failed"
-                self.book.emit("job.failed", job=job.name, reason="physics failed")
+            if job.voids > 3 and not job.closed:
+                self._close(job, "failed", reason="physics failed")
             return of
-        job.first, job.tries = job.first if job.first is not None else episode, job.tries + 1
+        job.first = episode if job.first is None else job.first
+        if reason == "crash" and not good:
+            return of
+        job.tries += 1
         if good or job.tries > job.spec.retries:
             job.left, job.tries, job.first = job.left - 1, 0, None
-            if job.left == 0:
-                job.state = "done"
-                self.book.emit("job.done", job=job.name)
+            if job.left == 0 and not job.closed:
+                self._close(job, "done")
         return of

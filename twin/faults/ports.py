@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from twin.core.clock import US
-from twin.core.records import Floats, Observation, Rows
+from twin.core.records import Floats, Observation
 from twin.faults.injection import Injection
 from twin.world.base import World
 from twin.world.kinematics import Arm

@@ -188,9 +188,8 @@ def story(facts: Facts) -> str:
     if not lost:
         return first + second + " No hour was lost."
     cause, us = next(iter(lost.items()))
-    all_lost = sum(lost.values())
-    third = f" Of {hours(books.total_us)} on robots, {hours(all_lost)} were lost, most to {cause_words(cause)} ({hours(us)})."
-    return first + second + third
+    third = f" Of {hours(books.total_us)} on robots, {hours(sum(lost.values()))} were lost"
+    return f"{first}{second}{third}; the largest cause: {cause_words(cause)} ({hours(us)})."
 
 
 def cause_words(cause: str) -> str:

@@ -22,7 +22,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from twin.core.assets import named, names
 from twin.core.errors import AssetError, Problem, SpecError, nearest
 from twin.core.spec import Spec
-from twin.log.marked import Loc, Marks, read_yaml
+from twin.core.yaml import Document, Loc, read
 
 NanPolicy = Literal["refuse", "hole", "ignore"]
 """A blank cell: refuse the log; treat its row as a hole in the recording; or go on without its value (unknown, never false)."""
@@ -199,18 +199,18 @@ def load_map(mapping: str | Path) -> MapSpec:
                 f"{mapping}: no such map file; shipped maps, by name: {', '.join(names('maps', '.yaml')) or 'none'}"
             )
         path = named("maps", str(mapping), ".yaml")
-    data, marks = read_yaml(path)
+    document = read(path)
+    if document.problems:
+        raise SpecError(document.problems)
     try:
-        return MapSpec.model_validate(data)
+        return MapSpec.model_validate(document.data)
     except ValidationError as error:
-        raise SpecError([_problem(path, dict(item), marks) for item in error.errors()]) from error
+        raise SpecError([_problem(document, dict(item)) for item in error.errors()]) from error
 
 
-def _problem(path: Path, item: dict[str, Any], marks: Marks) -> Problem:
+def _problem(document: Document, item: dict[str, Any]) -> Problem:
     loc: Loc = item["loc"]
     place = loc[:-1] if loc and loc[-1] == "[key]" else loc
-    while place and place not in marks:
-        place = place[:-1]
     where = ".".join(str(part) for part in loc)
     if item["type"] == "extra_forbidden":
         message = f"unknown key {str(loc[-1])!r}{nearest(str(loc[-1]), _keys(loc[:-1]), what='keys here')}"
@@ -220,7 +220,7 @@ def _problem(path: Path, item: dict[str, Any], marks: Marks) -> Problem:
         message = (
             f"{where}: {item['msg'].removeprefix('Value error, ')}" if where else item["msg"].removeprefix("Value error, ")
         )
-    return Problem(str(path), *marks.get(place, (1, 1)), message)
+    return document.at(place, message, key=item["type"] == "extra_forbidden")
 
 
 def _keys(loc: Loc) -> Iterable[str]:

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from twin.core.errors import Problem, nearest
+from twin.core.yaml import scalar
 from twin.farm.spec import JobSpec
 from twin.scenario.messages import wording
-from twin.scenario.yaml import scalar
 
 NEEDED = ("at_s", "task")
 COLUMNS = (*NEEDED, "job", "episodes", "retries", "owner", "priority", "deadline_s", "on")

@@ -16,6 +16,7 @@ from twin.control.spec import UseSpec
 from twin.core.assets import shipped
 from twin.core.errors import AssetError, InputError, Problem, SpecError, nearest
 from twin.core.quantity import LARGEST
+from twin.core.yaml import Document, read
 from twin.farm.spec import FleetSpec, JobList, TableJobs
 from twin.scenario.arms import files_of
 from twin.scenario.cells import Cell, expand, only_site
@@ -26,7 +27,6 @@ from twin.scenario.refs import Checker, Tables, check_names
 from twin.scenario.spec import ScenarioSpec
 from twin.scenario.use import resolve, source_digest
 from twin.scenario.view import partly, whole
-from twin.scenario.yaml import Document, read
 
 ENGINES = ("mujoco", "kinematic")
 

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from twin.core.errors import Problem, nearest
 from twin.core.spec import Spec
-from twin.scenario.yaml import Document, Loc
+from twin.core.yaml import Document, Loc
 
 UNITS = (
     *("us", "ms", "s", "sec", "seconds", "min", "minutes", "h", "hours", "d", "days", "hz", "Hz", "um", "mm", "cm", "m"),

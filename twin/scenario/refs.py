@@ -8,12 +8,12 @@ from typing import Any
 
 from twin.control.spec import UseSpec
 from twin.core.errors import Problem, UseError, nearest
+from twin.core.yaml import Document, Loc
 from twin.farm.spec import JobList, JobSpec, PersonRung
 from twin.scenario.arms import TASKS, arms
 from twin.scenario.cells import Cell, expand, matching, only_site
 from twin.scenario.use import lacking, refused_arguments, resolve
 from twin.scenario.view import Named, View
-from twin.scenario.yaml import Document, Loc
 
 Tables = dict[int, tuple[JobSpec, ...]]
 """Jobs read from CSV, by the index of their entry in `jobs`."""

@@ -14,7 +14,7 @@ from twin.core.records import Bools, Floats, Observation, Rows, Truth
 
 @dataclass
 class Start:
-    """Start states of n rows. q (n, nq) rad; grip (n,) m; object (n, 3) m; yaw (n,) rad, the object's turn about the vertical."""
+    """Start states of n rows. q (n, nq) rad; grip (n,) m; object (n, 3) m; yaw (n,) rad, its turn about the vertical."""
 
     q: Floats
     grip: Floats

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import mujoco
 import numpy as np
 
+from twin.core.assets import asset
 from twin.core.errors import AssetError, InputError
 from twin.core.records import Bools, Floats
-from twin.world.assets import asset
 from twin.world.kinematics import Arm
 from twin.world.spec import GripperSpec, WorkcellSpec
 
@@ -67,7 +67,7 @@ class CellModel:
 
     `arm_q` (also of qvel and ctrl), `grip_q` (two fingers, each half the opening) and `object_q` (free joint) index qpos;
     the last control is the opening. `object_pairs` (npair,) marks the contact pairs of the object. `start`, `tray`, `reach` and
-    `workspace` are the areas of the workcell. `assets` maps robot, gripper and workcell to the sha256 of their files.
+    `workspace` are the areas of the workcell. `assets` maps files (`robots/ur3.xml`) to their sha256.
     Pickles as its specs and the digest of its assets; where the assets changed meanwhile, unpickling raises AssetError.
     """
 
@@ -142,7 +142,7 @@ def _build(robot: str, gripper: GripperSpec, workcell: WorkcellSpec) -> CellMode
         model = spec.compile()
     except ValueError as error:
         raise AssetError(f"{', '.join(map(str, files.values()))}: these do not make one model: {error}") from None
-    digests = {part: hashlib.sha256(file.read_bytes()).hexdigest() for part, file in files.items()}
+    digests = {f"{at.parent.name}/{at.name}": hashlib.sha256(at.read_bytes()).hexdigest() for at in files.values()}
     return CellModel(robot=robot, gripper=gripper, workcell=workcell, model=model, assets=digests, **_describe(model, workcell))
 
 

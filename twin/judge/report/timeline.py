@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def _lane(spans: Sequence[Span], end: int, x: svg.Scale, y: float, columns: int 
             gap = 0.6 if columns is None and b - a > 3 else 0.0
             runs.setdefault(kind, []).append((a, max(b - gap, a + 0.4)))
     paths = "".join(f'<path class="p-{kind}" d="{svg.bars(bars, y)}"/>' for kind, bars in runs.items())
-    return f"<g><title>{title}</title>{paths}</g>"
+    return f"<g><title>{escape(title)}</title>{paths}</g>"
 
 
 def _exact(spans: Sequence[Span]) -> list[tuple[str, int, int]]:

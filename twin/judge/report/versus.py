@@ -192,9 +192,7 @@ def rows(sim: Sample, real: Sample) -> tuple[Row, ...]:
         a, b = sim.figures.get(key), real.figures.get(key)
         if a is None and b is None:
             continue
-        differs, detail = (
-            (None, "recorded on one side only") if a is None or b is None else _judge(key, unit_, a, b, sim, real)
-        )
+        differs, detail = (None, "recorded on one side only") if a is None or b is None else _judge(key, unit_, a, b, sim, real)
         out.append(Row(key, name, unit_, a, b, differs, detail))
     return tuple(out)
 

@@ -11,7 +11,7 @@ import yaml as pyyaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.scenario.yaml import parse, read, scalar
+from twin.core.yaml import parse, read, scalar
 
 TEXTS = ["on", "yes", "No", "12:30:00", "0.1.2", "1_000", "2026-01-05", "+", ".", "-", "e3", "0b1", "nan", "08:30"]
 NUMBERS = {"1e-3": 0.001, "+5": 5, "-0.5": -0.5, ".5": 0.5, "1.": 1.0, "0x1F": 31, "0o17": 15, "007": 7, "-.inf": -math.inf}
