@@ -17,7 +17,7 @@ from twin.control.safety.tracking import Tracking
 from twin.control.safety.workspace import WorkspaceBox
 from twin.control.scripted import ScriptedPickPlace
 from twin.control.sensing import Sensors
-from twin.control.spec import JointLimitsFilter, UseSpec, WorkspaceFilter
+from twin.control.spec import JointLimitsFilter, TrackingMonitor, UseSpec
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.core.errors import UseError
@@ -40,6 +40,7 @@ from twin.scenario.use import resolve
 from twin.world.base import World
 from twin.world.cell import CellModel, build_cell
 from twin.world.kinematic import KinematicWorld
+from twin.world.kinematics import Arm
 from twin.world.mujoco import MujocoWorld
 from twin.world.spec import GripperSpec
 from twin.world.tasks import PickPlace
@@ -178,21 +179,26 @@ def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:
 
 
 def _filter(scenario: Scenario, spec: Any, model: CellModel, robot: RobotSpec, n: int, period_s: float, box: Floats) -> Filter:
-    arm, limits = model.arm, robot.limits
     if isinstance(spec, UseSpec):
         used: Filter = make(spec, scenario)
         return used
+    arm = model.arm
+    if isinstance(spec, TrackingMonitor):
+        return Tracking(spec.error_rad, spec.for_ms / 1000, period_s, n)
+    bounds = _bounds(arm, robot, period_s)
     if isinstance(spec, JointLimitsFilter):
-        velocity = np.minimum(arm.velocity, np.inf if limits.velocity_radps is None else limits.velocity_radps)
-        acceleration = np.minimum(
-            arm.acceleration, np.inf if limits.acceleration_radps2 is None else limits.acceleration_radps2
-        )
-        return JointLimits(Bounds(arm.limits, velocity, acceleration, period_s, limits.position_margin_rad), n)
-    if isinstance(spec, WorkspaceFilter):
-        low = box[0] if spec.low_m is None else np.array(spec.low_m)
-        high = box[1] if spec.high_m is None else np.array(spec.high_m)
-        return WorkspaceBox(arm, low, high, period_s)
-    return Tracking(spec.error_rad, round(spec.for_ms / 1000 / period_s), n)
+        return JointLimits(bounds, n)
+    low = box[0] if spec.low_m is None else np.array(spec.low_m)
+    high = box[1] if spec.high_m is None else np.array(spec.high_m)
+    return WorkspaceBox(arm, bounds, low, high)
+
+
+def _bounds(arm: Arm, robot: RobotSpec, period_s: float) -> Bounds:
+    """The data sheet's limits, lowered where the fleet says so."""
+    limits = robot.limits
+    velocity = np.minimum(arm.velocity, np.inf if limits.velocity_radps is None else limits.velocity_radps)
+    acceleration = np.minimum(arm.acceleration, np.inf if limits.acceleration_radps2 is None else limits.acceleration_radps2)
+    return Bounds(arm.limits, velocity, acceleration, period_s, limits.position_margin_rad)
 
 
 def make(spec: UseSpec, scenario: Scenario, *first: Any) -> Any:

@@ -189,7 +189,7 @@ def replay(folder: Path, *, threads: int = 2, progress: Progress | None = None) 
     here = made_by(scenario)
     if meta.get("cpu_features") != here["cpu_features"]:
         raise RunFolderError(
-            f"{folder}: made on another kind of processor; results are exact on one kind only (there: {meta.get('cpu_features')})"
+            f"{folder}: made on another kind of processor; results are exact on one kind only ({meta.get('cpu_features')})"
         )
     with tempfile.TemporaryDirectory(prefix="twin-replay-") as temp, Journal(Path(temp) / "run") as journal:
         farm, _ = execute(scenario, journal, folder_name(scenario), threads, progress)

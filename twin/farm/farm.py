@@ -361,7 +361,11 @@ class Farm:
 
     def pending(self) -> list[str]:
         """What still waits or goes on, and for what: jobs, cells that are not free, calls that are not done."""
-        jobs = [f"job {job.name}: {job.state}, {job.left} to do{self._hopeless(job)}" for job in self.work.jobs.values()]
+        jobs = [
+            f"job {job.name}: {job.state}, {job.left} to do{self._hopeless(job)}"
+            for job in self.work.jobs.values()
+            if not job.closed
+        ]
         times = {order: when for when, _, order, *_ in self.clock.entries()}
         cells = [f"cell {c.name}: {c.state}{self._waits_for(c, times)}" for c in self.cells.values() if c.state != "free"]
         pages = [f"page {p.number} to {p.pool} for {p.cell.name}: {p.state}" for p in self.recovery.people.pages.values()]

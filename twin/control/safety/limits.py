@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.core.records import Bools, Certified, Floats, Ints, Observation
+from twin.core.records import Bools, Certified, Floats, Ints, Observation, Rows
 
 _SLACK = 1 + 1e-10
 """What rounding may add to a limit before a command counts as beyond it."""
@@ -21,7 +21,7 @@ _SAME_RAD = 1e-12
 class Bounds:
     """What the joints of an arm may do in a control period. Position limits are kept `margin_rad` away from."""
 
-    def __init__(self, limits: Floats, velocity: Floats, acceleration: Floats, period_s: float, margin_rad: float = 0.0) -> None:
+    def __init__(self, limits: Floats, velocity: Floats, acceleration: Floats, period_s: float, margin_rad: float) -> None:
         """limits (nq, 2) rad; velocity (nq,) rad/s; acceleration (nq,) rad/s²; the control period in s."""
         self.low, self.high = limits[:, 0] + margin_rad, limits[:, 1] - margin_rad
         self.velocity, self.acceleration, self.dt = velocity, acceleration, period_s
@@ -32,8 +32,8 @@ class Bounds:
         """Greatest speed (n, nq) from which a joint stops within `distance` (n, nq) rad, losing `gain` a period.
 
         Solves v·dt + v²/(2a) = distance for v. From v = (k + r)·a·dt, k whole and 0 ≤ r < 1, a joint really travels
-        ((k + 1)(k + r) - k(k + 1)/2)·a·dt², which is less by k/2 + r²/2 of that unit: the bound errs on the safe side, and a joint
-        that keeps it at one tick can keep it at the next. No distance, or less: stand still.
+        ((k + 1)(k + r) - k(k + 1)/2)·a·dt², which is less by k/2 + r²/2 of that unit: the bound errs on the safe side, and
+        a joint that keeps it at one tick can keep it at the next. No distance, or less: stand still.
         """
         d = np.maximum(distance, 0.0)
         # not -g + sqrt(g² + 2ad), which loses all digits where a joint has come close
@@ -102,7 +102,7 @@ class JointLimits:
         command[rows[~caught], :-1] = solved[~caught]
         return Certified(command, changed, np.ones(len(command)), np.zeros(len(command), bool))
 
-    def _solve(self, which: Ints, last: Floats, last_v: Floats, q: Floats) -> tuple[Floats, Bools]:
+    def _solve(self, which: Rows, last: Floats, last_v: Floats, q: Floats) -> tuple[Floats, Bools]:
         """What the joints of the lane's rows `which` can be sent on their way to `q`, and (n,) whether that is `q` itself."""
         bounds, dt = self.bounds, self.bounds.dt
         way = q - last
@@ -117,7 +117,7 @@ class JointLimits:
         chased = moving + np.sign(ahead) * bounds.stoppable(np.abs(ahead))
         chased = np.minimum(np.maximum(chased, np.minimum(wanted, 0.0)), np.maximum(wanted, 0.0))
         solved: Floats = last + bounds.reachable(np.where(joined, wanted, chased), last, last_v) * dt
-        caught: Bools = (np.abs(solved - q) <= _SAME_RAD).all(axis=1)
+        caught: Bools = np.logical_and.reduce(np.abs(solved - q) <= _SAME_RAD, axis=1)
         self.pursuit[which], self.asked[which] = ~caught, q
         self._pursuing = bool(self.pursuit.any())
         return solved, caught

@@ -1,0 +1,25 @@
+"""A user's policy that commands nothing: it holds still and says it is done."""
+
+import numpy as np
+
+from twin.control.policy import PolicySpec
+from twin.core.records import Chunk
+
+
+class Idle:
+    def __init__(self, arm, goal, object_m, period_s, ticks=10):
+        self.nu, self.ticks = arm.nq + 1, ticks
+
+    def spec(self):
+        return PolicySpec({}, self.nu, self.ticks, self.ticks, "idle")
+
+    def memory(self, n):
+        return {"calls": np.zeros(n, np.int64)}
+
+    def begin(self, memory, seen, streams):
+        memory["calls"][:] = 0
+
+    def act(self, seen, memory):
+        memory["calls"] += 1
+        hold = np.concatenate((seen.q, seen.grip[:, None]), axis=1)
+        return Chunk(np.repeat(hold[:, None, :], self.ticks, axis=1), memory["calls"] >= 1)

@@ -1,0 +1,118 @@
+"""What users write: schedulers and dispatchers for `use:`. They know events and answer with actions."""
+
+import threading
+
+from twin.core.records import Action
+
+
+class Lifo:
+    """The youngest job first, one a simulated second, so that it also needs to be woken."""
+
+    def __init__(self, fleet, pause_us=1_000_000):
+        self.pause_us, self.waiting, self.free, self.next_us, self.asked = pause_us, [], {}, 0, 0
+
+    def handle(self, now_us, events):
+        for event in events:
+            if event.kind in ("job.arrived", "job.returned"):
+                self.waiting.append(event.job)
+            elif event.kind == "authority.offered":
+                self.free[event.cell] = event.payload.pop("lease")  # what it does to an event is its own affair
+            elif event.kind in ("authority.granted", "authority.withdrawn"):
+                self.free.pop(event.cell, None)
+        if now_us < self.next_us or not (self.waiting and self.free):
+            return []
+        self.next_us, self.asked = now_us + self.pause_us, self.asked + 1
+        cell = min(self.free)
+        return [Action("assign", f"ask{self.asked}", cell=cell, job=self.waiting.pop(), lease=self.free.pop(cell))]
+
+    def wake_at(self):
+        return self.next_us if self.waiting and self.free else None
+
+
+class LockedLifo(Lifo):
+    """Does not pickle: its mail is kept instead."""
+
+    def __init__(self, fleet, **more):
+        super().__init__(fleet, **more)
+        self.lock, self.rule = threading.Lock(), lambda: None
+
+
+class Patient:
+    """A dispatcher that calls somebody only a while after the cry, with a deadline of its own."""
+
+    def __init__(self, fleet, pool="ops", after_s=2, deadline_s=20):
+        self.pool, self.after_us, self.deadline_s, self.due = pool, int(after_s * 1e6), deadline_s, {}
+
+    def handle(self, now_us, events):
+        for event in events:
+            if event.kind in ("reset.stuck", "repair.start"):
+                self.due[event.cell] = (now_us + self.after_us, event.payload["pool"] or self.pool, event.seq)
+        ripe = [cell for cell, due in self.due.items() if due[0] <= now_us]
+        calls = [(cell, *self.due.pop(cell)) for cell in ripe]
+        return [Action("page", f"p{seq}", cell=cell, pool=pool, deadline_s=self.deadline_s) for cell, _, pool, seq in calls]
+
+    def wake_at(self):
+        return min((due[0] for due in self.due.values()), default=None)
+
+
+class LockedPatient(Patient):
+    def __init__(self, fleet, **more):
+        super().__init__(fleet, **more)
+        self.lock = threading.Lock()
+
+
+class Spy:
+    """Does nothing but remember what it was told."""
+
+    def __init__(self, fleet):
+        self.told = []
+
+    def handle(self, now_us, events):
+        self.told += events
+        return []
+
+    def wake_at(self):
+        return None
+
+
+class Wrong:
+    """Answers what it is given, once events come."""
+
+    def __init__(self, fleet, answer=None, wake=None):
+        self.answer, self.wake = answer, wake
+
+    def handle(self, now_us, events):
+        if isinstance(self.answer, list):
+            return [Action(**a) if isinstance(a, dict) else a for a in self.answer]
+        return {}["no such key"] if self.answer == "raise" else self.answer
+
+    def wake_at(self):
+        return self.wake
+
+
+class Echo:
+    """Never lets an event go by without another refused request."""
+
+    def __init__(self, fleet):
+        self.n = 0
+
+    def handle(self, now_us, events):
+        self.n += 1
+        return [Action("assign", f"again{self.n}", cell="nowhere", job="nothing")]
+
+    def wake_at(self):
+        return None
+
+
+class Hoarder:
+    """Pickles at first, and not after its first mail."""
+
+    def __init__(self, fleet):
+        self.kept = None
+
+    def handle(self, now_us, events):
+        self.kept = threading.Lock()
+        return []
+
+    def wake_at(self):
+        return None

@@ -1,0 +1,95 @@
+"""What a suite consists of: units, each with the folder in which its result lies or will lie."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from twin.core.errors import InputError, Problem, SpecError, UseError
+from twin.scenario.load import Scenario, load, ships
+from twin.suite.code import surroundings
+from twin.suite.find import scenario_files
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One scenario with one seed. `shown` is how a user names its file from here; `around` the digest of its surroundings,
+    `key` the digest of all that decides its result."""
+
+    scenario: Scenario
+    shown: str
+    around: str
+
+    @property
+    def name(self) -> str:
+        """`scenario-seed`, unique within a suite."""
+        return f"{self.scenario.name}-{self.scenario.seed}"
+
+    @property
+    def key(self) -> str:
+        """sha256 of scenario, engine, seed and surroundings."""
+        return hashlib.sha256(f"{self.scenario.digest} {self.scenario.seed} {self.around}".encode()).hexdigest()
+
+    @property
+    def reproduce(self) -> str:
+        """The command that runs this unit alone, from here."""
+        engine = self.scenario.engine
+        return f"twin run {shlex.quote(self.shown)} --seed {self.scenario.seed}" + f" --engine {engine}" * (engine != "mujoco")
+
+    def home(self, out: Path) -> Path:
+        """The folder that holds its run folder."""
+        return out / self.around[:12]
+
+
+def plan(
+    paths: Sequence[str | Path], *, seeds: int | Sequence[int] = 1, engine: str = "mujoco", duration_s: float | None = None
+) -> list[Unit]:
+    """The units of a suite, scenarios in the order given, each with its seeds.
+
+    `seeds`: how many, from the scenario's own on; or which. Raises `SpecError` with the problems of all files at once, and
+    `InputError` for two scenarios with the same name.
+    """
+    scenarios = _load(scenario_files(paths), engine, duration_s)
+    units = []
+    for scenario in scenarios:
+        around = surroundings(scenario)
+        for seed in range(scenario.seed, scenario.seed + seeds) if isinstance(seeds, int) else dict.fromkeys(seeds):
+            seeded = replace(scenario, seed=seed, spec=scenario.spec.model_copy(update={"seed": seed}))
+            units.append(Unit(seeded, named(scenario.path), around))
+    return units
+
+
+def _load(files: Iterable[Path], engine: str, duration_s: float | None) -> list[Scenario]:
+    found: dict[str, Scenario] = {}
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            scenario = load(file, engine=engine, duration_s=duration_s)
+        except SpecError as error:
+            problems += error.problems
+            continue
+        except UseError as error:
+            problems.append(Problem(named(file), 0, 0, str(error)))
+            continue
+        other = found.setdefault(scenario.name, scenario)
+        if other is not scenario:
+            raise InputError(
+                f"two scenarios are called {scenario.name!r}: {named(other.path)} and {named(file)}; "
+                "results are told apart by name: rename one"
+            )
+    if problems:
+        raise SpecError(problems)
+    return list(found.values())
+
+
+def named(file: Path) -> str:
+    """How to name a scenario's file on a command line given here: by its shipped name, or by a path."""
+    here = Path.cwd()
+    if file.is_relative_to(here):
+        return str(file.relative_to(here))
+    shipped = {path.resolve(): name for name, path in ships().items()}
+    return shipped.get(file.resolve()) or min(str(file), os.path.relpath(file), key=len)
