@@ -1,6 +1,6 @@
 """The command line. Each command says where its output lies and what to run next; `--json` prints one JSON value instead.
 
-Exit status: 0 passed · 1 a check or gate failed, or a replay differed · 2 input refused · 3 void · 4 undecided · 130 interrupted.
+Exit status: 0 passed · 1 a check or gate failed, or a replay differed · 2 input refused · 3 void · 4 undecided · 130 interrupted
 What is heavy (physics, tables) is imported by the command that needs it, so that `twin check` answers at once.
 """
 
@@ -16,12 +16,14 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from twin.commands import bench, files, runs, say, suites, tables
+from twin.commands import bench, files, gates, runs, say, suites, tables
 from twin.core.errors import Interrupted, SpecError, StorageError, TwinError, nearest
 
-_ALL: Mapping[str, say.Command] = {**runs.COMMANDS, **suites.COMMANDS, **tables.COMMANDS, **files.COMMANDS, **bench.COMMANDS}
+_ALL: Mapping[str, say.Command] = {
+    name: command for group in (runs, suites, gates, tables, files, bench) for name, command in group.COMMANDS.items()
+}
 _ORDER = ("run", "suite", "replay", "report", "compare", "agreement", "gate", "import", "check", "schema", "faults", "bench")
-COMMANDS: dict[str, say.Command] = {name: _ALL[name] for name in _ORDER}
+COMMANDS: dict[str, say.Command] = {name: _ALL[name] for name in _ORDER if name in _ALL}
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 

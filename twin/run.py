@@ -30,7 +30,6 @@ from twin.log.tables import (
     compare_receipts,
     is_finished,
     read_meta,
-    read_run,
     unfinished,
     write_meta,
     write_tables,
@@ -201,7 +200,7 @@ def replay(folder: Path, *, threads: int = 2, progress: Progress | None = None) 
         found.append(f"hash: stored {meta.get('hash')}, replayed {fresh}")
     told = _meta(scenario, farm, threads, 0)
     if not found:  # the tables are proven: what was made of them can be made again
-        told |= _judged(scenario, read_run(folder))
+        told |= _judged(scenario, unfinished(folder, told))
     told = json.loads(json.dumps(told))
     keys = PROVEN + (("verdict", "reasons", "checks") if not found else ())
     found += [f"run.json, {k}: stored {meta.get(k)!r}, replayed {told[k]!r}" for k in keys if meta.get(k) != told[k]]

@@ -116,3 +116,24 @@ class Hoarder:
 
     def wake_at(self):
         return None
+
+
+class Relay:
+    """First come, first served, but cell `then` gets its job only when an episode of cell `after` has ended."""
+
+    def __init__(self, fleet, after="b", then="a"):
+        self.after, self.then, self.go, self.jobs, self.free = after, then, False, [], {}
+
+    def handle(self, now_us, events):
+        for event in events:
+            self.go |= event.kind == "episode.end" and event.cell == self.after
+            if event.kind == "job.arrived":
+                self.jobs.append((event.job, event.payload["on"]))
+            elif event.kind == "authority.offered":
+                self.free[event.cell] = event.payload["lease"]
+        ripe = [(job, on) for job, on in self.jobs if on in self.free and (on != self.then or self.go)]
+        self.jobs = [item for item in self.jobs if item not in ripe]
+        return [Action("assign", job, cell=on, job=job, lease=self.free.pop(on)) for job, on in ripe]
+
+    def wake_at(self):
+        return None

@@ -78,9 +78,7 @@ def _faults(arguments: argparse.Namespace) -> int:
 
 
 COMMANDS: Mapping[str, say.Command] = {
-    "check": say.Command(
-        "find all mistakes of scenario and fleet files", "twin check my_scenario.yaml", _check, _define_check
-    ),
+    "check": say.Command("find all mistakes of scenario and fleet files", "twin check my_scenario.yaml", _check, _define_check),
     "schema": say.Command(
         "print the JSON Schema of the files", "twin schema --fleet > fleet.schema.json", _schema, _define_schema
     ),

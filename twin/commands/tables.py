@@ -1,4 +1,4 @@
-"""`twin report` and `twin import`: logs in, a page or a table out."""
+"""`twin report`, `twin compare`, `twin agreement`, `twin import`: logs and tables in, a page, a verdict or a table out."""
 
 from __future__ import annotations
 
@@ -52,12 +52,36 @@ def _import(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _define_agreement(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "table", type=Path, metavar="TABLE", help="columns task, policy, real, sim, optional n (.csv, .parquet)"
+    )
+
+
+def _agreement(arguments: argparse.Namespace) -> int:
+    from twin.judge import agreement
+
+    found = agreement.table(agreement.read_pairs(arguments.table))
+    if arguments.json:
+        say.print_json(found)
+        return 0
+    print(agreement.as_text(found))
+    say.then("twin compare RUN real.parquet, which sets the logs themselves side by side")
+    return 0
+
+
 COMMANDS: Mapping[str, say.Command] = {
     "report": say.Command(
         "write a run's report as one HTML file, beside real episodes where given",
         "twin report runs/ur3_cobotops-1-1a2b3c4d --real real.parquet --out ur3.html",
         _report,
         _define_report,
+    ),
+    "agreement": say.Command(
+        "tell whether success in simulation predicts success on real robots, across policies",
+        "twin agreement pairs.csv --json",
+        _agreement,
+        _define_agreement,
     ),
     "import": say.Command(
         "turn a real log into the episode table",

@@ -22,6 +22,7 @@ from twin.core.records import Bools, Floats, Observation, Rows
 IDLE, ASKED, ANSWERED = 0, 1, 2
 AGES = 256
 """Observation ages kept per episode for its 99th percentile."""
+NOBODY: Rows = np.zeros(0, np.int32)
 _SEEN = ("q", "dq", "grip", "tool", "object")
 
 
@@ -74,8 +75,10 @@ class Inbox:
         }
         self.ages_us = np.zeros((n, AGES), np.int64)
         self.answers = np.zeros(n, np.int64)
+        self.next_ask_us = self.next_answer_us = self.next_late_us = 0
+        """Before these µs no request reaches a server, no answer a row, and none is late: most ticks have nothing to look for."""
         self.timeouts = np.zeros(n, np.int64)
-        self.late: Rows = np.zeros(0, np.int32)
+        self.late: Rows = NOBODY
         """Rows whose request went unanswered for too long at this tick and was sent again."""
 
     def begin(self, row: int, seen: Observation, stream: Any, hold: Floats, episode: int) -> None:
@@ -95,12 +98,15 @@ class Inbox:
         """(n, nu) what the policy asks of `rows` now. Rows not `playing` (stopped) keep their place in their chunk."""
         self._deliver(now_us, rows)
         self._request(now_us, rows, seen, playing)
-        for server in self.servers:
-            self._infer(server, now_us, rows)
-        self._deliver(now_us, rows)
+        if now_us >= self.next_ask_us:
+            for server in self.servers:
+                self._infer(server, now_us, rows)
+            asked_us = self.arrives_us[rows[self.state[rows] == ASKED]]
+            self.next_ask_us = int(asked_us.min(initial=NEVER))
+            self._deliver(now_us, rows)
         cursor = self.cursor[rows]
         swap = (cursor >= self.horizon) & self.ready[rows]
-        if swap.any():
+        if np.count_nonzero(swap):
             which = rows[swap]
             self.chunk[which], self.done[which] = self.coming[which], self.coming_done[which]
             self.ready[which] = False
@@ -120,21 +126,32 @@ class Inbox:
         return float(np.quantile(self.ages_us[row, :count], 0.99)) / 1e6 if count else None
 
     def _request(self, now_us: int, rows: Rows, seen: Observation, playing: Bools) -> None:
-        state = self.state[rows]
-        late = (state != IDLE) & (now_us - self.asked_us[rows] >= self.timeout_us[rows])
-        self.late = rows[late]
-        if len(self.late):
-            self.timeouts[self.late] += 1
-            state[late] = IDLE
-        ask = (state == IDLE) & ~self.ready[rows] & ~self.done[rows] & (self.cursor[rows] >= self.replan) & playing
-        if not ask.any():
+        self.late = NOBODY
+        if now_us >= self.next_late_us:
+            self._give_up(now_us, rows)
+        free = (self.state[rows] == IDLE) & (self.cursor[rows] >= self.replan) & playing
+        ask = free & ~(self.ready[rows] | self.done[rows])
+        if not np.count_nonzero(ask):
             return
         which = rows[ask]
         for key in _SEEN:
             self.seen[key][which] = getattr(seen, key)[ask]
         self.asked_us[which] = now_us
         self.state[which] = ASKED
-        self.arrives_us[which] = self.links.send(which, np.full(len(which), now_us))
+        arrives = self.links.send(which, np.full(len(which), now_us))
+        self.arrives_us[which] = arrives
+        self.next_ask_us = min(self.next_ask_us, int(arrives.min()))
+        self.next_late_us = min(self.next_late_us, now_us + int(self.timeout_us[which].min()))
+
+    def _give_up(self, now_us: int, rows: Rows) -> None:
+        """Rows whose request is unanswered for too long may ask again."""
+        waiting = rows[self.state[rows] != IDLE]
+        ends = self.asked_us[waiting] + self.timeout_us[waiting]
+        over = ends <= now_us
+        self.late = waiting[over]
+        self.timeouts[self.late] += 1
+        self.state[self.late] = IDLE
+        self.next_late_us = int(ends[~over].min(initial=NEVER))
 
     def _infer(self, server: Server, now_us: int, rows: Rows) -> None:
         while True:
@@ -151,7 +168,9 @@ class Inbox:
             self._act(batch)
             server.free_us = start + server.inference_us()
             self.state[batch] = ANSWERED
-            self.arrives_us[batch] = self.links.send(batch, np.full(len(batch), server.free_us))
+            arrives = self.links.send(batch, np.full(len(batch), server.free_us))
+            self.arrives_us[batch] = arrives
+            self.next_answer_us = min(self.next_answer_us, int(arrives.min()))
 
     def _act(self, batch: Rows) -> None:
         part = {k: v[batch] for k, v in self.memory.items()}
@@ -162,11 +181,17 @@ class Inbox:
             self.planned[key][batch] = value
 
     def _deliver(self, now_us: int, rows: Rows) -> None:
-        arrived = rows[(self.state[rows] == ANSWERED) & (self.arrives_us[rows] <= now_us)]
+        if now_us < self.next_answer_us:
+            return
+        answered = rows[self.state[rows] == ANSWERED]
+        arrives = self.arrives_us[answered]
+        there = arrives <= now_us
+        self.next_answer_us = int(arrives[~there].min(initial=NEVER))
+        arrived = answered[there]
         if not len(arrived):
             return
         for key, value in self.planned.items():
             self.memory[key][arrived] = value[arrived]
         self.state[arrived], self.ready[arrived] = IDLE, True
-        self.ages_us[arrived, self.answers[arrived] % AGES] = self.arrives_us[arrived] - self.asked_us[arrived]
+        self.ages_us[arrived, self.answers[arrived] % AGES] = arrives[there] - self.asked_us[arrived]
         self.answers[arrived] += 1

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from twin.core.chance import Stream
+from twin.core.records import Floats
 from twin.core.spec import Spec
 
 
@@ -157,6 +158,24 @@ def draw(quantity: Any, stream: Stream) -> float:
         case Empirical():
             return float(quantity.values[int(stream.integers(len(quantity.values)))])
     return nominal(quantity)
+
+
+def draws(quantity: Any, stream: Stream, n: int) -> Floats:
+    """(n,) values of a quantity: what `draw` would give one after the other, at the price of one."""
+    match quantity:
+        case Lognormal():
+            return quantity.median * np.exp(quantity.sigma * stream.standard_normal(n))
+        case Exponential():
+            return stream.exponential(quantity.mean, n)
+        case Uniform():
+            return stream.uniform(quantity.low, quantity.high, n)
+        case Normal():
+            return np.maximum(0.0, stream.normal(quantity.mean, quantity.sd, n))
+        case Weibull():
+            return quantity.scale * stream.weibull(quantity.shape, n)
+        case Empirical():
+            return np.array(quantity.values)[stream.integers(len(quantity.values), size=n)]
+    return np.full(n, nominal(quantity))
 
 
 LARGEST = 1e9

@@ -50,7 +50,7 @@ class Lane:
         """What indexes the lane's arrays: the rows, or a slice when all run."""
         self.sent, self.sent_v = np.zeros((n, world.nu)), np.zeros((n, world.nq))
         self.tool, self.peak_v2 = np.zeros((n, 3)), np.zeros(n)
-        self.filtered, self.commanded = np.zeros(n, np.int64), np.zeros(n, bool)
+        self.filtered = np.zeros(n, np.int64)
         self.stopped, self.voided = np.zeros(n, bool), np.zeros(n, bool)
         self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 3), bool)
         self.ticks = self.row_ticks = 0
@@ -69,7 +69,7 @@ class Lane:
         self.safety.begin(row)
         self.sent[row], self.sent_v[row] = hold, 0.0
         self.peak_v2[row], self.filtered[row], self.held[row] = 0.0, 0, 0
-        self.commanded[row] = self.stopped[row] = self.voided[row] = False
+        self.stopped[row] = self.voided[row] = False
         self.breached[row] = False
         self._set_rows(np.union1d(self.rows, one).astype(np.int32))
 
@@ -101,64 +101,64 @@ class Lane:
         """What the rows sense, and whether the truth behind it broke a promise (n, 3)."""
         seen = self.world.observe(rows)
         tool, q = seen.tool, seen.q
-        out = np.empty((len(rows), 3), bool)
-        out[:, 0] = ((tool < self.box[0]) | (tool > self.box[1])).any(axis=1)
-        out[:, 1] = ((q < self.q_low) | (q > self.q_high)).any(axis=1)
-        out[:, 2] = (np.abs(seen.dq) > self.v_max).any(axis=1)
+        out = np.zeros((len(rows), 3), bool)
+        for k, broken in enumerate(
+            ((tool < self.box[0]) | (tool > self.box[1]), (q < self.q_low) | (q > self.q_high), np.abs(seen.dq) > self.v_max)
+        ):
+            if np.count_nonzero(broken):
+                out[:, k] = broken.any(axis=1)
         moved = (tool - self.tool[at]) / self.period_s
         self.tool[at] = tool
-        self.peak_v2[at] = np.maximum(self.peak_v2[at], (moved * moved).sum(axis=1))
+        self.peak_v2[at] = np.maximum(self.peak_v2[at], np.einsum("ij,ij->i", moved, moved))
         seen = self.faults.sense(self.sensors.read(now_us, rows, seen))
-        seen.rows, seen.last, seen.last_v, seen.tool_v = rows, self.sent[at], self.sent_v[at], moved
+        seen.rows, seen.last, seen.last_v, seen.tool_v = rows, self.sent[rows], self.sent_v[rows], moved
         return seen, out
 
     def _asked(self, now_us: int, rows: Rows, at: Any, seen: Observation) -> Floats:
         """The policy's command; a stopped robot is asked to stay."""
         stopped = self.stopped[at]
         asked = self.inbox.due(now_us, rows, seen, ~stopped)
-        if stopped.any():
+        if np.count_nonzero(stopped):
             asked[stopped] = seen.last[stopped]
         return asked
 
     def _keep(self, at: Any, seen: Observation, sent: Certified) -> None:
         """What the next tick compares with."""
-        step = sent.command[:, :-1] - seen.last[:, :-1]
-        self.sent_v[at] = step / self.period_s
+        self.sent_v[at] = (sent.command[:, :-1] - seen.last[:, :-1]) / self.period_s
         self.sent[at] = sent.command
-        self.commanded[at] |= (step != 0).any(axis=1)
         self.filtered[at] += sent.changed > 0
 
     def _outcomes(self, rows: Rows, at: Any, seen: Observation, sent: Certified, breaches: Bools) -> list[Outcome]:
         out: list[Outcome] = []
         bad = self.world.status(rows)
-        if bad.any():
+        if np.count_nonzero(bad):
             self.voided[rows[bad]] = True
             out += [(int(r), "void", None) for r in rows[bad]]
         self._first_breaches(rows, at, breaches, out)
         first = (sent.changed > 0) & (self.filtered[at] == 1)
-        if first.any():
+        if np.count_nonzero(first):
             out += [(int(rows[i]), "filter", self.safety.label(int(sent.changed[i]))) for i in np.flatnonzero(first)]
         stop = sent.stop & ~self.stopped[at]
-        if stop.any():
+        if np.count_nonzero(stop):
             out += [(int(r), "stop", "tracking") for r in rows[stop]]
-        out += [(int(r), "grip_loss", None) for r in rows[self._dropped(at, seen)]]
+        out += [(int(r), "grip_loss", None) for r in rows[self._dropped(at, seen, sent)]]
         out += [(int(r), "link_timeout", None) for r in self.inbox.late]
         done = self.inbox.finished(rows)
-        if done.any():
+        if np.count_nonzero(done):
             out += [(int(r), "finished", None) for r in rows[done]]
         return out
 
     def _first_breaches(self, rows: Rows, at: Any, breaches: Bools, out: list[Outcome]) -> None:
-        if not breaches.any():
+        if not np.count_nonzero(breaches):
             return
         fresh = breaches & ~self.breached[at]
         self.breached[at] |= breaches
         names = ("workspace_violation", "joint_limit_violation", "velocity_violation")
         out += [(int(rows[i]), "breach", names[k]) for i, k in zip(*np.nonzero(fresh), strict=True)]
 
-    def _dropped(self, at: Any, seen: Observation) -> Bools:
+    def _dropped(self, at: Any, seen: Observation, sent: Certified) -> Bools:
         """(n,) fingers that held an object, are told to hold, and hold nothing now: a grip loss."""
-        told = seen.last[:, -1] < 0.9 * self.object_m
+        told = sent.command[:, -1] < 0.9 * self.object_m
         holding = told & (np.abs(seen.grip - self.object_m) < 0.2 * self.object_m)
         held = self.held[at]
         lost: Bools = told & ~holding & (held * self.period_s >= HOLD_TICKS_S)

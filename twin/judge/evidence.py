@@ -5,11 +5,12 @@ put c on the next value x at the price m: wealth grows by `1 − c + c·x/m`, in
 wealth is a non-negative supermartingale under the claim, and passes 1/α at *any* time with probability at most α
 (Ville 1939, Étude critique de la notion de collectif). Nothing is assumed about the shape of the values.
 
-Which c is best depends on the unknown truth. Wealth is therefore split over `BETS`, nodes of the Gauss–Chebyshev rule, with equal
-shares: up to 2K − 1 runs this *is* the mixture over c ~ Beta(½, ½), beyond it a close and equally valid mixture. That mixture is
-Cover's universal portfolio of cash and x/m: it ends with at least 1/(2·√(n + 1)) of the wealth of the best constant c in
-hindsight (Cover and Ordentlich 1996, IEEE Trans. Inf. Theory 42). As a test and a confidence sequence: Waudby-Smith and
-Ramdas 2024 (JRSS B 86, "Estimating means of bounded random variables by betting"), Orabona and Jun 2024 (IEEE Trans. Inf. Theory 70).
+Which c is best depends on the unknown truth. Wealth is therefore split equally over `BETS`, the nodes of the Gauss–Chebyshev
+rule: up to 63 runs (wealth is a polynomial in c) this *is* the mixture over c ~ Beta(½, ½), beyond it a close and equally
+valid one. The mixture is Cover's universal portfolio of cash and x/m: it ends with at least 1/(2·√(n + 1)) of the wealth of
+the best constant c in hindsight (Cover and Ordentlich 1996, IEEE Trans. Inf. Theory 42). As a test and a confidence
+sequence: Waudby-Smith and Ramdas 2024 ("Estimating means of bounded random variables by betting", JRSS B 86), Orabona and
+Jun 2024 (IEEE Trans. Inf. Theory 70).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from twin.core.records import Floats
 
 NODES = 32
 BETS: Floats = (1 - np.cos((2 * np.arange(1, NODES + 1) - 1) * np.pi / (2 * NODES))) / 2
-"""(NODES,) shares c of the wealth that are put on the next value; all strictly between 0 and 1, so that no bet is ever ruined."""
+"""(NODES,) shares c of the wealth that go on the next value; all strictly between 0 and 1, so that none is ever ruined."""
 
 HALVINGS = 50
 LARGEST = 600.0
@@ -81,10 +82,10 @@ def upper_bound(values: Floats, alpha: float) -> float:
 def familywise(log_e: Floats) -> Floats:
     """E-values (rounds, k) for k claims at once, adjusted so that with 1/α as bar *any* false rejection has probability ≤ α.
 
-    Closed testing: a claim falls when, for every set of claims that holds it, the mean of the set's e-values passes 1/α. A mean
-    of e-values is an e-value whatever their dependence (Vovk and Wang 2021, Annals of Statistics 49), and e-processes that share
-    their runs may be averaged run by run. For each claim the worst set of each size adds the smallest others. This is never
-    weaker than Bonferroni (e ≥ k/α) and, once all k pass 1/α together, costs nothing: the smallest of them keeps its value.
+    Closed testing: a claim falls when, for every set of claims that holds it, the mean of the set's e-values passes 1/α. A
+    mean of e-values is an e-value whatever their dependence (Vovk and Wang 2021, Annals of Statistics 49), and e-processes
+    that share their runs may be averaged run by run. For each claim the worst set of a size adds the smallest others. Never
+    weaker than Bonferroni (e ≥ k/α), and once all k pass 1/α together it costs nothing: the smallest keeps its value.
     """
     e = np.exp(np.minimum(log_e, LARGEST))
     rounds, k = e.shape

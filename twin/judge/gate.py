@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from twin.core.chance import Chance
-from twin.core.errors import InputError
+from twin.core.errors import InputError, nearest
 from twin.core.records import Floats
 from twin.judge.evidence import BETS, familywise, path
 from twin.judge.sequential import (
@@ -60,7 +60,7 @@ class Requirement:
     def __post_init__(self) -> None:
         given = [bound for bound in (self.at_least, self.at_most, self.not_worse_by) if bound is not None]
         if len(given) != 1:
-            raise InputError(f"requirement {self.name!r}: give one of at_least, at_most, not_worse_by, not {len(given)} of them")
+            raise InputError(f"requirement {self.name!r}: give one of at_least, at_most, not_worse_by; {len(given)} are given")
         if self.lower_is_better and not self.paired:
             raise InputError(f"requirement {self.name!r}: lower_is_better goes with not_worse_by; write at_most instead")
         try:
@@ -81,7 +81,7 @@ class Requirement:
         return self.at_least if self.at_least is not None else 1 - float(self.at_most or 0.0)
 
     def score(self, run: Run) -> float | None:
-        """A run's value as a number in [0, 1] that rises with quality; None where the run (or its baseline) measured nothing."""
+        """A run's value, in [0, 1] and rising with quality; None where the run (or its baseline) measured nothing."""
         value, base = run.values.get(self.name), run.baseline.get(self.name) if self.paired else 0.0
         if value is None or base is None:
             return None
@@ -108,9 +108,9 @@ class Requirement:
 class Run:
     """What the gate knows of one run (one scenario, one seed), in plain data.
 
-    `index` counts the seeds of the epoch from 0 and `seed` is `seeds(release, …)[index]`; `hash` is the run's own, `rerun` that
-    of a second run of the same unit, if there was one. `values` and `baseline` (the same seed under the baseline) hold one number
-    in [0, 1] a requirement, None where nothing was measured. `sha256` digests the scenario.
+    `index` counts the seeds of the epoch from 0 and `seed` is `seeds(release, …)[index]`; `hash` is the run's own, `rerun`
+    that of a second run of the same unit, if there was one. `values` and `baseline` (the same seed under the baseline) hold
+    one number in [0, 1] a requirement, None where nothing was measured. `sha256` digests the scenario.
     """
 
     scenario: str
@@ -129,9 +129,9 @@ class Run:
 class Finding:
     """What the runs show of one requirement.
 
-    `value`, `low`, `high` in its own terms (each bound holds with 1 − alpha at all times); `evidence` for it and `against` it: the
-    largest e-values so far, adjusted for all requirements, whose bar is 1/alpha. `to_go`: about how many more runs would
-    decide it if they went on as they did (None: decided, or no telling).
+    `value`, `low`, `high` in its own terms (each bound holds with 1 − alpha at all times); `evidence` for it and `against`
+    it: the largest e-values so far, adjusted for all requirements, whose bar is 1/alpha. `to_go`: about how many more runs
+    would decide it if they went on as they did (None: decided, or no telling).
     """
 
     requirement: Requirement
@@ -149,7 +149,8 @@ class Finding:
         if self.value is None:
             return f"{self.requirement}: no run yet"
         told = {"met": "met", "refuted": "refuted", "continue": "undecided"}[self.state]
-        after = f" after {self.decided_after} runs" if self.decided_after else f", about {self.to_go} more runs" if self.to_go else ""
+        after = f" after {self.decided_after} runs" if self.decided_after else ""
+        after = f", about {self.to_go} more runs would tell" if self.to_go else after
         shown = f"mean {self.value:.3g} of {self.n} runs, bounds {self.low:.3g} and {self.high:.3g}"
         return f"{self.requirement}: {told}{after}; {shown}; evidence {self.evidence:.3g} for, {self.against:.3g} against"
 
@@ -174,8 +175,10 @@ class Decision:
 
 
 def seeds(release: str, count: int, epoch: int = 1) -> tuple[int, ...]:
-    """The first `count` seeds of a release's epoch. Every release, and every further attempt at one (an epoch, from 1), has seeds of
-    its own: nobody can mend a candidate until it does well on the seeds that it will be judged by."""
+    """The first `count` seeds of a release's epoch (1 is its first attempt, each further attempt a new one).
+
+    Every epoch has seeds of its own: nobody can mend a candidate until it does well on the very seeds that will judge it.
+    """
     if not release or isinstance(epoch, bool) or epoch < 1:
         raise InputError(f"seeds belong to a named release and an epoch from 1, not to {release!r}, epoch {epoch!r}")
     return tuple(int(Chance(epoch).stream(release, "gate seed", index).integers(SEEDS)) for index in range(count))
@@ -192,10 +195,11 @@ def decide(
 ) -> Decision:
     """What all runs so far say of all requirements; the order in which `runs` are handed over does not matter.
 
-    Releases a candidate of which any requirement is false with probability at most `alpha`, and refutes one of which all are true
-    with at most `alpha`, however often this is asked. Blocks outright: a run of a `must_pass` scenario that did not pass, a rerun
-    with another hash. A void run, or one that did not measure what is required, leaves nothing to judge by. Raises `InputError`:
-    runs left out or given twice, a seed that is not the epoch's, a scenario edited between its runs, values outside [0, 1].
+    Releases a candidate of which any requirement is false with probability at most `alpha`, and refutes one of which all are
+    true with at most `alpha`, however often this is asked. Blocks outright: a run of a `must_pass` scenario that did not
+    pass, a rerun with another hash. A void run, or one that did not measure what is required, leaves nothing to judge by.
+    Raises `InputError`: runs left out or given twice, a seed that is not the epoch's, a scenario edited between its runs,
+    values outside [0, 1].
     """
     inside(alpha, "alpha")
     by_scenario = _sorted(requirements, runs, release, epoch)
@@ -214,12 +218,14 @@ def _sorted(requirements: Sequence[Requirement], runs: Sequence[Run], release: s
     """Runs by scenario, in the order of their seeds, after making sure that nobody chose among them."""
     if not requirements:
         raise InputError("a gate without a requirement would release anything: give at least one")
-    if twice := [name for name, count in Counter(r.name for r in requirements).items() if count > 1]:
-        raise InputError(f"two requirements are called {twice[0]!r}")
+    if twice := [text for text, count in Counter(map(str, requirements)).items() if count > 1]:
+        raise InputError(f"the requirement {twice[0]!r} stands twice")
     by_scenario: dict[str, list[Run]] = {}
     for run in sorted(runs, key=lambda r: r.index):
         if run.verdict not in VERDICTS:
-            raise InputError(f"scenario {run.scenario}, seed {run.seed}: verdict {run.verdict!r} is none of {', '.join(VERDICTS)}")
+            raise InputError(
+                f"scenario {run.scenario}, seed {run.seed}: no verdict {run.verdict!r}{nearest(run.verdict, VERDICTS)}"
+            )
         by_scenario.setdefault(run.scenario, []).append(run)
     longest = max((len(of_one) for of_one in by_scenario.values()), default=0)
     epoch_seeds = seeds(release, longest, epoch)
@@ -236,7 +242,7 @@ def _unchosen(scenario: str, runs: Sequence[Run], epoch_seeds: Sequence[int]) ->
     for place, (run, seed) in enumerate(zip(runs, epoch_seeds, strict=False)):
         if run.index != place:
             what = "is there twice" if run.index < place else f"is missing, though run {run.index} is there"
-            raise InputError(f"scenario {scenario}: run {min(place, run.index)} {what}; evidence is all runs of the epoch, in order")
+            raise InputError(f"scenario {scenario}: run {min(place, run.index)} {what}; evidence is every run of the epoch")
         if run.seed != seed:
             raise InputError(f"scenario {scenario}, run {place}: seed {run.seed} is not the epoch's, which is {seed}")
 
@@ -246,7 +252,7 @@ def _blockers(by_scenario: Mapping[str, Sequence[Run]], must_pass: Sequence[str]
     for scenario in sorted(by_scenario):
         for run in by_scenario[scenario]:
             if run.rerun is not None and run.rerun != run.hash:
-                found.append(f"{scenario}, seed {run.seed}: a rerun differs (hash {run.hash} became {run.rerun}); flaky is a bug")
+                found.append(f"{scenario}, seed {run.seed}: its rerun differs ({run.hash} became {run.rerun}); flaky is a bug")
             if scenario in must_pass and run.verdict in ("fail", "undecided"):
                 found.append(f"{scenario}, seed {run.seed}: must pass, and its verdict is {run.verdict}")
     return found
@@ -306,9 +312,7 @@ def _finding(requirement: Requirement, scores: Floats, for_it: Floats, against: 
         ratio = scores / requirement.threshold if up else (1 - scores) / (1 - requirement.threshold)
         to_go = _to_go(ratio, float((for_it if up else against)[-1]), bar)
     low, high = float(seen.low or 0.0), float(seen.high or 0.0)
-    return Finding(
-        requirement, state, after, n, seen.value, low, high, float(for_it.max()), float(against.max()), to_go
-    )
+    return Finding(requirement, state, after, n, seen.value, low, high, float(for_it.max()), float(against.max()), to_go)
 
 
 def _to_go(price_ratio: Floats, evidence: float, bar: float) -> int | None:

@@ -6,7 +6,7 @@ One value a run. The mathematics stand in `judge/evidence.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -23,9 +23,9 @@ ALPHA = 0.05
 class SequentialTest:
     """Whether the mean of one bounded statistic lies above a threshold, with an answer that holds whenever one stops looking.
 
-    "met" is said of a mean at or below `threshold` with probability at most `alpha`, over all runs that will ever be added, and
-    "refuted" of a mean at or above it likewise; at exactly the threshold the test may go on for ever, and the budget ends it.
-    The first answer stays; later values still sharpen the bounds. Values are one a run, in [0, 1], and come in the runs' order.
+    "met" is said of a mean at or below `threshold` with probability at most `alpha`, over all runs that will ever be
+    added, and "refuted" of a mean at or above it likewise. At exactly the threshold a test may go on until the budget ends
+    it. The first answer stays; later values still sharpen the bounds. Values: one a run, in [0, 1], in the order of runs.
     """
 
     def __init__(self, threshold: float, alpha: float = ALPHA) -> None:
@@ -53,7 +53,7 @@ class SequentialTest:
 
     @property
     def evidence(self) -> float:
-        """E-value for "met" after the last run; the bar is 1/alpha. It may sink again: the state remembers that it was passed."""
+        """E-value for "met" after the last run; the bar is 1/alpha. It may sink again; `state` remembers."""
         return _e_value(float(log_evidence(self._log_wealth)[0]))
 
     @property
@@ -62,7 +62,7 @@ class SequentialTest:
         return _e_value(float(log_evidence(self._log_wealth)[1]))
 
     def interval(self) -> Interval:
-        """Mean of the values, and bounds of the true mean that hold at all times: each with 1 − alpha, both with 1 − 2·alpha."""
+        """Mean of the values, and bounds of the true mean at all times: each holds with 1 − alpha, both with 1 − 2·alpha."""
         return interval_of(np.array(self.values), self.alpha)
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,25 +72,29 @@ class SequentialTest:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SequentialTest:
         """Go on from `as_dict`: the same test, value for value."""
+        if lacking := [key for key in ("threshold", "alpha", "values") if key not in data]:
+            raise InputError(f"the state of a test lacks {', '.join(lacking)}")
         test = cls(data["threshold"], data["alpha"])
         test.update(data["values"])
         return test
 
 
 class PairedTest:
-    """Whether a candidate is at most `margin` worse than its baseline, both run on the same seeds: values in [0, 1] that rise with
-    quality. A pair's difference d is judged as (d + 1)/2 against (1 − margin)/2; `margin` 0 asks for better."""
+    """Whether a candidate is at most `margin` worse than its baseline, both run on the same seeds (`margin` 0: better).
+
+    Values lie in [0, 1] and rise with quality. A pair's difference d is judged as (d + 1)/2 against (1 − margin)/2.
+    """
 
     def __init__(self, margin: float, alpha: float = ALPHA) -> None:
         self.margin = margin_of(margin)
         self.test = SequentialTest((1 - self.margin) / 2, alpha)
 
     def update(self, candidate: float | Sequence[float] | Floats, baseline: float | Sequence[float] | Floats) -> State:
-        """Take further pairs, the same seed at the same place. `InputError` as `SequentialTest`, or where one side is longer."""
+        """Take further pairs, a seed at its place. `InputError` as `SequentialTest`, or where one side is longer."""
         first = len(self.test.values)
         ours, theirs = _bounded(candidate, first=first), _bounded(baseline, first=first)
         if len(ours) != len(theirs):
-            raise InputError(f"{len(ours)} values of the candidate, {len(theirs)} of the baseline: pairs share a seed, give both")
+            raise InputError(f"{len(ours)} values of the candidate, {len(theirs)} of the baseline: a pair needs both")
         return self.test.update([(a - b + 1) / 2 for a, b in zip(ours, theirs, strict=True)])
 
     @property
@@ -103,14 +107,19 @@ class PairedTest:
         return stretched(self.test.interval(), scale=2.0, shift=-1.0)
 
 
-def inside(number: float, what: str) -> float:
+EDGE = 1e-12
+"""Nearer to 0 or 1 than this, a threshold is one of them: numbers no longer tell."""
+
+
+def inside(number: Any, what: str) -> float:
     """A number strictly between 0 and 1. At 0 or 1 nothing can be shown of a mean: watch such a thing with a `never` check."""
-    if isinstance(number, bool) or not isinstance(number, (int, float, np.floating)) or not 0 < number < 1:
+    if isinstance(number, bool) or not isinstance(number, (int, float, np.floating)) or not EDGE < number < 1 - EDGE:
         raise InputError(f"{what} must lie strictly between 0 and 1, is {number!r}")
     return float(number)
 
 
-def margin_of(number: float) -> float:
+def margin_of(number: Any) -> float:
+    """A margin: at least 0 and below 1."""
     if isinstance(number, bool) or not isinstance(number, (int, float, np.floating)) or not 0 <= number < 1:
         raise InputError(f"margin must be at least 0 and below 1, is {number!r}")
     return float(number)
@@ -123,9 +132,9 @@ def unit_value(value: Any, place: str) -> float:
     return float(value)
 
 
-def _bounded(values: float | Sequence[float] | Floats, first: int) -> list[float]:
-    flat: Any = [values] if np.ndim(values) == 0 else values
-    return [unit_value(value, f"run {first + i}") for i, value in enumerate(flat)]
+def _bounded(values: Any, first: int) -> list[float]:
+    many = isinstance(values, Iterable) and not isinstance(values, str) and getattr(values, "ndim", 1) > 0
+    return [unit_value(value, f"run {first + i}") for i, value in enumerate(values if many else [values])]
 
 
 def _e_value(log_e: float) -> float:
@@ -134,6 +143,7 @@ def _e_value(log_e: float) -> float:
 
 
 def interval_of(scores: Floats, alpha: float) -> Interval:
+    """Mean of scores (n,) in [0, 1] with bounds that hold at all times, each with 1 − `alpha`."""
     value = float(scores.mean()) if scores.size else None
     return Interval(value, lower_bound(scores, alpha), upper_bound(scores, alpha), int(scores.size))
 

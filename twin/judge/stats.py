@@ -30,29 +30,36 @@ class Interval(NamedTuple):
 NOTHING = Interval(None, None, None, 0)
 
 
-def proportion(*, k: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """A share `k` of `n` with Wilson's score interval (Wilson 1927); never outside [0, 1]."""
+def proportion(*, k: int, n: int, confidence: float = CONFIDENCE, dispersion: float = 1.0) -> Interval:
+    """A share `k` of `n` with Wilson's score interval (Wilson 1927); never outside [0, 1].
+
+    Observations that hang together are worth `n / dispersion` independent ones.
+    """
     if not 0 <= k <= n:
         raise ValueError(f"{k} of {n} is no share")
     if n == 0:
         return NOTHING
     z = float(sps.norm.ppf(0.5 + confidence / 2))
-    p, z2 = k / n, z * z
-    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = z / (1 + z2 / n) * float(np.sqrt(p * (1 - p) / n + z2 / (4 * n * n)))
+    p, z2, m = k / n, z * z, n / dispersion
+    centre = (p + z2 / (2 * m)) / (1 + z2 / m)
+    half = z / (1 + z2 / m) * float(np.sqrt(p * (1 - p) / m + z2 / (4 * m * m)))
     return Interval(p, 0.0 if k == 0 else max(0.0, centre - half), 1.0 if k == n else min(1.0, centre + half), n)
 
 
-def rate(*, count: int, exposure: float, confidence: float = CONFIDENCE) -> Interval:
-    """Events per unit of `exposure` with the exact Poisson interval (Garwood 1936)."""
+def rate(*, count: int, exposure: float, confidence: float = CONFIDENCE, dispersion: float = 1.0) -> Interval:
+    """Events per unit of `exposure` with the exact Poisson interval (Garwood 1936).
+
+    Events that come in bursts are worth `count / dispersion` independent ones (quasi-Poisson).
+    """
     if count < 0 or exposure < 0:
         raise ValueError(f"{count} events in {exposure} is no rate")
     if exposure == 0:
         return NOTHING
     tail = (1 - confidence) / 2
-    low = float(sps.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
-    high = float(sps.chi2.ppf(1 - tail, 2 * count + 2)) / 2
-    return Interval(count / exposure, low / exposure, high / exposure, count)
+    worth, time = count / dispersion, exposure / dispersion
+    low = float(sps.chi2.ppf(tail, 2 * worth)) / 2 if count else 0.0
+    high = float(sps.chi2.ppf(1 - tail, 2 * worth + 2)) / 2
+    return Interval(count / exposure, low / time, high / time, count)
 
 
 def quantile(values: Sequence[float] | Floats, q: float, *, confidence: float = CONFIDENCE) -> Interval:
@@ -134,6 +141,55 @@ def overlap(a: Interval, b: Interval) -> bool | None:
     if a.low is None or a.high is None or b.low is None or b.high is None:
         return None
     return a.low <= b.high and b.low <= a.high
+
+
+class Dispersion(NamedTuple):
+    """Variance between blocks of consecutive observations over what independence would give: 1 is even, more is bursts."""
+
+    value: float
+    p: float
+    blocks: int
+
+
+def dispersion(values: Floats, exposure: Floats | None = None, *, blocks: int = 20) -> Dispersion | None:
+    """How much observations hang together: values (n,) in their order, 0 or 1; or counts with their `exposure` (n,).
+
+    Pearson's chi-square over its degrees of freedom, over at most `blocks` runs of consecutive observations of which each
+    expects 5 events (and, for 0 or 1, 5 non-events); None where that leaves fewer than 5 blocks.
+    """
+    x, shares = np.asarray(values, float), exposure is None
+    e = np.ones_like(x) if exposure is None else np.asarray(exposure, float)
+    scarce = min(x.sum(), x.size - x.sum()) if shares else x.sum()
+    count = min(blocks, int(scarce // 5))
+    if count < 5 or e.sum() <= 0:
+        return None
+    starts = np.linspace(0, x.size, count, endpoint=False).astype(int)
+    got, time = np.add.reduceat(x, starts), np.add.reduceat(e, starts)
+    if (time <= 0).any():
+        return None
+    level = x.sum() / e.sum()
+    square = float((((got - level * time) ** 2) / (level * time * ((1 - level) if shares else 1.0))).sum())
+    return Dispersion(square / (count - 1), float(sps.chi2.sf(square, count - 1)), count)
+
+
+def benjamini_hochberg(p: Sequence[float | None]) -> list[float | None]:
+    """p-values adjusted for their number (Benjamini and Hochberg 1995), in their order; None stays None and counts for nothing.
+
+    Of what is claimed at an adjusted p of at most α, a share of at most α is claimed wrongly, in expectation.
+    """
+    known = [(value, i) for i, value in enumerate(p) if value is not None]
+    out: list[float | None] = [None] * len(p)
+    least = 1.0
+    for rank, (value, i) in reversed(list(enumerate(sorted(known), start=1))):
+        least = min(least, value * len(known) / rank)
+        out[i] = least
+    return out
+
+
+def wasserstein(*, sim: Sequence[float] | Floats, real: Sequence[float] | Floats) -> float | None:
+    """Mean distance between two samples, in their unit: the area between their distribution functions; None: one is empty."""
+    a, b = _finite(sim), _finite(real)
+    return float(sps.wasserstein_distance(a, b)) if a.size and b.size else None
 
 
 def _finite(values: Sequence[float] | Floats) -> Floats:

@@ -7,6 +7,7 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import json
+import platform
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 import twin
 from twin.control.spec import UseSpec
+from twin.core.errors import InputError
 from twin.scenario.load import Scenario
 from twin.scenario.use import resolve
 
@@ -33,17 +35,30 @@ def surroundings(scenario: Scenario) -> str:
 @cache
 def own_digest() -> str:
     """sha256 of the twin's own source, the versions of what it computes with, and the kind of processor."""
-    from twin.run import cpu_features
+    from twin.build import cpu_features
 
     total = hashlib.sha256()
-    versions = {name: _version(name) for name in PACKAGES}
-    total.update(json.dumps([twin.__version__, sys.version, cpu_features(), versions]).encode())
+    total.update(json.dumps([sys.version, cpu_features(), {name: _version(name) for name in PACKAGES}]).encode())
     top = Path(twin.__file__).resolve().parent
     for path in sorted(top.rglob("*")):
         inside = path.relative_to(top).parts
         if path.is_file() and not inside[0].startswith("_") and "__pycache__" not in inside:
             total.update("/".join(inside).encode() + b"\0" + path.read_bytes())
     return total.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """What a certificate says of the software: versions, and the digest of the twin's own source."""
+    known = {name: _version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **known, "twin": twin.__version__, "twin_source": own_digest()}
+
+
+def digest_of(path: Path) -> str:
+    """sha256 of a file. Raises `InputError` where it cannot be read."""
+    try:
+        return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def code_digest(scenario: Scenario) -> str:

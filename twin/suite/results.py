@@ -31,12 +31,14 @@ KEYS = ("verdict", "reasons", "checks", "hash", "wall_s", "sim_s", "robot_s", "r
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one unit. `verdict` is a key of `STATUS`; `hash` and `folder` are null where there is no finished run."""
+    """What became of one unit. `path` is how a user names its scenario, `file` where that lies; `verdict` is a key of
+    `STATUS`; `hash` and `folder` are null where there is no finished run."""
 
     scenario: str
     seed: int
     engine: str
     path: str
+    file: str
     sha256: str
     key: str
     verdict: str
@@ -56,6 +58,11 @@ class Row:
     def status(self) -> int:
         """Its exit status."""
         return STATUS[self.verdict]
+
+    @property
+    def file_from_here(self) -> str:
+        """Its file relative to where the command was given, if it lies below; as CI pages name files."""
+        return str(Path(self.file).relative_to(Path.cwd())) if Path(self.file).is_relative_to(Path.cwd()) else self.file
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -139,6 +146,7 @@ def row(unit: Unit, folder: Path | None, found: Mapping[str, Any], *, stored: bo
         seed=scenario.seed,
         engine=scenario.engine,
         path=unit.shown,
+        file=str(scenario.path),
         sha256=scenario.digest,
         key=unit.key,
         verdict=found["verdict"],

@@ -43,8 +43,7 @@ def work(unit: Unit, out: str) -> dict[str, Any]:
     except TwinError as error:
         return _ended("refused", str(error))
     except Exception as error:  # noqa: BLE001 - a bug costs its own unit, and is shown
-        frames = traceback.format_exception(error)
-        print("".join(frames), file=sys.stderr)
+        traceback.print_exception(error, file=sys.stderr)
         return _ended("lost", f"{type(error).__name__}: {error}; {_place(error)}")
     if (result.meta.get("sha256"), result.meta.get("seed")) != (unit.scenario.digest, unit.scenario.seed):
         return _ended("refused", f"{result.folder} holds another run; move it away")

@@ -68,9 +68,10 @@ class JointLimits:
         """bounds of the arm; rows of the lane."""
         self.bounds = bounds
         dt = bounds.dt
-        self._step, self._turn = bounds.velocity * (dt * _SLACK), bounds.gain * (dt * _SLACK)
-        self._brake = 0.5 / (bounds.acceleration * dt * dt)
-        self._middle, self._half = 0.5 * (bounds.low + bounds.high), 0.5 * (bounds.high - bounds.low)
+        # columns: with joints down and rows across, NumPy takes a third of the time
+        self._step, self._turn = (bounds.velocity * (dt * _SLACK))[:, None], (bounds.gain * (dt * _SLACK))[:, None]
+        self._brake = (0.5 / (bounds.acceleration * dt * dt))[:, None]
+        self._middle, self._half = 0.5 * (bounds.low + bounds.high)[:, None], 0.5 * (bounds.high - bounds.low)[:, None]
         self.pursuit = np.zeros(rows, bool)
         self.asked: Floats = np.zeros((rows, len(bounds.low)))
         self._pursuing = False
@@ -82,20 +83,22 @@ class JointLimits:
 
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1); the gripper column passes."""
-        q = command[:, :-1]
-        step = q - seen.last[:, :-1]
+        q = command[:, :-1].T
+        step = np.subtract(q, seen.last[:, :-1].T, order="C")
         size = np.abs(step)
         bad = size > self._step
-        bad |= np.abs(step - seen.last_v * self.bounds.dt) > self._turn
+        turn = np.multiply(seen.last_v.T, self.bounds.dt, order="C")
+        np.subtract(step, turn, out=turn)
+        bad |= np.abs(turn, out=turn) > self._turn
         size *= step
         size *= self._brake
         size += q  # where the joints would come to rest
         size -= self._middle
         bad |= np.abs(size, out=size) > self._half
-        if not self._pursuing and not bad.any():
+        if not self._pursuing and not np.count_nonzero(bad):
             return untouched(command)
-        rows: Ints = np.flatnonzero(bad.any(axis=1) | self.pursuit[seen.rows])
-        solved, caught = self._solve(seen.rows[rows], seen.last[rows, :-1], seen.last_v[rows], q[rows])
+        rows: Ints = np.flatnonzero(bad.any(axis=0) | self.pursuit[seen.rows])
+        solved, caught = self._solve(seen.rows[rows], seen.last[rows, :-1], seen.last_v[rows], command[rows, :-1])
         changed = np.zeros(len(command), np.int64)
         changed[rows[~caught]] = 1
         command = command.copy()

@@ -32,10 +32,10 @@ class Tracking:
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1) passes unchanged; `stop` is True where the monitor trips."""
         n = len(command)
-        error = seen.q - seen.last[:, :-1]
-        worst = np.maximum.reduce(np.abs(error, out=error), axis=1)
-        well = worst <= self.error
-        if not self._counting and well.all():
+        error = np.subtract(seen.q.T, seen.last[:, :-1].T, order="C")
+        worst = np.maximum.reduce(np.abs(error, out=error), axis=0)
+        well = worst <= self.error  # NaN is not well
+        if not self._counting and np.count_nonzero(well) == n:
             return Certified(command, np.zeros(n, np.int64), 1.0 - worst / self.error, np.zeros(n, bool))
         late = np.where(well, 0, self.late[seen.rows] + 1)
         self.late[seen.rows] = late

@@ -5,7 +5,8 @@ now, which the command before had been found able to do. All joints brake togeth
 space on which it was already found safe. Assumes that drives follow and measured joints are right. Its place in a chain is
 behind `joint_limits`.
 
-Nearly all rows are far from every face or slow, and cost a few comparisons; forward kinematics is for those that are neither.
+A bound on what the tool can do until it stands tells nearly all rows safe at the price of some sums; forward kinematics is for
+the others.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ from twin.world.kinematics import Arm
 
 MARGIN_M = 0.005
 """The tool is kept this far inside, for what drives and loads add."""
-LAG_S = 0.1
-"""The measured tool is where it was told to be this long ago, at worst."""
-NEAR_M, NEAR_S = 0.03, 0.25
-"""A tool further from a face than this, the way that it makes in this time and what its way can bend, needs no closer look."""
+LAG_S, STRAY_M = 0.1, 0.1
+"""The measured tool is where it was told to be this long ago, at worst, but for so far: a tool that stands against something
+is looked at closely, for it is where it is sent that counts."""
 
 
 class WorkspaceBox:
@@ -32,59 +32,81 @@ class WorkspaceBox:
     def __init__(self, arm: Arm, bounds: Bounds, low: Floats, high: Floats) -> None:
         """low, high (3,) m; bounds: what the joints can do."""
         self.arm, self.bounds, self.low, self.high = arm, bounds, low, high
-        self._middle, self._part = 0.5 * (low + high), 2.0 / (high - low)
-        self._ahead, self._far = NEAR_S * self._part, 1.0 - NEAR_M * self._part
+        self._middle, self._inner = 0.5 * (low + high)[:, None], 0.5 * (high - low)[:, None] - MARGIN_M
+        self._per_m = -2.0 / (high - low).min()
         self._lever = levers(arm)
-        longest_s = bounds.dt + 0.5 * (bounds.velocity / bounds.acceleration).max()
-        self._bend = 0.5 * self._lever.max() * longest_s**2 * self._part
+        root, most = np.sqrt(self._lever), np.sqrt(self._lever.max())
+        self._weights = np.stack((np.sqrt(0.5) * root, most * root, most * root))[:, :, None]
+        self._lag = np.sqrt(2.0) * most * LAG_S / bounds.dt
+        self._brake = (0.5 / (bounds.gain * bounds.dt))[:, None]
 
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1)."""
-        off = seen.tool - self._middle
-        np.abs(off, out=off)
-        off *= self._part  # 0 in the middle, 1 at a face
-        ahead = np.abs(seen.tool_v)
-        ahead *= self._ahead
-        ahead += off
-        turn = np.add.reduce(np.abs(seen.last_v), axis=1)
-        turn *= turn
-        ahead += turn[:, None] * self._bend
-        n = len(command)
-        margin = 1.0 - np.maximum(np.maximum(off[:, 0], off[:, 1]), off[:, 2])
+        n, beyond = len(command), self._reach(seen, command)
         changed, stop = np.zeros(n, np.int64), np.zeros(n, bool)
-        near = ahead > self._far
-        if near.any():
-            rows: Ints = np.flatnonzero(near.any(axis=1))
-            rows = rows[self._leaving(seen, command, rows)]
-            if len(rows):
-                changed[rows] = 1
-                last, last_v = seen.last[rows, :-1], seen.last_v[rows]
+        near = beyond > 0
+        if np.count_nonzero(near):
+            which: Ints = np.flatnonzero(near)
+            last, last_v = seen.last[which, :-1], seen.last_v[which]
+            leaving = self._leaving(last, last_v, command[which, :-1])
+            if np.count_nonzero(leaving):
+                which, last, last_v = which[leaving], last[leaving], last_v[leaving]
+                changed[which] = 1
                 command = command.copy()
-                command[rows, :-1] = last + self.bounds.reachable(self._braked(last_v), last, last_v) * self.bounds.dt
-        return Certified(command, changed, margin, stop)
+                command[which, :-1] = last + self.bounds.reachable(self._braked(last_v), last, last_v) * self.bounds.dt
+        return Certified(command, changed, beyond * self._per_m, stop)
 
-    def _leaving(self, seen: Observation, command: Floats, rows: Ints) -> Bools:
-        """(n,) which of `rows` might not come to rest inside if they did what they are asked."""
-        bounds, last, last_v = self.bounds, seen.last[rows, :-1], seen.last_v[rows]
-        speed = np.minimum(np.maximum((command[rows, :-1] - last) / bounds.dt, last_v - bounds.gain), last_v + bounds.gain)
+    def _reach(self, seen: Observation, command: Floats) -> Floats:
+        """(n,) m, how far beyond a face the tool can get at most until it stands; negative: how far inside it stays.
+
+        The sum of what the tool makes of its speed while the joints brake, what the change of the joints' speed adds, what
+        the way can bend (half its second derivative along the line in joint space, which is at most (Σ √lever·|dq|)²) and
+        how far the joints are from where they were sent.
+        """
+        last = seen.last[:, :-1].T
+        moves: Floats = np.empty((3, len(last), len(command)))
+        step, kick, stray = moves
+        np.subtract(command[:, :-1].T, last, out=step)
+        np.multiply(seen.last_v.T, -self.bounds.dt, out=kick)
+        kick += step
+        np.subtract(seen.q.T, last, out=stray)
+        np.abs(moves, out=moves)
+        periods: Floats = np.maximum.reduce(step * self._brake, axis=0)
+        periods += 1.0  # for so many periods this step would have to last to make the way of braking too
+        moves *= self._weights
+        bend, more, off = np.add.reduce(moves, axis=1)
+        off -= bend * self._lag
+        off -= STRAY_M
+        bend *= periods
+        bend *= bend
+        more *= periods
+        bend += more
+        bend += np.maximum(off, 0.0, out=off)
+        periods *= self.bounds.dt
+        periods += LAG_S
+        beyond = np.abs(seen.tool_v.T, order="C")
+        beyond *= periods
+        beyond += np.abs(seen.tool.T - self._middle)
+        beyond -= self._inner
+        bend += np.maximum.reduce(beyond, axis=0)
+        reach: Floats = bend
+        return reach
+
+    def _leaving(self, last: Floats, last_v: Floats, asked: Floats) -> Bools:
+        """(n,) whether joints (n, nq) at `last` that do what they can of `asked` might come to rest with the tool outside."""
+        bounds = self.bounds
+        speed = np.minimum(np.maximum((asked - last) / bounds.dt, last_v - bounds.gain), last_v + bounds.gain)
         speed = np.minimum(np.maximum(speed, -bounds.velocity), bounds.velocity)
-        way = speed * self._way_s(speed)[:, None]
-        turn = np.abs(way)
-        travel = (turn * self._lever).sum(axis=1)
-        tool, tool_v = seen.tool[rows], np.abs(seen.tool_v[rows]).sum(axis=1)
-        gap = np.minimum(tool - self.low, self.high - tool).min(axis=1)
-        leaving: Bools = gap - LAG_S * tool_v - travel < MARGIN_M
-        if leaving.any():
-            # the tool leaves its chord by at most an eighth of its second derivative along the line in joint space
-            sag = (0.125 * turn.sum(axis=1) + 0.1) * travel
-            leaving[leaving] = self._outside(last[leaving], way[leaving], sag[leaving])
-        return leaving
+        return self._outside(last, speed * self._way_s(speed)[:, None])
 
-    def _outside(self, last: Floats, way: Floats, sag: Floats) -> Bools:
-        """(n,) whether the tool ends a `way` (n, nq) from `last` (n, nq) beyond a face, or further beyond it than it is."""
+    def _outside(self, last: Floats, way: Floats) -> Bools:
+        """(n,) whether the tool on a `way` (n, nq) from `last` (n, nq) gets beyond a face, or further beyond it than it is."""
+        turn = np.abs(way)
+        # the tool leaves its chord by at most an eighth of its second derivative along the line in joint space
+        sag = 0.125 * turn.sum(axis=1) * (turn * self._lever).sum(axis=1)
         ends = self._excess(last + way) + sag[:, None]
         outside: Bools = np.logical_or.reduce(ends > -MARGIN_M, axis=1)
-        if outside.any():
+        if np.count_nonzero(outside):
             now = np.maximum(self._excess(last[outside]), -MARGIN_M)
             outside[outside] = (ends[outside] > now).any(axis=1)
         return outside
