@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,7 @@ def _range(values: list[float]) -> list[float]:
     return [min(values), max(values)]
 
 
-BOUNDS = {
+BOUNDS: dict[str, tuple[str, Callable[[dict[str, Any]], Any], Callable[[Any], bool]]] = {
     "efficiency at 64 robots": ("≥ 0.80", lambda f: f["efficiency"]["64"], lambda v: v >= 0.80),
     "efficiency at 256 robots": ("≥ 0.90", lambda f: f["efficiency"]["256"], lambda v: v >= 0.90),
     "bare end state equal": ("yes", lambda f: f["bare_state_equal"], bool),

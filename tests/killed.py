@@ -1,8 +1,8 @@
 """Kills a real run again and again: `python killed.py SCENARIO OUT ENGINE KILLS SEED`, apart from pytest and its threads.
 
-Every attempt is a process of its own that runs the command `twin run`. It is forked from this one, which has imported everything,
-so that the kill falls into the run and not into the imports. Prints one JSON object a finished run: after which kills it ended,
-from where the last attempt had to resume, and from where it says that it did.
+Every attempt is a process of its own that runs the command `twin run`. It is forked from this one, which has imported
+everything, so that the kill falls into the run and not into the imports. Prints one JSON object a finished run: how often it
+was killed, from where the last attempt had to resume, and from where it says that it did.
 """
 
 import json

@@ -111,7 +111,7 @@ def nothing_waits_for_ever(run):
             assert "until" in lines[name] or pages[name].endswith("working")
         assert cell.state != "out" or cell.job is None
         assert cell.state != "leased"
-        waits = [order for order in cell.timers.values()]
+        waits = list(cell.timers.values())
         assert cell.state in ("free", "out", "stuck", "broken") or waits
     assert len(pages) == len(run.farm.recovery.people.pages)
     assert {page.cell.name for page in run.farm.recovery.people.pages.values()} <= set(lines)

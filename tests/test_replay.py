@@ -65,7 +65,9 @@ def test_one_event_edited_is_found(copy, column, value):
     assert not found.equal and f"events.parquet row {row}" in found.differences[0]
 
 
-@pytest.mark.parametrize(("column", "value"), [("label", None), ("truth", None), ("duration_s", 1.0), ("symptoms", ["grip_loss"])])
+@pytest.mark.parametrize(
+    ("column", "value"), [("label", None), ("truth", None), ("duration_s", 1.0), ("symptoms", ["grip_loss"])]
+)
 def test_one_episode_edited_is_found(copy, column, value):
     edit(copy, "episodes", 1, **{column: value})
     (difference,) = replay(copy).differences
@@ -77,7 +79,9 @@ def test_a_receipt_edited_is_found(copy):
     assert "faults.parquet" in replay(copy).differences[0]
 
 
-@pytest.mark.parametrize("key", ["hash", "verdict", "checks", "reasons", "robot_s", "ticks", "pending", "seed", "sim_s", "cells"])
+@pytest.mark.parametrize(
+    "key", ["hash", "verdict", "checks", "reasons", "robot_s", "ticks", "pending", "seed", "sim_s", "cells"]
+)
 def test_a_line_of_run_json_edited_is_found(copy, key):
     edit_meta(copy, **{key: "edited"})
     (difference,) = replay(copy).differences

@@ -14,7 +14,10 @@ from twin.run import run
 
 KILLS = int(os.environ.get("TWIN_KILLS", "8"))
 ROBOTS = {"arm": {"model": "ur3", "gripper": "g", "control_ms": 40}, "fast": {"model": "panda", "gripper": "g"}}
-LADDER = [{"kind": "automatic", "attempts": 1, "seconds": 1, "success": 0.3}, {"kind": "person", "pool": "ops", "deadline_s": 9}]
+LADDER = [
+    {"kind": "automatic", "attempts": 1, "seconds": 1, "success": 0.3},
+    {"kind": "person", "pool": "ops", "deadline_s": 9},
+]
 FAULTS = [
     {"component": "safety", "mode": "protective_stop", "onset": {"rate_per_h": 900}, "recover_s": 1.5},
     {"component": "link", "mode": "loss", "loss": 0.3, "onset": {"at_s": 6}, "duration_s": 9},
@@ -76,7 +79,9 @@ def same(one, other):
     for name in ("events.parquet", "episodes.parquet", "faults.parquet"):
         assert (Path(one) / name).read_bytes() == (Path(other) / name).read_bytes()
     metas = [json.loads((Path(folder) / "run.json").read_text()) for folder in (one, other)]
-    assert [m | {"resumed_from_s": 0, "wall_s": 0} for m in metas[:1]] == [m | {"resumed_from_s": 0, "wall_s": 0} for m in metas[1:]]
+    assert [m | {"resumed_from_s": 0, "wall_s": 0} for m in metas[:1]] == [
+        m | {"resumed_from_s": 0, "wall_s": 0} for m in metas[1:]
+    ]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -95,7 +100,15 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path, way):
 def test_what_is_interrupted_has_something_to_lose(tmp_path):
     result = run(opened(tmp_path, busy()), tmp_path)
     kinds = set(pd.read_parquet(result.folder / "events.parquet").kind)
-    assert kinds >= {"stop.protective", "repair.done", "person.free", "job.returned", "reset.failed", "link.timeout", "fault.cleared"}
+    assert kinds >= {
+        "stop.protective",
+        "repair.done",
+        "person.free",
+        "job.returned",
+        "reset.failed",
+        "link.timeout",
+        "fault.cleared",
+    }
 
 
 def test_a_run_that_was_cut_off_at_its_last_step_only_writes_its_tables(tmp_path):

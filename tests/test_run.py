@@ -105,7 +105,7 @@ def test_a_fault_that_must_act_and_does_is_no_obstacle(tmp_path):
 
 
 def test_the_command_that_reproduces_a_run_does(tmp_path, done, capsys):
-    scenario, result = done
+    _, result = done
     words = result.meta["reproduce"].split()
     assert words[:2] == ["twin", "run"]
     assert main([*words[1:], "--out", str(tmp_path), "--json"]) == 0

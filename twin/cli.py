@@ -1,6 +1,6 @@
 """The command line. Each command says where its output lies and what to run next; `--json` prints one JSON value instead.
 
-Exit status: 0 passed · 1 a check or gate failed, or a replay differed · 2 input refused · 3 void · 4 undecided · 130 interrupted
+Exit status: 0 passed · 1 a check or gate failed, a replay differed · 2 input refused · 3 void · 4 undecided · 130 interrupted
 What is heavy (physics, tables) is imported by the command that needs it, so that `twin check` answers at once.
 """
 

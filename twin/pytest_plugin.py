@@ -6,9 +6,8 @@ Loaded by every pytest that runs where the twin is installed, so nothing but pyt
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     from twin.log.tables import RunLog
-    from twin.scenario.load import Scenario
+    from twin.suite.plan import Unit
 
 ENGINES = ("mujoco", "kinematic")
 MARK = "twin"
@@ -74,24 +73,25 @@ class ScenarioFile(pytest.File):
         from twin.core.errors import TwinError
 
         try:
-            scenario = _load(self.path, self.config)
+            first = _unit(self.path, self.config)
         except TwinError as error:
             raise self.CollectError(str(error)) from error
-        for seed in range(scenario.seed, scenario.seed + self.config.getoption("--twin-seeds")):
-            yield ScenarioItem.from_parent(self, name=f"{scenario.name}[seed={seed}]", scenario=_seeded(scenario, seed))
+        for seed in range(first.scenario.seed, first.scenario.seed + self.config.getoption("--twin-seeds")):
+            unit = first.seeded(seed)
+            yield ScenarioItem.from_parent(self, name=f"{unit.scenario.name}[seed={seed}]", unit=unit)
 
 
 class ScenarioItem(pytest.Item):
     """A scenario with a seed: passes where the run's verdict is `pass`, and nowhere else."""
 
-    def __init__(self, *, scenario: Scenario, **rest: Any) -> None:
+    def __init__(self, *, unit: Unit, **rest: Any) -> None:
         super().__init__(**rest)
-        self.scenario = scenario
+        self.unit = unit
         self.add_marker(MARK)
 
     def runtest(self) -> None:
         """Run it and judge it."""
-        ran = _run(self.scenario, _out(self.config))
+        ran = _run(self.unit, _out(self.config))
         for key in ("seed", "hash"):
             self.user_properties.append((key, ran.meta[key]))
         self.user_properties += [("run_folder", str(ran.folder)), ("reproduce", ran.reproduce)]
@@ -179,30 +179,23 @@ def twin_run(request: pytest.FixtureRequest) -> Callable[..., TwinRun]:
         path: str | Path, *, seed: int | None = None, engine: str | None = None, duration_s: float | None = None
     ) -> TwinRun:
         beside = request.path.parent / path
-        scenario = _load(beside if beside.exists() else path, request.config, seed=seed, engine=engine, duration_s=duration_s)
-        return _run(scenario, _out(request.config))
+        unit = _unit(beside if beside.exists() else path, request.config, seed=seed, engine=engine, duration_s=duration_s)
+        return _run(unit, _out(request.config))
 
     return run
 
 
-def _load(path: str | Path, config: pytest.Config, **rest: Any) -> Scenario:
+def _unit(path: str | Path, config: pytest.Config, **rest: Any) -> Unit:
     from twin.scenario.load import load
+    from twin.suite.plan import unit_of
 
-    rest["engine"] = rest.get("engine") or config.getoption("--twin-engine")
-    return load(path, **rest)
-
-
-def _seeded(scenario: Scenario, seed: int) -> Scenario:
-    return replace(scenario, seed=seed, spec=scenario.spec.model_copy(update={"seed": seed}))
+    return unit_of(load(path, **rest | {"engine": rest.get("engine") or config.getoption("--twin-engine")}))
 
 
-def _run(scenario: Scenario, out: Path) -> TwinRun:
-    from twin.run import run
-    from twin.suite.code import surroundings
-    from twin.suite.plan import Unit, named
+def _run(unit: Unit, out: Path) -> TwinRun:
+    from twin.suite.worker import run_unit
 
-    unit = Unit(scenario, named(scenario.path), surroundings(scenario))
-    result = run(scenario, unit.home(out), threads=1, wall=time.perf_counter)
+    result = run_unit(unit, out)
     return TwinRun(result.folder, result.verdict, result.meta, unit.reproduce)
 
 

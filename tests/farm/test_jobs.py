@@ -27,7 +27,11 @@ def test_a_job_that_no_free_cell_can_do_does_not_hold_up_the_next(tmp_path):
 def test_a_job_whose_robot_breaks_returns_to_the_queue_and_is_finished_elsewhere(tmp_path):
     played = play(tmp_path, cells=cells("a", "b"), jobs=jobs({"on": "*", "episodes": 2}), faults=[breaks(1, "a")])
     assert played.kinds("job") == ["job.arrived", "job.assigned", "job.returned", "job.assigned", "job.done"]
-    assert [(row["cell"], row["end_reason"]) for row in ran(played, "j1")] == [("a", "crash"), ("b", "timeout"), ("b", "timeout")]
+    assert [(row["cell"], row["end_reason"]) for row in ran(played, "j1")] == [
+        ("a", "crash"),
+        ("b", "timeout"),
+        ("b", "timeout"),
+    ]
     assert ran(played, "j1")[1]["attempt_of"] == ran(played, "j1")[0]["episode"]
 
 

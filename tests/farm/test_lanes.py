@@ -25,9 +25,14 @@ def mixed(cells, **changes):
         "links": {"l": {"latency_ms": {"kind": "lognormal", "median": 20, "sigma": 0.5}, "loss": 0.02}},
         "compute": {"s": {"inference_ms": 30}},
         "sensors": {"eye": {"kind": "camera", "noise": 0.002}},
-        "people": {k: {"count": 4, "skills": [k], "response_s": {"kind": "exponential", "mean": 1}, "work_s": 1} for k in ("reset", "repair")},
+        "people": {
+            k: {"count": 4, "skills": [k], "response_s": {"kind": "exponential", "mean": 1}, "work_s": 1}
+            for k in ("reset", "repair")
+        },
     }
-    made = scene(robots=quick, cells=cells, resets=ladder, jobs=pinned, episode_timeout_s=4, duration_s=25, faults=faults, **changes)
+    made = scene(
+        robots=quick, cells=cells, resets=ladder, jobs=pinned, episode_timeout_s=4, duration_s=25, faults=faults, **changes
+    )
     made["fleet"] |= parts
     return made
 
@@ -58,7 +63,9 @@ def test_lanes_tick_at_their_own_periods(both):
 
 def test_a_second_lane_changes_no_bit_of_the_first(both, tmp_path):
     alone = Played(opened(tmp_path, mixed(SLOW)))
-    rows = [[{k: v for k, v in row.items() if k not in NOT_ITS_OWN} for row in p.rows if row["cell"] < "b"] for p in (alone, both)]
+    rows = [
+        [{k: v for k, v in row.items() if k not in NOT_ITS_OWN} for row in p.rows if row["cell"] < "b"] for p in (alone, both)
+    ]
     assert rows[0] == rows[1] and len(rows[0]) > 8
     assert {row["end_reason"] for row in rows[0]} >= {"timeout", "crash"}
 

@@ -26,7 +26,9 @@ def test_a_cell_for_which_nobody_was_called_says_until_when(tmp_path):
 
 def test_a_broken_cell_and_one_at_rest_are_named(tmp_path):
     resting = cells("a") + cells("b", duty={"work_h": 1 / 3600, "rest_min": 1})
-    played = play(tmp_path, cells=resting, jobs=jobs({"on": "a"}, {"on": "b", "episodes": 2}), faults=[breaks(1, "a")], duration_s=20)
+    played = play(
+        tmp_path, cells=resting, jobs=jobs({"on": "a"}, {"on": "b", "episodes": 2}), faults=[breaks(1, "a")], duration_s=20
+    )
     assert [line for line in played.farm.pending() if line.startswith("cell")] == [
         "cell a: broken, page 1", "cell b: resting, until 63 s",
     ]  # fmt: skip

@@ -126,6 +126,18 @@ def test_a_robot_that_breaks_at_rest_is_not_offered_when_the_rest_is_over(tmp_pa
     assert played.farm.cells["a"].state == "broken"
 
 
+def test_a_robot_that_breaks_during_a_reset_does_not_come_out_of_it(tmp_path):
+    slow = [{"kind": "automatic", "seconds": 5}]
+    played = play(tmp_path, resets=slow, faults=[breaks(4)], duration_s=20)
+    assert played.kinds("reset") == ["reset.start"] and played.farm.cells["a"].state == "broken"
+
+
+def test_a_robot_that_breaks_before_anybody_was_called_forgets_the_ladder(tmp_path):
+    nobody = {"use": "strategies:Spy"}
+    played = play(tmp_path, resets=[OPS, OPS], dispatch=nobody, faults=[breaks(4)], duration_s=20)
+    assert times(played, "reset", "repair") == [("reset.stuck", 2), ("repair.start", 4)]
+
+
 def test_what_came_before_an_episode_stands_in_its_row(tmp_path):
     played = play(tmp_path, resets=[NEVER, OPS], duration_s=14)
     first, second = played.rows[:2]

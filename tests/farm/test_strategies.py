@@ -20,8 +20,8 @@ def refusals(played):
     return [(e.cell, e.job, e.payload["reason"]) for e in played.of("authority.refused")]
 
 
-def action(kind="assign", id="x", **more):
-    return {"kind": kind, "id": id, **more}
+def action(kind="assign", **more):
+    return {"kind": kind, "id": "x", **more}
 
 
 def test_a_users_scheduler_decides_who_is_served(tmp_path):
@@ -40,13 +40,17 @@ def test_a_users_dispatcher_decides_when_people_are_called(tmp_path):
     assert told[:3] == [("reset.stuck", 3), ("page.sent", 6), ("page.expired", 8)]
 
 
-@pytest.mark.parametrize("answer", [7, [None], ["assign"], [("assign", "x")], [{"kind": "fly", "id": "x"}], [{"kind": "page", "id": ""}]])
+@pytest.mark.parametrize(
+    "answer", [7, [None], ["assign"], [("assign", "x")], [{"kind": "fly", "id": "x"}], [{"kind": "page", "id": ""}]]
+)
 def test_a_strategy_that_answers_no_actions_is_refused(tmp_path, answer):
     with pytest.raises(UseError, match="scheduler answered"):
         play(tmp_path, scheduler=wrong(answer=answer))
 
 
-@pytest.mark.parametrize("field", [{"cell": ["a"]}, {"lease": "1"}, {"deadline_s": -1}, {"deadline_s": "soon"}, {"deadline_s": 1e99}])
+@pytest.mark.parametrize(
+    "field", [{"cell": ["a"]}, {"lease": "1"}, {"deadline_s": -1}, {"deadline_s": "soon"}, {"deadline_s": 1e99}]
+)
 def test_an_action_with_a_nonsensical_field_is_refused(tmp_path, field):
     with pytest.raises(UseError, match=next(iter(field))):
         play(tmp_path, dispatch=wrong(answer=[action("page", **field)]))

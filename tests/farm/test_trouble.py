@@ -26,7 +26,12 @@ def test_drawn_times_to_failure_agree_with_the_weibull_law(tmp_path):
 
 
 def test_only_operating_time_wears_a_robot_out(tmp_path):
-    played = play(tmp_path, robots=fails(shape=50, scale=5 / 3600), resets=[{"kind": "automatic", "seconds": 10, "success": 1}], duration_s=40)
+    played = play(
+        tmp_path,
+        robots=fails(shape=50, scale=5 / 3600),
+        resets=[{"kind": "automatic", "seconds": 10, "success": 1}],
+        duration_s=40,
+    )
     (broke, *_) = played.of("repair.start")
     operated = sum(row["duration_s"] for row in played.rows if row["end_reason"] and row["start_s"] < broke.t_us / 1e6)
     assert operated == pytest.approx(5, rel=0.1) and broke.t_us > 20e6
@@ -44,7 +49,9 @@ def test_wear_has_a_receipt_with_hours_out_of_service_and_in_operation(tmp_path)
     (wear,) = played.farm.trouble.receipts()
     down = [e.t_us / 3.6e9 for e in played.of("repair.done")]
     up = [e.t_us / 3.6e9 for e in played.of("repair.start")]
-    assert wear["status"] == "acted" and wear["effect"] == pytest.approx(sum(down) + (len(up) > len(down)) * 60 / 3600 - sum(up))
+    assert wear["status"] == "acted" and wear["effect"] == pytest.approx(
+        sum(down) + (len(up) > len(down)) * 60 / 3600 - sum(up)
+    )
     assert wear["exposed_s"] == pytest.approx(sum(row["duration_s"] for row in played.rows))
 
 
@@ -66,6 +73,12 @@ def test_a_stop_that_a_timeout_cuts_short_is_cleared(tmp_path):
     played = play(tmp_path, faults=[stop(1.5, 99)], duration_s=5)
     assert [(e.kind, e.t_us / 1e6) for e in played.of("stop")] == [("stop.protective", 1.5), ("stop.cleared", 2)]
     assert not played.farm.lanes[0].stopped.any() and receipts(played)[0][:2] == ("acted", 0.5)
+
+
+def test_a_stop_that_a_timeout_cut_short_does_not_end_in_the_next_episode(tmp_path):
+    played = play(tmp_path, faults=[stop(1, 4), stop(3.5, 1)], duration_s=5)
+    assert [(e.kind, e.t_us / 1e6) for e in played.of("stop")][2:] == [("stop.protective", 3.5), ("stop.cleared", 4.5)]
+    assert [(e.kind, e.t_us / 1e6) for e in played.of("stop.cleared")][0] == ("stop.cleared", 2)
 
 
 def test_a_stop_that_the_end_of_the_run_cuts_off_has_acted_so_far(tmp_path):
@@ -98,7 +111,9 @@ def test_a_fault_at_a_rate_comes_again_after_one_that_overlapped(tmp_path):
 
 
 def test_a_fault_of_an_episode_ends_with_it(tmp_path):
-    played = play(tmp_path, faults=[{"component": "sensor", "mode": "stuck", "joint": 0, "onset": {"per_episode": 1, "within_s": 1}}])
+    played = play(
+        tmp_path, faults=[{"component": "sensor", "mode": "stuck", "joint": 0, "onset": {"per_episode": 1, "within_s": 1}}]
+    )
     spans = [e.t_us for e in played.of("fault.onset", "fault.cleared", "episode.end")]
     assert played.kinds("fault", "episode.end")[:3] == ["fault.onset", "fault.cleared", "episode.end"]
     assert spans[1] == spans[2] == 2_000_000
@@ -108,5 +123,7 @@ def test_a_fault_of_an_episode_ends_with_it(tmp_path):
 def test_one_cells_faults_do_not_move_when_another_cell_is_added(tmp_path):
     fault = {"component": "safety", "mode": "protective_stop", "onset": {"rate_per_h": 600}, "recover_s": 1}
     one = play(tmp_path, faults=[fault], jobs=jobs({"on": "a", "episodes": 99}))
-    two = play(tmp_path, faults=[fault], cells=cells("z", "a"), jobs=jobs({"on": "z", "episodes": 99}, {"on": "a", "episodes": 99}))
+    two = play(
+        tmp_path, faults=[fault], cells=cells("z", "a"), jobs=jobs({"on": "z", "episodes": 99}, {"on": "a", "episodes": 99})
+    )
     assert [e.t_us for e in one.of("fault.onset")] == [e.t_us for e in two.of("fault.onset", cell="a")]

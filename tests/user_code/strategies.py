@@ -30,11 +30,15 @@ class Lifo:
 
 
 class LockedLifo(Lifo):
-    """Does not pickle: its mail is kept instead."""
+    """Does not pickle: its mail is kept instead. Even how often it was asked when to wake shows in what it does."""
 
     def __init__(self, fleet, **more):
         super().__init__(fleet, **more)
-        self.lock, self.rule = threading.Lock(), lambda: None
+        self.lock, self.looks = threading.Lock(), lambda: None
+
+    def wake_at(self):
+        self.asked += 1000
+        return super().wake_at()
 
 
 class Patient:

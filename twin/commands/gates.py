@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twin.commands import say
-from twin.commands.suites import define_workers, run_shown
+from twin.commands.suites import define_workers, workers_of
 from twin.core.errors import InputError
 
 if TYPE_CHECKING:
     from twin.judge.gate import Decision
-    from twin.suite.plan import Unit
-    from twin.suite.results import Results
 
 
 def _define_gate(command: argparse.ArgumentParser) -> None:
@@ -92,14 +90,14 @@ def _gate(arguments: argparse.Namespace) -> int:
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
 
-    def run(units: Sequence[Unit], out: Path) -> Results:
-        return run_shown(units, out, arguments)
-
     def told(decision: Decision, count: int) -> None:
+        near = min((f.to_go for f in decision.findings if f.to_go is not None), default=None)
+        more = f", about {near} more for the next answer" if near and decision.word == "undecided" else ""
         if not arguments.json:
-            print(f"{count} seeds: {decision.word}", file=sys.stderr)
+            print(f"{count} seeds: {decision.word}{more}", file=sys.stderr)
 
-    decision = gate(asked, work, run, told)
+    with workers_of(arguments) as ours, workers_of(arguments) as theirs:
+        decision = gate(asked, work, ours.run, theirs.run, told)
     out = certificate.write(arguments.out or work / "certificate.json", decision, versions=versions(), calibration=calibration)
     if arguments.json:
         say.print_json({**_brief(decision), "certificate": out})

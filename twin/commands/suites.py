@@ -15,6 +15,7 @@ from twin.core.errors import InputError
 
 if TYPE_CHECKING:
     from twin.suite.plan import Unit
+    from twin.suite.pool import Workers
     from twin.suite.results import Results, Row
 
 EVERY_S = 2.0
@@ -64,7 +65,8 @@ def _suite(arguments: argparse.Namespace) -> int:
         raise InputError("name scenario files, folders of them, or scenarios that ship (twin suite scenarios/); or --resume")
     units = plan(asked["paths"], seeds=asked["seeds"], engine=asked["engine"])
     table.begin(out, asked)
-    found = run_shown(units, out, arguments)
+    with workers_of(arguments, len(units)) as workers, progress(units, quiet=arguments.json) as seen:
+        found = workers.run(units, out, seen)
     table.write(found, out)
     _hand_out(found, arguments)
     if arguments.json:
@@ -74,18 +76,17 @@ def _suite(arguments: argparse.Namespace) -> int:
     return found.status
 
 
-def run_shown(units: Sequence[Unit], out: Path, arguments: argparse.Namespace) -> Results:
-    """Run units as the arguments say, with progress and the time left on stderr."""
-    from twin.suite.pool import run_units
+def workers_of(arguments: argparse.Namespace, most: int | None = None) -> Workers:
+    """Workers as the arguments say, no more than there are units."""
+    from twin.suite.pool import Workers
 
     if arguments.timeout_s <= 0:
         raise InputError(f"--timeout-s must be above 0, is {arguments.timeout_s:g}")
-    with _progress(units, quiet=arguments.json) as seen:
-        return run_units(units, out, workers=arguments.workers, timeout_s=arguments.timeout_s, seen=seen)
+    return Workers(min(arguments.workers, most or arguments.workers), timeout_s=arguments.timeout_s)
 
 
 @contextmanager
-def _progress(units: Sequence[Unit], *, quiet: bool) -> Iterator[Callable[[Row], None]]:
+def progress(units: Sequence[Unit], *, quiet: bool) -> Iterator[Callable[[Row], None]]:
     """A bar where a terminal is, now and then a line elsewhere; what does not pass is always told."""
     from twin.suite.pool import cost
     from twin.suite.results import share

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from twin.commands import say
 
@@ -52,6 +53,59 @@ def _import(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _define_compare(command: argparse.ArgumentParser) -> None:
+    command.add_argument("sim", type=Path, metavar="SIM", help="a run folder, or a table of episodes (.parquet, .csv)")
+    command.add_argument("real", type=Path, metavar="REAL", help="the same of the real farm")
+    command.add_argument(
+        "--margin",
+        type=_margin,
+        action="append",
+        default=[],
+        metavar="STATISTIC=X",
+        help="what counts as equal, instead of the default (success=0.03); repeatable",
+    )
+
+
+def _margin(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    return name, float(value)
+
+
+_margin.__name__ = "STATISTIC=NUMBER"  # argparse names a type by it
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from twin.judge.compare import compare
+
+    sim, real = (_episodes(path) for path in (arguments.sim, arguments.real))
+    found = compare(sim, real, dict(arguments.margin))
+    if arguments.json:
+        say.print_json(found.as_dict())
+        return 0
+    for group in found.groups:
+        print(f"{group.name or 'all episodes'}: {group.n_sim} simulated, {group.n_real} real")
+        for row in group.rows:
+            sides = ", ".join(f"{side} {_shown(value)}" for side, value in (("sim", row.sim), ("real", row.real)))
+            print(f"  {row.name}: {sides}; {row.words}")
+    print(found.sentence)
+    for note in found.notes:
+        print(f"  {note}")
+    say.then(f"twin report RUN --real {arguments.real}, which draws it")
+    return 0
+
+
+def _shown(interval: Any) -> str:
+    return "not recorded" if interval is None or interval.value is None else f"{interval.value:.4g}"
+
+
+def _episodes(path: Path) -> Any:
+    """The episodes of a run folder or of a table."""
+    from twin.log.episodes import read_episodes
+    from twin.log.tables import read_run
+
+    return read_run(path).episodes if path.is_dir() else read_episodes(path)
+
+
 def _define_agreement(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "table", type=Path, metavar="TABLE", help="columns task, policy, real, sim, optional n (.csv, .parquet)"
@@ -76,6 +130,12 @@ COMMANDS: Mapping[str, say.Command] = {
         "twin report runs/ur3_cobotops-1-1a2b3c4d --real real.parquet --out ur3.html",
         _report,
         _define_report,
+    ),
+    "compare": say.Command(
+        "set two logs side by side: where they agree, where they differ, where more episodes are needed",
+        "twin compare runs/ur3_cobotops-1-1a2b3c4d real.parquet --json",
+        _compare,
+        _define_compare,
     ),
     "agreement": say.Command(
         "tell whether success in simulation predicts success on real robots, across policies",

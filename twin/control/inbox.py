@@ -76,7 +76,7 @@ class Inbox:
         self.ages_us = np.zeros((n, AGES), np.int64)
         self.answers = np.zeros(n, np.int64)
         self.next_ask_us = self.next_answer_us = self.next_late_us = 0
-        """Before these µs no request reaches a server, no answer a row, and none is late: most ticks have nothing to look for."""
+        """Before these µs no request reaches a server, no answer a row, and none is late."""
         self.timeouts = np.zeros(n, np.int64)
         self.late: Rows = NOBODY
         """Rows whose request went unanswered for too long at this tick and was sent again."""

@@ -83,7 +83,7 @@ class LinkBank:
         return at_us + fate
 
     def _disturb(self, rows: Rows, k: Ints, fate: Ints) -> Ints:
-        """What faults make of the fate (n,) of each row's k-th message: one draw decides both losses, so that a fault only adds."""
+        """What faults make of the fate (n,) of each row's k-th message. One draw decides both losses: a fault only adds."""
         added, loss = self.added_us[rows], self.loss[rows]
         lost = (fate < NEVER) & (self._uniform[rows, k] < loss + (1 - loss) * self.added_loss[rows])
         self.lost_by_fault[rows] += lost

@@ -110,8 +110,9 @@ class Lane:
         moved = (tool - self.tool[at]) / self.period_s
         self.tool[at] = tool
         self.peak_v2[at] = np.maximum(self.peak_v2[at], np.einsum("ij,ij->i", moved, moved))
+        seen.tool_v = moved
         seen = self.faults.sense(self.sensors.read(now_us, rows, seen))
-        seen.rows, seen.last, seen.last_v, seen.tool_v = rows, self.sent[rows], self.sent_v[rows], moved
+        seen.rows, seen.last, seen.last_v = rows, self.sent[rows], self.sent_v[rows]
         return seen, out
 
     def _asked(self, now_us: int, rows: Rows, at: Any, seen: Observation) -> Floats:

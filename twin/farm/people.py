@@ -27,7 +27,7 @@ class Page:
     person: str | None = None
     from_us: int = 0
     timer: int | None = None
-    """Order of the clock entry at which the person arrives or is done."""
+    """Order of the clock entry at which the person arrives."""
     deadline: int | None = None
     """Order of the clock entry at which the call is dropped."""
 
@@ -77,7 +77,7 @@ class People:
     def work(self, page: Page, work: Any) -> None:
         """The person works for as long as `work` (a quantity in s) says."""
         seconds = draw(work, self._stream(page, "work"))
-        page.timer = self.clock.after(seconds, "person.finish", page.pool, page.number)
+        self.clock.after(seconds, "person.finish", page.pool, page.number)
 
     def finish(self, number: int) -> Page:
         """The work is done; the person takes the next call."""

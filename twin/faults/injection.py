@@ -8,6 +8,9 @@ from typing import Any
 from twin.core.clock import US
 from twin.core.records import RECEIPT_COLUMNS
 
+SURELY = 20.0
+"""So many effects must have been expected before none at all counts as inert: by chance that happens to one in 5e8 (e⁻²⁰)."""
+
 
 @dataclass(eq=False)
 class Injection:
@@ -26,13 +29,16 @@ class Injection:
     exposed_us: int = 0
     effect: float = 0.0
     expected: float | None = None
-    """Where the effect is a matter of chance: how much of it was to be expected. Under 5 and none seen is masked, not inert."""
+    """Where the effect is a matter of chance: how much of it was to be expected. Under `SURELY` and none seen is masked, not
+    inert."""
     frozen: float | None = None
-    episode: int | None = None
-    fired_us: int = 0
+    """What a stuck encoder shows, from its first reading."""
+    fired_us: int | None = None
+    """When a slip began."""
     added_us: int = 0
+    """Delay that a latency fault adds, drawn at its onset."""
     messages: int = 0
-    delayed_us: int = 0
+    delayed_us: float = 0.0
     since: tuple[int, int, int] = (0, 0, 0)
     """Link counters when last read."""
 
@@ -40,7 +46,7 @@ class Injection:
         """The fault is due."""
         self.active, self.onsets = True, self.onsets + 1
         self.onset_us = now_us if self.onset_us is None else self.onset_us
-        self.frozen, self.fired_us = None, 0
+        self.frozen = self.fired_us = None
 
     def clear(self, now_us: int) -> None:
         """The fault ends."""
@@ -52,13 +58,13 @@ class Injection:
             return "not_due"
         if self.effect > 0:
             return "acted"
-        if self.exposed_us <= 0 or (self.expected is not None and self.expected < 5):
+        if self.exposed_us <= 0 or (self.expected is not None and self.expected < SURELY):
             return "masked"
         return "inert"
 
     def receipt(self) -> dict[str, Any]:
         """A row of the receipts table."""
-        row = dict.fromkeys(RECEIPT_COLUMNS)
+        row: dict[str, Any] = dict.fromkeys(RECEIPT_COLUMNS)
         status = self.status()
         row.update(
             fault=self.name,

@@ -60,7 +60,7 @@ class JointSensorStuck(_Fault):
 class WeakActuator(_Fault):
     """A drive delivers a fraction of its torque."""
 
-    PORT, EFFECT, UNIT = "world field", "delivered / nominal torque limit", "ratio"
+    PORT, EFFECT, UNIT = "world", "part of the nominal torque that is lost", "share"
 
     component: Literal["actuator"]
     mode: Literal["weak"]
@@ -103,7 +103,7 @@ class LinkLatency(_Fault):
 class LinkLoss(_Fault):
     """Messages on a cell's link are lost."""
 
-    PORT, EFFECT, UNIT = "link", "lost messages", "count"
+    PORT, EFFECT, UNIT = "link", "messages lost", "messages"
 
     component: Literal["link"]
     mode: Literal["loss"]

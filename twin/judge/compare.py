@@ -159,12 +159,12 @@ def _group(own: Mapping[str, str], x: Episodes, y: Episodes, rows: Sequence[Row]
     )
 
 
-def _margins(asked: Mapping[str, float]) -> dict[str, float]:
+def _margins(asked: Mapping[str, Any]) -> dict[str, float]:
     out = {key: margin for key, (_, margin, _) in STATISTICS.items()}
     for key, value in asked.items():
         if key not in out:
             raise InputError(f"margins: no statistic {key!r}" + nearest(key, out, what="statistics"))
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not value > 0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
             raise InputError(f"margins: {key}: {value!r} is no margin; a number above 0 is expected")
         if not STATISTICS[key][2] and value >= 1:
             raise InputError(f"margins: {key}: {value:g} is more than all; 0.05 means 5 points")
@@ -209,15 +209,25 @@ def _groups(a: Episodes, b: Episodes, used: Sequence[str]) -> tuple[list[Keyed],
     found = [_rows_by(side, used) for side in (a, b)]
     shared = sorted(key for key in found[0] if key in found[1])
     if not shared:
-        ours, theirs = (sorted({", ".join(key) for key in f}) for f in found)
-        what = listed([u.replace("_", " ") for u in used])
-        raise TableError(f"sim and real have no {what} in common: sim has {'; '.join(ours)}, real has {'; '.join(theirs)}")
+        raise TableError(_nothing_shared(found, used))
     notes = []
     for side, rows in zip((a, b), found, strict=True):
         gone = len(side) - sum(len(rows[key]) for key in shared)
         if gone:
             notes.append(f"{side.name}: {several(gone, 'episode')} of {count(len(side))} without a counterpart, left out")
     return [(key, a.take(found[0][key]), b.take(found[1][key])) for key in shared], notes
+
+
+def _nothing_shared(found: Sequence[Mapping[tuple[str, ...], Any]], used: Sequence[str]) -> str:
+    """What two tables have on each side that share no group: of the first key that tells them apart, else of all."""
+    for i, key in enumerate(used):
+        ours, theirs = (sorted({group[i] for group in side}) for side in found)
+        if not any(name in theirs for name in ours):
+            what = key.replace("_", " ")
+            return f"sim and real have no {what} in common: sim has {listed(ours)}, real has {listed(theirs)}"
+    ours, theirs = (sorted(", ".join(group) for group in side) for side in found)
+    what = listed(key.replace("_", " ") for key in used)
+    return f"sim and real have no {what} in common: sim has {'; '.join(ours)}, but real has {'; '.join(theirs)}"
 
 
 def _rows_by(side: Episodes, used: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
@@ -237,15 +247,20 @@ def _judge(measures: Sequence[Measure], margins: Mapping[str, float], alpha: flo
     told = [None if m.gap is None else eq.decide(m.gap, margins[m.key]) for m in measures]
     agrees = benjamini_hochberg([None if d is None else d.agrees for d in told])
     differs = benjamini_hochberg([None if d is None else d.differs for d in told])
-    tried = sum(d is not None for d in told)
-    level = alpha * (1 + sum(p is not None and p <= alpha for p in agrees)) / max(1, tried)
-    out = []
-    for m, same, apart in zip(measures, agrees, differs, strict=True):
-        out.append(_row(m, margins[m.key], same, apart, alpha, min(alpha, level)))
-    return out
+    levels = _next_level(agrees, alpha), _next_level(differs, alpha)
+    both = zip(measures, agrees, differs, strict=True)
+    return [_row(m, margins[m.key], same, apart, alpha, levels) for m, same, apart in both]
 
 
-def _row(m: Measure, margin: float, same: float | None, apart: float | None, alpha: float, level: float) -> Row:
+def _next_level(adjusted: Sequence[float | None], alpha: float) -> float:
+    """The level that the next claim would have to hold, those made already being kept."""
+    made = sum(p is not None and p <= alpha for p in adjusted)
+    return min(alpha, alpha * (1 + made) / max(1, sum(p is not None for p in adjusted)))
+
+
+def _row(
+    m: Measure, margin: float, same: float | None, apart: float | None, alpha: float, levels: tuple[float, float]
+) -> Row:
     name, _, ratio = STATISTICS[m.key]
     within = f"{short(100 * margin)} %" if ratio else f"{short(100 * margin)} points"
     verdict: Verdict = "cannot_tell"
@@ -257,7 +272,7 @@ def _row(m: Measure, margin: float, same: float | None, apart: float | None, alp
     elif m.gap is None:
         words = f"cannot tell: {m.note}"
     else:
-        needed = eq.needed(m.gap, margin, level=level)
+        needed = eq.needed(m.gap, margin, levels=levels)
         words = f"cannot tell: n ≥ {count(needed)} needed" if needed else "cannot tell: " + _why(m.gap)
     return Row(m.key, name, m.sim, m.real, m.shown, ratio, margin, same, apart, verdict, words, needed)
 
@@ -299,14 +314,15 @@ def _sentence(groups: Sequence[Group]) -> str:
         ("differs", "It may not be trusted for"),
         ("cannot_tell", "It cannot be told yet for"),
     ):
-        rows = [(g, r) for g in groups for r in g.rows if r.verdict == verdict]
+        rows = [(g, r) for g in groups for r in g.rows if r.verdict == verdict and r.gap.value is not None]
         if not rows:
             parts += ["There is nothing yet that this twin may be trusted for."] if verdict == "agrees" else []
             continue
         names = [r.name + (f" ({g.name})" if len(groups) > 1 else "") for g, r in rows[:SHOWN]]
         names += [f"{len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
         parts.append(f"{head} {listed(names)}.")
-    return " ".join(parts)
+    lone = sum(r.gap.value is None for g in groups for r in g.rows)
+    return " ".join([*parts, f"{several(lone, 'statistic')} cannot be compared."] if lone else parts)
 
 
 def as_text(told: Comparison) -> str:

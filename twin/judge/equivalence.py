@@ -132,7 +132,7 @@ def difference(*, sim: Estimate, real: Estimate, se: float | None = None) -> Gap
         d = a.value - b.value
         return d - math.hypot(a.value - al, bu - b.value), d + math.hypot(au - a.value, b.value - bl)
 
-    return Gap(a.value - b.value, limits, False, _se(limits) if se is None else se, a.n, b.n)
+    return Gap(a.value - b.value, limits, False, _se(a.value - b.value, limits) if se is None else se, a.n, b.n)
 
 
 def difference_of_shares(*, sim: Estimate, real: Estimate, dispersion: tuple[float, float] = (1.0, 1.0)) -> Gap:
@@ -185,10 +185,14 @@ def ratio_of_rates(
     return Gap(logged(k / (k + j)), limits, True, se, *n)
 
 
-def _se(limits: Limits) -> float:
-    """A standard error from limits that hold 68 %; inf where there are none."""
-    low, high = limits(0.158655)
-    return (high - low) / 2
+def _se(value: float, limits: Limits) -> float:
+    """A standard error as the farther of the narrowest limits that there are tells it; inf where there are none."""
+    for tail in (0.025, 0.05, 0.1, 0.16):
+        low, high = limits(tail)
+        reach = max(high - value, value - low)
+        if math.isfinite(reach):
+            return reach / -float(special.ndtri(tail))
+    return math.inf
 
 
 def decide(gap: Gap, margin: float) -> Decision:
@@ -223,24 +227,19 @@ def _least(holds: Callable[[float], bool], below: float = 0.5, floor: float = 1e
     return math.exp(high)
 
 
-def needed(gap: Gap, margin: float, *, level: float = ALPHA) -> int | None:
-    """Episodes needed on *each* side before this can be told at `level`; None where no number would help.
+def needed(gap: Gap, margin: float, *, levels: tuple[float, float] = (ALPHA, ALPHA)) -> int | None:
+    """Episodes needed on *each* side before this can be told, at the levels for `agrees` and `differs`; None: unknown.
 
     Where the gap seen lies inside the margin: for a power of 80 % were there no gap at all; else, or where there are as
     many already, for limits around the gap seen that clear the margin.
     """
-    m = gap.inside(margin)
-    have, least = min(gap.n_sim, gap.n_real), 2 * gap.n_sim * gap.n_real / (gap.n_sim + gap.n_real) * gap.se**2
-    if not math.isfinite(least):
-        return None
-    seen = abs(gap.value)
-    one_sided = float(special.ndtri(1 - level))
+    m, seen = gap.inside(margin), abs(gap.value)
+    have, spread = min(gap.n_sim, gap.n_real), 2 * gap.n_sim * gap.n_real / (gap.n_sim + gap.n_real) * gap.se**2
+    one, two = -float(special.ndtri(levels[0])), -float(special.ndtri(levels[1] / 2))
+    wanted = []
     if seen <= m or not math.isfinite(seen):
-        plan = math.ceil(least * ((one_sided + float(special.ndtri(0.5 + POWER / 2))) / m) ** 2)
-        if plan > have:
-            return plan if plan <= MOST else None
-    z = one_sided if seen <= m else float(special.ndtri(1 - level / 2))
-    clear = abs(seen - m)
-    if clear == 0 or not math.isfinite(clear) or least * (z / clear) ** 2 > MOST:
-        return None
-    return max(have + 1, math.ceil(least * (z / clear) ** 2))
+        wanted.append(spread * ((one + float(special.ndtri(0.5 + POWER / 2))) / m) ** 2)
+    if math.isfinite(seen) and seen != m:
+        wanted.append(max(have + 1, spread * ((one if seen < m else two) / (seen - m)) ** 2))
+    enough = next((n for n in wanted if n > have), math.inf)
+    return math.ceil(enough) if enough <= MOST else None

@@ -28,19 +28,20 @@ Margin = tuple[str, float, bool]
 
 
 def _statistics() -> dict[str, Margin]:
-    out: dict[str, Margin] = {"success": ("success, as labelled", 0.05, False)}
-    out |= {f"duration_{q}_s": (f"cycle duration, {name}", 0.10, True) for q, name in QUANTILES.items()}
-    out |= {f"share_{s}": (f"episodes with {SYMPTOM_WORDS[s]}", 0.05, False) for s in SYMPTOMS}
-    out["stops_per_h"] = "episodes with a protective stop, per hour of cycle time", 0.25, True
-    out["interventions_per_h"] = "interventions, per hour of cycle time", 0.25, True
-    out["resets_per_episode"] = "resets, per episode", 0.25, True
-    out["reset_median_s"] = "time of a reset, median", 0.25, True
+    out: dict[str, Margin] = {"success": ("success as labelled", 0.05, False)}
+    out |= {f"duration_{q}_s": (f"{name} of cycle duration", 0.10, True) for q, name in QUANTILES.items()}
+    out |= {f"share_{s}": (f"episodes with {ARTICLES[s]}{SYMPTOM_WORDS[s]}", 0.05, False) for s in SYMPTOMS}
+    out["stops_per_h"] = "episodes with a protective stop per hour of cycle time", 0.25, True
+    out["interventions_per_h"] = "interventions per hour of cycle time", 0.25, True
+    out["resets_per_episode"] = "resets per episode", 0.25, True
+    out["reset_median_s"] = "median time of a reset", 0.25, True
     out["availability"] = "share of cell time in episodes", 0.05, False
     out["episodes_per_h"] = "episodes per hour of cell time", 0.10, True
     out["successes_per_h"] = "successes per hour of cell time", 0.10, True
     return out
 
 
+ARTICLES: Mapping[str, str] = {"protective_stop": "a ", "grip_loss": "a ", "link_timeout": "a ", "object_lost": "an "}
 QUANTILES: Mapping[str, str] = {"p10": "10 % quantile", "median": "median", "p90": "90 % quantile"}
 LEVELS: Mapping[str, float] = {"p10": 0.1, "median": 0.5, "p90": 0.9}
 STATISTICS: Mapping[str, Margin] = _statistics()

@@ -181,7 +181,7 @@ def benjamini_hochberg(p: Sequence[float | None]) -> list[float | None]:
     out: list[float | None] = [None] * len(p)
     least = 1.0
     for rank, (value, i) in reversed(list(enumerate(sorted(known), start=1))):
-        least = min(least, value * len(known) / rank)
+        least = min(least, value * (len(known) / rank))
         out[i] = least
     return out
 

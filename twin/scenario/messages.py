@@ -73,6 +73,8 @@ def _walk(loc: Sequence[str | int], data: Any, root: type[Spec]) -> tuple[Loc, t
             path.append(step)
             data = data[step]
             owner, current = _model(current), _inner(current, step)
+        elif _model(current) and not isinstance(data, dict):
+            current = _inner(current, step)  # a short form: the validator put the key there, not the file
         else:
             current = _tagged(current, str(step))
     return tuple(path), owner, current

@@ -189,11 +189,16 @@ def _targets(check: Checker) -> None:
 def _checks(check: Checker) -> None:
     asked = [job.task for _, job in _written_jobs(check)]
     sure = check.view.jobs_whole and all(task in TASKS for task in asked)
+    named = [part.run for _, item in check.view.checks for part in (item.not_worse_than, item.no_effect) if part is not None]
     for i, item in check.view.checks:
-        rate = item.success_rate
-        at: Loc = ("checks", i, "success_rate", "task")
-        if rate is not None and check.task(at, rate.task) and sure and rate.task not in asked:
-            check.refuse(at, f"no job asks for the task {rate.task!r}, so this check could never be decided")
+        part = getattr(item, item.kind)
+        task = getattr(part, "task", None)
+        at: Loc = ("checks", i, item.kind, "task")
+        if task is not None and check.task(at, task) and sure and task not in asked:
+            check.refuse(at, f"no job asks for the task {task!r}, so this check could never be decided")
+        if item.no_effect is not None and not any(named):
+            mend = "write no_effect: {run: …, on: […]}, or give the scenario a not_worse_than"
+            check.refuse(("checks", i, "no_effect"), f"no check names the baseline run: {mend}")
 
 
 def _use(check: Checker) -> None:

@@ -28,7 +28,12 @@ _INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "
 
 def surroundings(scenario: Scenario) -> str:
     """sha256 of all that decides a run's result beside scenario, engine and seed, which have a digest of their own."""
-    parts = {"twin": own_digest(), "assets": dict(scenario.assets), "code": code_digest(scenario)}
+    parts = {
+        "twin": own_digest(),
+        "assets": dict(scenario.assets),
+        "code": code_digest(scenario),
+        "baselines": baselines_digest(scenario),
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -73,6 +78,18 @@ def code_digest(scenario: Scenario) -> str:
             total.update(path.name.encode() + b"\0" + path.read_bytes())
     for name, content in sorted(_closure(tops, folder).items()):
         total.update(name.encode() + b"\0" + content + b"\0")
+    return total.hexdigest()
+
+
+def baselines_digest(scenario: Scenario) -> str:
+    """sha256 of the run.json of all baseline runs that checks name: the verdict depends on them."""
+    beside = [part for check in scenario.spec.checks for part in (check.not_worse_than, check.no_effect) if part is not None]
+    total = hashlib.sha256()
+    for name in dict.fromkeys(part.run for part in beside if part.run):
+        place = next((path for path in (scenario.folder / name, Path(name)) if path.is_dir()), None)
+        files = [] if place is None else [place / "run.json", *sorted(place.glob("*/run.json"))]
+        for path in (path for path in files if path.is_file()):
+            total.update(f"{name}/{path.parent.name}".encode() + b"\0" + path.read_bytes())
     return total.hexdigest()
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from twin.core.errors import InputError, nearest
 from twin.judge.checks import CheckResult, evaluate
 from twin.judge.evidence import fewest_runs
-from twin.judge.gate import ALPHA, Decision, Requirement, Run, decide
+from twin.judge.gate import ALPHA, VERDICTS, Decision, Requirement, Run, decide
 from twin.judge.gate import seeds as seeds_of
-from twin.judge.spec import CheckSpec
+from twin.judge.spec import CheckSpec, SuccessRate
 from twin.judge.verdict import verdict as judge
 from twin.log.tables import read_run
 from twin.suite.plan import Unit
@@ -72,9 +72,12 @@ def measures(asked: Asked) -> list[Measure]:
         if asked.baseline and scenario.name not in theirs:
             raise InputError(f"the baseline has no scenario {scenario.name!r}{nearest(scenario.name, theirs, what='it has')}")
         if asked.pass_rate is not None:
-            found.append(Measure(Requirement(f"{scenario.name}: runs that pass", scenario.name, asked.pass_rate), None))
+            found.append(
+                Measure(Requirement(f"{scenario.name}: runs that pass", scenario.name, at_least=asked.pass_rate), None)
+            )
         for i, check in enumerate(scenario.spec.checks):
-            found += _of_check(check, f"{scenario.name}: check {i + 1}", scenario.name, asked)
+            found += _alone(check, f"{scenario.name} check {i + 1}", scenario.name)
+        found += _paired(scenario.spec.checks, scenario.name, asked)
     if not found:
         raise InputError(
             "nothing in this suite can be shown by statistics: give a scenario a check such as "
@@ -83,31 +86,46 @@ def measures(asked: Asked) -> list[Measure]:
     return found
 
 
-def _of_check(check: CheckSpec, place: str, scenario: str, asked: Asked) -> list[Measure]:
-    if not is_share(check) or check.success_rate is None:
-        return []
+def _alone(check: CheckSpec, place: str, scenario: str) -> list[Measure]:
+    """What a check of a share asks of the candidate's own mean."""
     rate = check.success_rate
-    name = f"{place}, success of {rate.task}"
-    found = []
-    if rate.min:
-        found.append(Requirement(f"{name} at least {rate.min:g}", scenario, at_least=rate.min))
+    if rate is None or not is_share(check):
+        return []
+    name = f"{place}: success of {rate.task}"
+    found = [Requirement(name, scenario, at_least=rate.min)] if rate.min else []
     if rate.max is not None and rate.max < 1:
-        found.append(Requirement(f"{name} at most {rate.max:g}", scenario, at_most=rate.max))
-    if asked.baseline:
-        found.append(Requirement(f"{name} beside the baseline", scenario, not_worse_by=asked.margin))
+        found.append(Requirement(f"{name} (most)", scenario, at_most=rate.max))
     return [Measure(requirement, check) for requirement in found]
 
 
+def _paired(checks: Sequence[CheckSpec], scenario: str, asked: Asked) -> list[Measure]:
+    """Success beside the baseline, task by task; the margin is the check's own where it has one."""
+    own = {check.not_worse_than.task: check.not_worse_than.margin for check in checks if check.not_worse_than is not None}
+    if own and not asked.baseline:
+        raise InputError(f"scenario {scenario!r} has a check not_worse_than: say what it is held against with --baseline")
+    if not asked.baseline:
+        return []
+    margins = {c.success_rate.task: asked.margin for c in checks if c.success_rate is not None and is_share(c)} | own
+    return [
+        Measure(
+            Requirement(f"{scenario}: success of {task} (pairs)", scenario, not_worse_by=margin),
+            CheckSpec(success_rate=SuccessRate(task=task, min=0)),
+        )
+        for task, margin in sorted(margins.items())
+    ]
+
+
 def is_share(check: CheckSpec) -> bool:
-    """Whether a check is of a mean that lies strictly between 0 and 1; at 0 or 1 one run that misses it decides."""
+    """Whether a check is of a mean over runs: a share strictly between 0 and 1 (at 0 or 1 one run decides), or a baseline's."""
     rate = check.success_rate
-    return rate is not None and rate.min != 1 and rate.max != 0
+    return check.not_worse_than is not None or (rate is not None and rate.min != 1 and rate.max != 0)
 
 
-def gate(asked: Asked, out: Path, run: Runner, told: Told | None = None) -> Decision:
+def gate(asked: Asked, out: Path, run: Runner, run_baseline: Runner | None = None, told: Told | None = None) -> Decision:
     """Add seeds until there is a decision or the budget is spent; finished runs under `out` are taken up again.
 
-    The first seed of every scenario is run once more from nothing: a hash that differs blocks.
+    `run` and `run_baseline` (left out: the same) run units; each serves one state of the user's code. The first seed of every
+    scenario is run once more from nothing: a hash that differs blocks.
     """
     wanted = measures(asked)
     must_pass = [unit.scenario.name for unit in asked.candidate] if asked.pass_rate is None else []
@@ -115,7 +133,7 @@ def gate(asked: Asked, out: Path, run: Runner, told: Told | None = None) -> Deci
     reruns: Mapping[str, str | None] = {}
     open_, count = list(asked.candidate), min(asked.budget, _first(wanted, asked.alpha))
     while True:
-        fresh = _round(asked, open_, count, kept, wanted, out, run)
+        fresh = _round(asked, open_, count, kept, wanted, out, (run, run_baseline or run))
         kept |= {(r.scenario, r.index): r for r in fresh}
         reruns = reruns or _reruns(asked, out, run)
         runs = [replace(r, rerun=reruns[r.scenario]) if r.index == 0 else r for r in kept.values()]
@@ -149,18 +167,15 @@ def _round(
     kept: Mapping[tuple[str, int], Run],
     wanted: Sequence[Measure],
     out: Path,
-    run: Runner,
+    runners: tuple[Runner, Runner],
 ) -> list[Run]:
     """The runs that bring every unit's scenario to `count` seeds."""
     seeds = seeds_of(asked.name, count, asked.epoch)
     todo = [(unit.scenario.name, i) for unit in units for i in range(count) if (unit.scenario.name, i) not in kept]
-    ours, theirs = (_by_seed(side, todo, seeds, out / part, run) for side, part in _sides(asked))
+    ours = _by_seed(asked.candidate, todo, seeds, out / "candidate", runners[0])
+    theirs = _by_seed(asked.baseline, todo, seeds, out / "baseline", runners[1])
     by_name = {unit.scenario.name: unit for unit in units}
     return [_run(by_name[name], i, seeds[i], ours, theirs, wanted) for name, i in todo]
-
-
-def _sides(asked: Asked) -> list[tuple[tuple[Unit, ...], str]]:
-    return [(asked.candidate, "candidate"), (asked.baseline, "baseline")]
 
 
 def _by_seed(
@@ -168,7 +183,7 @@ def _by_seed(
 ) -> dict[tuple[str, int], Row]:
     """Rows of one side by scenario and seed."""
     by_name = {unit.scenario.name: unit for unit in side}
-    units = [seeded(by_name[name], seeds[i]) for name, i in todo if name in by_name]
+    units = [by_name[name].seeded(seeds[i]) for name, i in todo if name in by_name]
     rows = run(units, out).rows if units else ()
     for row in rows:
         if row.verdict == "refused":
@@ -176,17 +191,11 @@ def _by_seed(
     return {(row.scenario, row.seed): row for row in rows}
 
 
-def seeded(unit: Unit, seed: int) -> Unit:
-    """The same unit with another seed."""
-    spec = unit.scenario.spec.model_copy(update={"seed": seed})
-    return replace(unit, scenario=replace(unit.scenario, seed=seed, spec=spec))
-
-
 def _reruns(asked: Asked, out: Path, run: Runner) -> dict[str, str | None]:
     """The hash of every scenario's first seed, run from nothing a second time."""
     seed = seeds_of(asked.name, 1, asked.epoch)[0]
     with tempfile.TemporaryDirectory(prefix="rerun-", dir=out) as again:
-        rows = run([seeded(unit, seed) for unit in asked.candidate], Path(again)).rows
+        rows = run([unit.seeded(seed) for unit in asked.candidate], Path(again)).rows
     return {row.scenario: row.hash or row.verdict for row in rows}
 
 
@@ -225,7 +234,7 @@ def _values(row: Row, wanted: Sequence[Measure]) -> dict[str, float | None]:
 def _hard_verdict(row: Row, checks: Sequence[CheckSpec]) -> str:
     """The verdict of a run with its checks of shares left aside: the mean over runs decides those."""
     if row.folder is None:
-        return "fail"
+        return row.verdict if row.verdict in VERDICTS else "fail"
     results = [CheckResult.from_dict(found) for found in row.checks]
     hard = [result for result, check in zip(results, checks, strict=True) if not is_share(check)]
     return judge(read_run(Path(row.folder)), hard).word

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twin.core.errors import InputError, Problem, SpecError, UseError
-from twin.scenario.load import Scenario, load, ships
+from twin.scenario.load import Scenario, find, load, ships
 from twin.suite.code import surroundings
 from twin.suite.find import scenario_files
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unit:
     """One scenario with one seed. `shown` is how a user names its file from here; `around` the digest of its surroundings,
     `key` the digest of all that decides its result."""
@@ -40,6 +40,11 @@ class Unit:
         engine = self.scenario.engine
         return f"twin run {shlex.quote(self.shown)} --seed {self.scenario.seed}" + f" --engine {engine}" * (engine != "mujoco")
 
+    def seeded(self, seed: int) -> Unit:
+        """The same with another seed."""
+        spec = self.scenario.spec.model_copy(update={"seed": seed})
+        return replace(self, scenario=replace(self.scenario, seed=seed, spec=spec))
+
     def home(self, out: Path) -> Path:
         """The folder that holds its run folder."""
         return out / self.around[:12]
@@ -53,14 +58,17 @@ def plan(
     `seeds`: how many, from the scenario's own on; or which. Raises `SpecError` with the problems of all files at once, and
     `InputError` for two scenarios with the same name.
     """
-    scenarios = _load(scenario_files(paths), engine, duration_s)
-    units = []
-    for scenario in scenarios:
-        around = surroundings(scenario)
-        for seed in range(scenario.seed, scenario.seed + seeds) if isinstance(seeds, int) else dict.fromkeys(seeds):
-            seeded = replace(scenario, seed=seed, spec=scenario.spec.model_copy(update={"seed": seed}))
-            units.append(Unit(seeded, named(scenario.path), around))
+    units: list[Unit] = []
+    for scenario in _load(scenario_files(paths), engine, duration_s):
+        first = unit_of(scenario)
+        wanted = range(scenario.seed, scenario.seed + seeds) if isinstance(seeds, int) else dict.fromkeys(seeds)
+        units += [first.seeded(seed) for seed in wanted]
     return units
+
+
+def unit_of(scenario: Scenario) -> Unit:
+    """The unit of a scenario with the seed that it has."""
+    return Unit(scenario, named(scenario.path), surroundings(scenario))
 
 
 def _load(files: Iterable[Path], engine: str, duration_s: float | None) -> list[Scenario]:
@@ -68,7 +76,7 @@ def _load(files: Iterable[Path], engine: str, duration_s: float | None) -> list[
     problems: list[Problem] = []
     for file in files:
         try:
-            scenario = load(file, engine=engine, duration_s=duration_s)
+            scenario = load(named(file), engine=engine, duration_s=duration_s)
         except SpecError as error:
             problems += error.problems
             continue
@@ -92,4 +100,7 @@ def named(file: Path) -> str:
     if file.is_relative_to(here):
         return str(file.relative_to(here))
     shipped = {path.resolve(): name for name, path in ships().items()}
-    return shipped.get(file.resolve()) or min(str(file), os.path.relpath(file), key=len)
+    name = shipped.get(file.resolve())
+    if name is not None and find(name) == file:  # nothing here is called the same
+        return name
+    return min(str(file), os.path.relpath(file), key=len)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -26,79 +27,98 @@ BREAKS = 3
 Seen = Callable[[Row], None]
 
 
-def run_units(
-    units: Sequence[Unit], out: Path, *, workers: int = 2, timeout_s: float = TIMEOUT_S, seen: Seen | None = None
-) -> Results:
-    """Run what is not finished, `workers` at a time with one thread each, longest first; `seen` is told each row as it comes.
+class Workers:
+    """`n` worker processes, started when there is work for them and ended with the block; each has one physics thread.
 
-    Interrupted (KeyboardInterrupt), workers are ended, and what they had journalled is kept.
+    One set of workers is for one state of the user's code: two states of a module must not meet in a process.
     """
-    rows, missing = [], []
-    for unit in units:
-        there = finished(unit, out)
-        if there is None:
-            missing.append(unit)
-        else:
-            rows.append(there)
+
+    def __init__(self, n: int = 2, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.n, self.timeout_s = n, timeout_s
+        self._pool: ProcessPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end()
+
+    def run(self, units: Sequence[Unit], out: Path, seen: Seen | None = None) -> Results:
+        """Run what is not finished under `out`, longest first; `seen` is told each row as it comes.
+
+        Interrupted (KeyboardInterrupt), workers are ended with the block, and what they had journalled is kept.
+        """
+        found = {unit: finished(unit, out) for unit in units}
+        rows = [there for there in found.values() if there is not None]
+        for there in rows:
             if seen is not None:
                 seen(there)
-    for found in _run(sorted(missing, key=cost, reverse=True), out, workers, timeout_s):
-        rows.append(found)
-        if seen is not None:
-            seen(found)
-    return Results.of(rows)
+        for fresh in self._run(sorted((unit for unit in units if found[unit] is None), key=cost, reverse=True), out):
+            rows.append(fresh)
+            if seen is not None:
+                seen(fresh)
+        return Results.of(rows)
 
+    def _run(self, units: Sequence[Unit], out: Path) -> Iterator[Row]:
+        left = list(units)
+        for attempt in range(BREAKS):
+            broken: list[Unit] = []
+            for unit, future in self._each(left, out):
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool) and attempt + 1 < BREAKS:
+                    broken.append(unit)
+                else:
+                    yield self._row(unit, future, error)
+            left = broken
+            if left:
+                self._end()
 
-def cost(unit: Unit) -> float:
-    """About how long a unit takes, in robot-seconds: for its place in the queue and the time left."""
-    return unit.scenario.spec.duration_s * (1 + len(unit.scenario.cells))
-
-
-def _run(units: Sequence[Unit], out: Path, workers: int, timeout_s: float) -> Iterator[Row]:
-    left = list(units)
-    for attempt in range(BREAKS):
-        if not left:
-            return
-        broken: list[Unit] = []
-        for unit, future in _one_pool(left, out, workers, timeout_s):
-            error = future.exception()
-            if isinstance(error, BrokenProcessPool) and attempt + 1 < BREAKS:
-                broken.append(unit)
-            else:
-                yield _row(unit, future, error, timeout_s)
-        left = broken
-
-
-def _one_pool(units: Sequence[Unit], out: Path, workers: int, timeout_s: float) -> Iterator[tuple[Unit, Future[Any]]]:
-    """Units as they end, in a pool of their own."""
-    pool = ProcessPool(
-        max_workers=min(workers, len(units)),
-        max_tasks=MAX_TASKS,
-        initializer=begin,
-        initargs=(os.getpid(),),
-        context=multiprocessing.get_context("spawn"),
-    )
-    try:
+    def _each(self, units: Sequence[Unit], out: Path) -> Iterator[tuple[Unit, Future[Any]]]:
+        """Units as they end."""
+        pool = self._begun() if units else None
         futures: dict[Future[Any], Unit] = {
-            pool.schedule(work, args=(unit, str(out)), timeout=timeout_s): unit for unit in units
+            pool.schedule(work, args=(unit, str(out)), timeout=self.timeout_s): unit for unit in units if pool is not None
         }
         waiting = set(futures)
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             yield from ((futures[future], future) for future in futures if future in done)
-        pool.close()  # type: ignore[no-untyped-call]
-    except BaseException:
-        pool.stop()  # type: ignore[no-untyped-call]
-        raise
-    finally:
-        pool.join()
+
+    def _begun(self) -> ProcessPool:
+        if self._pool is None:
+            self._pool = ProcessPool(
+                max_workers=self.n,
+                max_tasks=MAX_TASKS,
+                initializer=begin,
+                initargs=(os.getpid(),),
+                context=multiprocessing.get_context("spawn"),
+            )
+        return self._pool
+
+    def _end(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()
+
+    def _row(self, unit: Unit, future: Future[Any], error: BaseException | None) -> Row:
+        if error is None:
+            found = future.result()
+            return row(unit, None if found["folder"] is None else Path(found["folder"]), found)
+        return row(unit, None, {"verdict": "lost", "reasons": (_why(error, self.timeout_s),)})
 
 
-def _row(unit: Unit, future: Future[Any], error: BaseException | None, timeout_s: float) -> Row:
-    if error is None:
-        found = future.result()
-        return row(unit, None if found["folder"] is None else Path(found["folder"]), found)
-    return row(unit, None, {"verdict": "lost", "reasons": (_why(error, timeout_s),)})
+def run_units(
+    units: Sequence[Unit], out: Path, *, workers: int = 2, timeout_s: float = TIMEOUT_S, seen: Seen | None = None
+) -> Results:
+    """Run units with workers of their own; as `Workers.run`."""
+    with Workers(max(1, min(workers, len(units))), timeout_s=timeout_s) as pool:
+        return pool.run(units, out, seen)
+
+
+def cost(unit: Unit) -> float:
+    """About how long a unit takes, in robot-seconds: for its place in the queue and the time left."""
+    return unit.scenario.spec.duration_s * (1 + len(unit.scenario.cells))
 
 
 def _why(error: BaseException, timeout_s: float) -> str:

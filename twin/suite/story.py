@@ -21,7 +21,8 @@ _WIDEST = 100
 
 
 def story(folder: Path, checks: Sequence[Mapping[str, Any]], last: int = LAST) -> list[str]:
-    """The events up to the first piece of evidence of the first failed check, of the same cell or job, one line each.
+    """The events up to the first piece of evidence of the first failed check, of the same cell or job, one line each, that
+    piece marked; where something did not follow within its time, also what followed instead.
 
     Without evidence: the end of the run. Never raises for what is wrong with the folder: a line says it.
     """
@@ -31,35 +32,40 @@ def story(folder: Path, checks: Sequence[Mapping[str, Any]], last: int = LAST) -
         return [f"(no story: {error})"]
     if events.empty:
         return ["(the log holds no event)"]
-    at = _where(events, checks)
-    told = (events if at is None else _before(events, at)).tail(last)
+    at, check = _where(events, checks)
+    if at is None:
+        told = events.tail(last)
+    else:
+        near = _near(events, at)
+        told = near[near["seq"] <= at].tail(last)
+        if str(check.get("name", "")).startswith("within"):
+            told = pd.concat([told.tail(last // 2), near[near["seq"] > at].head(last // 2)])
     return [_line(event, marked=event["seq"] == at) for event in told.to_dict("records")]
 
 
-def _where(events: pd.DataFrame, checks: Sequence[Mapping[str, Any]]) -> int | None:
-    """The seq of the first evidence that an event stands for."""
-    failed = [check for check in checks if check.get("passed") is False]
-    for text in (piece for check in failed for piece in check.get("evidence") or ()):
+def _where(events: pd.DataFrame, checks: Sequence[Mapping[str, Any]]) -> tuple[int | None, Mapping[str, Any]]:
+    """The seq of the first evidence that an event stands for, and the check that it speaks against."""
+    pieces = [(check, piece) for check in checks if check.get("passed") is False for piece in check.get("evidence") or ()]
+    for check, text in pieces:
         found = re.fullmatch(r"(event|episode) (\d+)", str(text))
         if found is None:
             continue
         key = events["seq"] if found[1] == "event" else events["episode"].where(events["kind"] == "episode.end")
         seqs = events["seq"][(key == int(found[2])).fillna(False)]
         if len(seqs):
-            return int(seqs.iloc[0])
-    return None
+            return int(seqs.iloc[0]), check
+    return None, {}
 
 
-def _before(events: pd.DataFrame, at: int) -> pd.DataFrame:
-    """What happened up to an event where it happened: in its cell, or to its job; the causes of those, wherever."""
+def _near(events: pd.DataFrame, at: int) -> pd.DataFrame:
+    """What happened where an event happened: in its cell, or to its job; the causes of that, wherever."""
     event = events[events["seq"] == at].iloc[0]
-    upto = events[events["seq"] <= at]
     place = "cell" if not pd.isna(event["cell"]) else "job"
     if pd.isna(event[place]):
-        return upto
-    near = upto[(upto[place] == event[place]).fillna(False)]
+        return events
+    near = events[(events[place] == event[place]).fillna(False)]
     loud = near[~near["kind"].str.startswith(_QUIET) | (near["seq"] == at)]
-    causes = upto[upto["seq"].isin(loud["cause"].dropna())]
+    causes = events[events["seq"].isin(loud["cause"].dropna())]
     return pd.concat([loud, causes]).drop_duplicates("seq").sort_values("seq")
 
 

@@ -8,10 +8,13 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twin.core.errors import TwinError
+from twin.core.errors import RunFolderError, TwinError
 from twin.suite.plan import Unit
+
+if TYPE_CHECKING:
+    from twin.run import Result
 
 ORPHANED_EVERY_S = 0.5
 
@@ -30,23 +33,31 @@ def _watch(parent: int) -> None:
     os._exit(1)
 
 
-def work(unit: Unit, out: str) -> dict[str, Any]:
-    """Run one unit; returns its folder and what its run.json says, or `verdict` refused or lost with the reason."""
+def run_unit(unit: Unit, out: Path) -> Result:
+    """Run one unit here and now, one thread. `RunFolderError` where it is not what was planned any more, or where its folder
+    holds something else: a result must never stand under another unit's name."""
     from twin.run import run
     from twin.suite.code import surroundings
+
+    if surroundings(unit.scenario) != unit.around:
+        raise RunFolderError("code or assets were edited while the suite ran; give the same command again")
+    result = run(unit.scenario, unit.home(out), threads=1, wall=time.perf_counter)
+    if (result.meta.get("sha256"), result.meta.get("seed")) != (unit.scenario.digest, unit.scenario.seed):
+        raise RunFolderError(f"{result.folder} holds another run; move it away")
+    return result
+
+
+def work(unit: Unit, out: str) -> dict[str, Any]:
+    """Run one unit; returns its folder and what its run.json says, or `verdict` refused or lost with the reason."""
     from twin.suite.results import KEYS
 
     try:
-        if surroundings(unit.scenario) != unit.around:
-            return _ended("refused", "code or assets were edited while the suite ran; give the same command again")
-        result = run(unit.scenario, unit.home(Path(out)), threads=1, wall=time.perf_counter)
+        result = run_unit(unit, Path(out))
     except TwinError as error:
         return _ended("refused", str(error))
     except Exception as error:  # noqa: BLE001 - a bug costs its own unit, and is shown
         traceback.print_exception(error, file=sys.stderr)
         return _ended("lost", f"{type(error).__name__}: {error}; {_place(error)}")
-    if (result.meta.get("sha256"), result.meta.get("seed")) != (unit.scenario.digest, unit.scenario.seed):
-        return _ended("refused", f"{result.folder} holds another run; move it away")
     return {"folder": str(result.folder)} | {key: result.meta.get(key) for key in KEYS}
 
 

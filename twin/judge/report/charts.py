@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from twin.core.records import Floats
 from twin.judge.accounting import Accounts
 from twin.judge.report import svg
 from twin.judge.report.timeline import LOOKS, look
@@ -119,80 +116,3 @@ def whisker(interval: Interval, x: svg.Scale, y: float, *, cls: str, shape: str 
     if shape == "square":
         return out + svg.rect(at - 4.5, y - 4.5, 9, 9, cls=f"dot {cls}")
     return out + f'<circle class="dot {cls}" cx="{svg.fix(at)}" cy="{svg.fix(y)}" r="5"/>'
-
-
-def pair(sim: Interval, real: Interval, name: str) -> str:
-    """Two intervals over each other on one axis that starts at zero where it can: round is sim, square is real."""
-    ends = [v for i in (sim, real) for v in i[:3] if v is not None]
-    if not ends:
-        return ""
-    high = 1.0 if name == "%" and max(ends) > 0.5 else max(ends) * 1.08 or 1.0
-    low = 0.0 if name == "%" or min(ends) < 0.4 * max(ends) else min(ends) - 0.15 * (max(ends) - min(ends) or max(ends))
-    x = svg.Scale(low, high, 8, 232)
-    body = [
-        svg.line(8, 44, 232, 44, cls="axis"),
-        svg.text(8, 58, unit(low, name, 2) if name != "%" else pct(low, 0), cls="tiny"),
-        svg.text(232, 58, unit(high, name, 2) if name != "%" else pct(high, 0), cls="tiny", anchor="end"),
-        whisker(sim, x, 14, cls="sim"),
-        whisker(real, x, 31, cls="real", shape="square"),
-    ]
-    alt = f"simulation {unit(sim.value, name)} ({between(sim, name)}), real {unit(real.value, name)} ({between(real, name)})"
-    return svg.figure(body, height=62, width=240, alt=alt, cls="pair")
-
-
-def ecdf(sim: Floats, real: Floats, *, axis: str, high: float) -> str:
-    """Both distribution functions: the share of episodes that took at most so long."""
-    left, right, top, bottom = 54.0, 508.0, 26.0, 250.0
-    x, y = svg.Scale(0, high, left, right), svg.Scale(0, 1, bottom, top)
-    body = _frame(x, y, axis)
-    for values, cls in ((real, "real"), (sim, "sim")):
-        body.append(svg.path(_steps(values, x, y, high), cls=f"curve {cls}"))
-    body.append(svg.text(left - 44, 12, "share at or below", cls="tiny"))
-    alt = f"Cumulative distributions of {axis}: simulation n {sim.size}, real n {real.size}"
-    return svg.figure(body, height=292, width=520, alt=alt)
-
-
-def _steps(values: Floats, x: svg.Scale, y: svg.Scale, high: float, most: int = 240) -> list[tuple[float, float]]:
-    """Corners of a distribution function, thinned to `most` quantiles."""
-    grid = np.unique(np.concatenate([np.quantile(values, np.linspace(0, 1, min(most, values.size))), [0.0, high]]))
-    shares = np.searchsorted(np.sort(values), grid, side="right") / values.size
-    points: list[tuple[float, float]] = []
-    before = 0.0
-    for g, s in zip(grid.tolist(), shares.tolist(), strict=True):
-        if g <= high:
-            points += [(x(g), y(before)), (x(g), y(s))]
-            before = s
-    return points
-
-
-def histogram(sim: Floats, real: Floats, *, axis: str, high: float, bins: int = 30) -> str:
-    """Both histograms over each other, as shares of their own sample."""
-    left, right, top, bottom = 54.0, 508.0, 26.0, 250.0
-    edges = np.linspace(0, high, bins + 1)
-    shares = [np.histogram(v[v <= high], edges)[0] / max(v.size, 1) for v in (sim, real)]
-    peak = float(max(s.max() for s in shares)) or 1.0
-    x, y = svg.Scale(0, high, left, right), svg.Scale(0, peak * 1.06, bottom, top)
-    body = _frame(x, y, axis)
-    for share, cls in zip(shares[::-1], ("real", "sim"), strict=True):
-        outline = [(x(0.0), y(0.0))]
-        for a, b, s in zip(edges[:-1].tolist(), edges[1:].tolist(), share.tolist(), strict=True):
-            outline += [(x(a), y(s)), (x(b), y(s))]
-        body.append(svg.path([*outline, (x(high), y(0.0))], cls=f"area {cls}"))
-    body.append(svg.text(left - 44, 12, "share of episodes", cls="tiny"))
-    alt = f"Histograms of {axis}: simulation n {sim.size}, real n {real.size}"
-    return svg.figure(body, height=292, width=520, alt=alt)
-
-
-def _frame(x: svg.Scale, y: svg.Scale, axis: str) -> list[str]:
-    body = [svg.line(x.x0, y.x0, x.x1, y.x0, cls="axis")]
-    for t in svg.ticks(y.low, y.high, 4):
-        body += [
-            svg.line(x.x0, y(t), x.x1, y(t), cls="grid"),
-            svg.text(x.x0 - 8, y(t) + 4, pct(t, 0), cls="tiny", anchor="end"),
-        ]
-    for t in svg.ticks(x.low, x.high, 6):
-        body += [
-            svg.line(x(t), y.x0, x(t), y.x0 + 4, cls="axis"),
-            svg.text(x(t), y.x0 + 18, short(t), cls="tiny", anchor="middle"),
-        ]
-    return [*body, svg.text((x.x0 + x.x1) / 2, y.x0 + 36, axis, cls="dim", anchor="middle")]

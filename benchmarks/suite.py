@@ -1,0 +1,124 @@
+"""What workers bring: 200 one-minute kinematic scenarios on one worker and on two, side by side in one run.
+
+    python -m benchmarks.suite            a table
+    python -m benchmarks.suite --json     the figures for machines
+    python -m benchmarks.suite --units 40 --repeats 3
+
+Both sides start their workers anew and end with the same combined hash. The figure is the speed-up over its ideal, which is
+the number of workers; what two busy processes really get from this machine is measured beside it, and counts as ideal where
+it is less (two threads of one core, a neighbour).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from twin.suite.plan import Unit, plan
+from twin.suite.pool import Workers
+
+SCENARIO = """\
+scenario: bench
+duration_s: 60
+fleet:
+  fleet: bench
+  grippers: {hand: {stroke_mm: 80}}
+  robots: {arm: {model: panda, gripper: hand, control_ms: 20}}
+  resets: [{kind: automatic, attempts: 9, seconds: 1, success: 1}]
+  people: {staff: {}}
+  cells: [{name: c, count: 4, robots: [{robot: arm}]}]
+jobs: [{kind: poisson, per_hour: 60, at_start: 4, episodes: 100}]
+faults: [{component: gripper, mode: slips, onset: {per_episode: 0.1}}]
+checks: [{at_least: {what: episodes, min: 4}}]
+"""
+
+
+def units(count: int, folder: Path) -> list[Unit]:
+    """A scenario with as many seeds."""
+    path = folder / "bench.yaml"
+    path.write_text(SCENARIO)
+    return plan([path], seeds=count, engine="kinematic")
+
+
+def seconds(todo: list[Unit], workers: int) -> tuple[float, str]:
+    """Wall time of a suite from nothing, start of its workers included, and its combined hash."""
+    with tempfile.TemporaryDirectory() as out:
+        began = time.perf_counter()
+        with Workers(workers) as pool:
+            found = pool.run(todo, Path(out))
+        took = time.perf_counter() - began
+    if found.verdict != "pass":
+        raise RuntimeError(f"the suite did not pass: {found.counts}, {found.bad()[0].reasons}")
+    return took, found.hash
+
+
+def spin(loops: int) -> float:
+    """Seconds of a fixed piece of pure computing."""
+    began, total = time.perf_counter(), 0
+    for i in range(loops):
+        total += i * i
+    return time.perf_counter() - began
+
+
+def machine(workers: int, loops: int = 6_000_000) -> float:
+    """How many times as much this machine does with so many busy processes as with one, at this moment."""
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        pool.map(spin, [1000] * workers, chunksize=1)
+        alone = statistics.median(pool.map(spin, [loops], chunksize=1)[0] for _ in range(3))
+        together = statistics.median(max(pool.map(spin, [loops] * workers, chunksize=1)) for _ in range(3))
+    return workers * alone / together
+
+
+def measure(count: int = 200, workers: int = 2, repeats: int = 1) -> dict[str, Any]:
+    """Serial and parallel wall times, speed-up, its share of the ideal; medians of paired repeats."""
+    with tempfile.TemporaryDirectory() as folder:
+        todo = units(count, Path(folder))
+        seconds(todo[:2], 1)  # the files of libraries are in memory after this
+        pairs = [(seconds(todo, 1), seconds(todo, workers), machine(workers)) for _ in range(repeats)]
+    speed_up = statistics.median(one[0] / many[0] for one, many, _ in pairs)
+    able = statistics.median(able for *_, able in pairs)
+    return {
+        "units": count,
+        "workers": workers,
+        "cores": os.cpu_count(),
+        "serial_s": statistics.median(one[0] for one, *_ in pairs),
+        "parallel_s": statistics.median(many[0] for _, many, _ in pairs),
+        "speed_up": speed_up,
+        "of_ideal": speed_up / workers,
+        "machine_can": able,
+        "of_what_the_machine_can": speed_up / able,
+        "hashes_equal": len({side[1] for pair in pairs for side in pair[:2]}) == 1,
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the figures; a noisy machine is no failure, a hash that depends on the workers is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--units", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=1)
+    given = parser.parse_args(argv)
+    found = measure(given.units, given.workers, given.repeats)
+    if given.json:
+        print(json.dumps(found))
+        return 0 if found["hashes_equal"] else 1
+    print(f"{found['units']} one-minute kinematic scenarios     {'wall':>9}  {'units/s':>8}")
+    for name, took in (("1 worker", found["serial_s"]), (f"{found['workers']} workers", found["parallel_s"])):
+        print(f"  {name:36} {took:7.1f} s  {found['units'] / took:8.2f}")
+    print(f"speed-up, share of ideal (≥ 0.90)     {found['speed_up']:9.2f}  {found['of_ideal']:8.2f}")
+    print(f"  the machine does with two at once   {found['machine_can']:9.2f}  {found['of_what_the_machine_can']:8.2f} of that")
+    print(f"combined hash the same                {'yes' if found['hashes_equal'] else 'NO':>9}")
+    return 0 if found["hashes_equal"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Receipts over whole runs: every fault acts or says why not, a broken port is found out, and only its cell feels it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.farm.scenes import begun, cells, jobs, opened, play, scene
+from twin.control.links import LinkBank
+from twin.faults.ports import Ports
+from twin.world.kinematic import KinematicWorld
+
+NAMES = ("a", "b", "c")
+BASE = {
+    "cells": cells(*NAMES, link="wifi", compute="gpu"),
+    "links": {"wifi": {"latency_ms": 20}},
+    "compute": {"gpu": {"inference_ms": 30}},
+    "jobs": jobs(*({"on": name, "episodes": 99} for name in NAMES)),
+    "episode_timeout_s": 30,
+    "filters": [{"kind": "joint_limits"}],
+    "duration_s": 40,
+}
+
+
+def spell(component, mode, target="b", at_s=1, **more):
+    """A fault that comes at `at_s` and lasts 25 s."""
+    return {"component": component, "mode": mode, "target": target, "onset": {"at_s": at_s}, "duration_s": 25} | more
+
+
+FAULTS = {
+    "stuck": spell("sensor", "stuck", joint=0),
+    "weak": spell("actuator", "weak", joint=1, torque=0.25),
+    "slips": spell("gripper", "slips"),
+    "latency": spell("link", "latency", added_ms=70),
+    "loss": spell("link", "loss", loss=0.9),
+}
+SIZES = {"stuck": (0.1, 3.0), "weak": (0.75, 0.75), "slips": (0.4, 0.4), "latency": (70, 70), "loss": (20, 2000)}
+
+
+def disabled(monkeypatch, mode):
+    """The port of a mode does nothing any more."""
+    where = {"stuck": (Ports, "_stick"), "slips": (Ports, "_slip"), "weak": (KinematicWorld, "set_field")}
+    monkeypatch.setattr(*where.get(mode, (LinkBank, "disturb")), lambda *_: None)
+
+
+def receipt(tmp_path, fault, **changes):
+    (row,) = play(tmp_path, **BASE | changes, faults=[fault]).farm.trouble.receipts()
+    return row
+
+
+@pytest.mark.parametrize("mode", FAULTS)
+def test_every_fault_acts_with_an_effect_of_the_right_size(tmp_path, mode):
+    row = receipt(tmp_path, FAULTS[mode])
+    low, high = SIZES[mode]
+    assert row["status"] == "acted" and low * (1 - 1e-9) <= row["effect"] <= high * (1 + 1e-9)
+    assert (row["onset_s"], row["cleared_s"], row["target"]) == (1.0, 26.0, "b") and 0 < row["exposed_s"] <= 25.2
+
+
+@pytest.mark.parametrize("mode", FAULTS)
+def test_a_port_that_does_nothing_makes_its_fault_inert(tmp_path, monkeypatch, mode):
+    disabled(monkeypatch, mode)
+    row = receipt(tmp_path, FAULTS[mode])
+    assert (row["status"], row["effect"]) == ("inert", 0.0)
+
+
+@pytest.mark.parametrize("mode", FAULTS)
+def test_a_fault_on_a_cell_that_never_works_is_masked(tmp_path, mode):
+    idle = jobs({"on": "a", "episodes": 9}, {"on": "c", "episodes": 9})
+    row = receipt(tmp_path, FAULTS[mode], jobs=idle)
+    assert (row["status"], row["effect"], row["exposed_s"]) == ("masked", None, 0.0)
+
+
+def test_a_fault_that_the_run_ends_before_is_not_due(tmp_path):
+    row = receipt(tmp_path, FAULTS["stuck"] | {"onset": {"at_s": 40}})
+    assert (row["status"], row["onset_s"], row["cleared_s"]) == ("not_due", None, None)
+
+
+@pytest.mark.parametrize("mode", FAULTS)
+def test_what_a_fault_changed_is_put_back_exactly(tmp_path, mode):
+    lanes = [begun(opened(tmp_path, scene(**BASE, faults=faults)), 27).lanes[0] for faults in ([], [FAULTS[mode]])]
+    rows = np.arange(3, dtype=np.int32)
+    assert lanes[0].world.fields_digest(rows) == lanes[1].world.fields_digest(rows)
+    assert not lanes[1].inbox.links.added_us.any() and not lanes[1].inbox.links.added_loss.any()
+    ports = lanes[1].faults
+    assert not (ports.sensors or ports.grippers or ports.drives or ports.links)
+
+
+def paths(tmp_path, faults):
+    """For each cell its states, by the bits, at every tick at which it ran; its server is its own."""
+    own = {"compute": {name: {"inference_ms": 30} for name in NAMES}}
+    own["cells"] = [cell | {"compute": cell["name"]} for cell in BASE["cells"]]
+    farm = begun(opened(tmp_path, scene(**BASE | own, faults=faults)), -1)
+    world, taken = farm.lanes[0].world, {name: [] for name in NAMES}
+    step = world.step
+
+    def taking(rows, *arguments):
+        step(rows, *arguments)
+        for row, state in zip(rows, world.state(rows), strict=True):
+            taken[NAMES[row]].append((farm.clock.now_us, state.tobytes()))
+
+    world.step = taking
+    while farm.step(40_000_000):
+        pass
+    return taken
+
+
+@pytest.mark.parametrize("mode", ["slips", "weak", "latency", "loss"])
+def test_only_the_cell_of_a_fault_feels_it(tmp_path, mode):
+    strong = {"weak": {"torque": 0.05}, "latency": {"added_ms": 300}}.get(mode, {})
+    without, hit = paths(tmp_path, []), paths(tmp_path, [FAULTS[mode] | strong])
+    assert len(without["a"]) > 100 and [without[name] == hit[name] for name in NAMES] == [True, False, True]
+
+
+def test_a_stuck_encoder_stops_its_robot_and_no_other(tmp_path):
+    watched = {"filters": [{"kind": "joint_limits"}, {"kind": "tracking", "error_rad": 0.1}]}
+    played = play(tmp_path, **BASE | watched, faults=[FAULTS["stuck"]])
+    assert {e.cell for e in played.of("stop.protective")} == {"b"}

@@ -1,0 +1,58 @@
+"""Checks over a log, simulated or real: what was promised, what the log says, and which events or episodes show it.
+
+A check passes (True), fails (False) or is undecided (None): where the thing it speaks of never happened, or too seldom for the
+confidence asked for, nothing was shown. `docs/checks.md` says for each what its three answers mean.
+
+    events.py     never, within                  episodes.py   success_rate, always, quantile
+    amounts.py    rate, at_least                 baseline.py   not_worse_than, no_effect
+    result.py     what became of a check
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twin.core.errors import TableError
+from twin.judge.checks import amounts, baseline, episodes, events
+from twin.judge.checks.events import BREACHES, MARK_KINDS, NEVER_KINDS
+from twin.judge.checks.result import SHOWN, CheckResult, counted
+from twin.judge.columns import refuse_nan
+from twin.judge.spec import CheckSpec
+from twin.log.tables import RunLog
+
+__all__ = ["BREACHES", "MARK_KINDS", "NEVER_KINDS", "SHOWN", "CheckResult", "counted", "evaluate"]
+
+_JUDGES: Mapping[str, Callable[[Any, RunLog], CheckResult]] = {
+    "success_rate": episodes.success,
+    "always": episodes.always,
+    "quantile": episodes.quantile,
+    "never": events.never,
+    "within": events.within,
+    "rate": amounts.rate,
+    "at_least": amounts.at_least,
+}
+_BESIDE: Mapping[str, Callable[[Any, RunLog, baseline.Baselines], CheckResult]] = {
+    "not_worse_than": baseline.not_worse_than,
+    "no_effect": baseline.no_effect,
+}
+
+
+def evaluate(checks: Sequence[CheckSpec], log: RunLog) -> list[CheckResult]:
+    """The results of `checks` over a log, in their order.
+
+    Raises `TableError` where the log holds NaN or lacks a column, `RunFolderError` for a baseline of another schema or that
+    cannot be read. A baseline that is not there leaves its checks undecided.
+    """
+    refuse_nan(log)
+    known = baseline.Baselines(log, checks)
+    return [_one(check, log, known) for check in checks]
+
+
+def _one(check: CheckSpec, log: RunLog, known: baseline.Baselines) -> CheckResult:
+    kind = check.kind
+    if kind in _JUDGES:
+        return _JUDGES[kind](getattr(check, kind), log)
+    if kind in _BESIDE:
+        return _BESIDE[kind](getattr(check, kind), log, known)
+    raise TableError(f"a check without a key judges nothing: give one of {', '.join((*_JUDGES, *_BESIDE))}")

@@ -1,0 +1,158 @@
+"""Checks of episodes one by one and together: `success_rate`, `always`, `quantile`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats as sps
+
+from twin.core.records import Bools, Floats, Ints
+from twin.judge.checks.result import SHOWN, CheckResult, bounds, counted, decide, percent, z_of
+from twin.judge.columns import column, flags, numbers
+from twin.judge.spec import FIGURES, Always, Quantile, SuccessRate
+from twin.judge.stats import NOTHING, Interval, proportion
+from twin.judge.stats import quantile as quantile_of
+from twin.judge.words import several, unit
+from twin.log.tables import RunLog
+
+CUT = 1e300
+"""Stands for a duration of which only a lower bound is known, where the worst has to be assumed."""
+
+
+def unit_of(figure: str) -> str:
+    """The unit in which a column of the episode table ends."""
+    ending = figure.rpartition("_")[2]
+    return {"s": "s", "mps": "m/s", "N": "N"}.get(ending, "")
+
+
+def exact(*, k: int, n: int, confidence: float) -> Interval:
+    """A share with its exact interval (Clopper and Pearson 1934), which never claims more confidence than it has: what a
+    promise with a confidence is held against."""
+    if n == 0:
+        return NOTHING
+    tail = (1 - confidence) / 2
+    low = float(sps.beta.ppf(tail, k, n - k + 1)) if k else 0.0
+    high = float(sps.beta.ppf(1 - tail, k + 1, n - k)) if k < n else 1.0
+    return Interval(k / n, low, high, n)
+
+
+def success(spec: SuccessRate, log: RunLog) -> CheckResult:
+    """The share of labelled episodes of a task that succeeded."""
+    label = flags(log.episodes, "label", table="episodes")
+    number = column(log.episodes, "episode", table="episodes")
+    rows = counted(log, spec.task)
+    judged = [r for r in rows if label[r] is not None]
+    k, n = sum(label[r] is True for r in judged), len(judged)
+    name, bound = f"success_rate of {spec.task}", bounds(spec.min, spec.max, percent, spec.confidence)
+    if not n:
+        return CheckResult(name, None, None, bound, f"no labelled episode of {spec.task} among {len(rows)}")
+    share = proportion(k=k, n=n) if spec.confidence is None else exact(k=k, n=n, confidence=spec.confidence)
+    passed = decide(share, at_least=spec.min, at_most=spec.max, sure=spec.confidence is not None)
+    which = "95 % interval" if spec.confidence is None else f"exact {percent(spec.confidence)} interval"
+    missing = f"; {len(rows) - n} without a label not counted" if len(rows) > n else ""
+    more = _more(share, spec) if passed is None else ""
+    detail = f"{k} of {n} labelled episodes, {which} {percent(share.low)} to {percent(share.high)}{missing}{more}"
+    evidence = tuple(f"episode {number[r]}" for r in judged if label[r] is False)
+    return CheckResult(name, passed, share.value, bound, detail, evidence[:SHOWN], share.low, share.high, "%")
+
+
+def _more(share: Interval, spec: SuccessRate) -> str:
+    """About how many episodes would decide, if they went on as these did."""
+    p, z = share.value or 0.0, z_of(spec.confidence or 0.95)
+    away = [abs(p - bound) for bound in (spec.min, spec.max) if bound is not None]
+    away = [gap for gap in away if gap > 1e-9]
+    if not away:
+        return "; too near to the bound to say"
+    spread = max(p * (1 - p), 0.05)
+    return f"; too few to be sure, about {math.ceil(spread * (z / min(away)) ** 2)} would do"
+
+
+def always(spec: Always, log: RunLog) -> CheckResult:
+    """Whether something holds in every episode. One of which it is not known leaves the check undecided, unless the end of the
+    run cut it off."""
+    rows = np.array(counted(log, spec.task), dtype=int)
+    name = f"always {spec.of}"
+    bound = bounds(spec.min, spec.max, lambda v: unit(v, unit_of(spec.of))) if spec.of in FIGURES else "in every episode"
+    if not rows.size:
+        return CheckResult(name, None, None, bound, "no episode to judge")
+    value, known, bad = _held(spec, log, rows)
+    cut = _cut(log)[rows]
+    unknown, open_ = int((~known & ~cut).sum()), int((~bad & cut).sum())
+    number = column(log.episodes, "episode", table="episodes")
+    evidence = tuple(f"episode {number[r]}" for r in rows[bad])
+    looked = int((known & (bad | ~cut)).sum())
+    parts = [f"{several(int(bad.sum()), 'breach', 'breaches')} in {several(looked, 'episode')}"]
+    parts += [f"{unknown} not recorded"] if unknown else []
+    parts += [f"{open_} cut off by the end"] if open_ else []
+    shown = bool((known & ~cut).any()) and not unknown
+    passed = False if bad.any() else True if shown else None
+    return CheckResult(name, passed, value, bound, ", ".join(parts), evidence[:SHOWN], unit=unit_of(spec.of))
+
+
+def _held(spec: Always, log: RunLog, rows: Ints) -> tuple[float | None, Bools, Bools]:
+    """(the worst value found, which rows have one, which rows break the check)."""
+    if spec.of not in FIGURES:
+        said = [flags(log.episodes, spec.of, table="episodes")[r] for r in rows]
+        bad = np.array([v is False for v in said])
+        return float(bad.sum()), np.array([v is not None for v in said]), bad
+    x = numbers(log.episodes, spec.of, table="episodes")[rows]
+    known = ~np.isnan(x)
+    low, high = -np.inf if spec.min is None else spec.min, np.inf if spec.max is None else spec.max
+    # What was cut off lasted at least so long: it can be too long already, and is never too short.
+    bad = known & ((x > high) | ((x < low) & ~_cut(log)[rows]))
+    if not known.any():
+        return None, known, bad
+    worst = np.nanmax(x) if spec.max is not None and not (x < low).any() else np.nanmin(x)
+    return float(worst), known, bad
+
+
+def _cut(log: RunLog) -> Bools:
+    """Which episodes the end of the run (or a hole in the log) cut off: their figures are only lower bounds."""
+    return np.array([c is True for c in column(log.episodes, "censored", table="episodes")], dtype=bool)
+
+
+def observed(log: RunLog, figure: str, task: str | None) -> tuple[Floats, Floats, int]:
+    """(values, the same with what was cut off as `CUT`, how many episodes lack the figure). Only a duration can be cut off and
+    still tell something; any other figure of such an episode is left out."""
+    rows = counted(log, task)
+    x, cut = numbers(log.episodes, figure, table="episodes")[rows], _cut(log)[rows]
+    known = ~np.isnan(x) & (~cut if figure != "duration_s" else np.ones_like(cut))
+    return x[known], np.where(cut, CUT, x)[known], int((~known & ~cut).sum())
+
+
+def quantile(spec: Quantile, log: RunLog) -> CheckResult:
+    """A quantile of a figure over episodes, with the interval between two order statistics. An episode that was cut off lasted
+    at least so long: where that leaves open which side of the bound the quantile lies on, so does the check."""
+    low, high, missing = observed(log, spec.of, spec.task)
+    unit_ = unit_of(spec.of)
+    name, bound = f"quantile {spec.q:g} of {spec.of}", bounds(spec.min, spec.max, lambda v: unit(v, unit_), spec.confidence)
+    if not low.size:
+        return CheckResult(name, None, None, bound, f"no episode tells its {spec.of}")
+    confidence = spec.confidence or 0.95
+    least, most = (quantile_of(x, spec.q, confidence=confidence) for x in (low, high))
+    found = Interval(least.value, least.low, _open(most.high), least.n)
+    judged = found if spec.confidence is not None else Interval(least.value, least.value, _open(most.value), least.n)
+    passed = decide(judged, at_least=spec.min, at_most=spec.max)
+    ends = " to ".join("—" if v is None else unit(v, unit_) for v in (found.low, found.high))
+    notes = [f"{several(found.n, 'episode')}, {percent(confidence)} interval {ends}"]
+    notes += [f"{cut} of them cut off by the end"] if (cut := int((high == CUT).sum())) else []
+    notes += [f"{missing} without the figure not counted"] if missing else []
+    notes += ["too few to be sure"] if passed is None and spec.confidence is not None else []
+    evidence = _beyond(spec, log) if passed is False else ()
+    return CheckResult(name, passed, found.value, bound, ", ".join(notes), evidence, found.low, found.high, unit_)
+
+
+def _open(value: float | None) -> float | None:
+    return None if value is None or value > CUT / 1e6 else value
+
+
+def _beyond(spec: Quantile, log: RunLog) -> tuple[str, ...]:
+    """The episodes farthest beyond the bound."""
+    rows = np.array(counted(log, spec.task), dtype=int)
+    x = numbers(log.episodes, spec.of, table="episodes")[rows]
+    over = spec.max is not None and bool((x > spec.max).any())
+    beyond = np.flatnonzero(x > spec.max if over else x < (spec.min if spec.min is not None else -np.inf))
+    order = beyond[np.argsort(-x[beyond] if over else x[beyond], kind="stable")]
+    number = column(log.episodes, "episode", table="episodes")
+    return tuple(f"episode {number[r]}" for r in rows[order][:SHOWN])

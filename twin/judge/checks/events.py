@@ -1,0 +1,159 @@
+"""Checks of what happened: `never`, `within`, and the counting that `rate` does."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from typing import Any
+
+from twin.core.errors import TableError, nearest
+from twin.judge.checks.result import SHOWN, CheckResult
+from twin.judge.columns import US, column, duration_us, payload, times_us
+from twin.judge.spec import Within
+from twin.log.tables import RunLog
+
+MARK_KINDS: Mapping[str, str] = {
+    "stuck": "reset.stuck",
+    "recovered": "reset.done",
+    "broken": "repair.start",
+    "repaired": "repair.done",
+    "stopped": "stop.protective",
+    "cleared": "stop.cleared",
+    "paged": "page.sent",
+    "answered": "page.answered",
+    "arrived": "job.arrived",
+    "assigned": "job.assigned",
+}
+"""The event that each mark of a `within` check stands for."""
+
+NEVER_KINDS: Mapping[str, str] = {
+    "workspace_violation": "filter.breach",
+    "joint_limit_violation": "filter.breach",
+    "velocity_violation": "filter.breach",
+    "protective_stop": "stop.protective",
+    "grip_loss": "symptom.grip_loss",
+    "object_lost": "symptom.object_lost",
+    "breakage": "repair.start",
+    "page": "page.sent",
+    "expired_page": "page.expired",
+    "stuck_cell": "reset.stuck",
+    "failed_reset": "reset.failed",
+    "abandoned_reset": "reset.abandoned",
+    "link_timeout": "link.timeout",
+    "job_returned": "job.returned",
+    "job_failed": "job.failed",
+    "filter_acted": "filter.acted",
+    "rejected_data": "data.rejected",
+    "void_episode": "episode.void",
+}
+"""The event that must not occur under each `never` check, and that a `rate` counts."""
+
+BREACHES: Mapping[str, str] = {
+    "workspace": "workspace_violation",
+    "joint_limit": "joint_limit_violation",
+    "velocity": "velocity_violation",
+}
+"""`payload.what` of a `filter.breach` (with or without `_violation`) and the check that it breaks."""
+
+
+def happened(log: RunLog, what: str) -> list[str] | None:
+    """Evidence of each time that something of `NEVER_KINDS` happened; None where the log holds no event to tell it."""
+    kind = NEVER_KINDS[what]
+    kinds = column(log.events, "kind", table="events")
+    rows = [r for r, k in enumerate(kinds) if k == kind]
+    if kind == "filter.breach":
+        texts = column(log.events, "payload", table="events")
+        rows = [r for r in rows if _breach(texts[r], r) == what]
+    seqs = column(log.events, "seq", table="events") if rows else []
+    evidence = [f"event {seqs[r]}" for r in rows]
+    if what == "void_episode" and not evidence:
+        evidence = _voided_rows(log)
+    return evidence if kinds or evidence else None
+
+
+def _breach(text: Any, row: int) -> str:
+    """The check that a breach breaks. An unknown breach is refused: skipped, it would be a pass that nobody earned."""
+    what = str(payload(text, row).get("what"))
+    known = BREACHES.get(what.removesuffix("_violation"))
+    if known is None:
+        hint = nearest(what, BREACHES, what="breaches")
+        raise TableError(f"events: column 'payload', row {row}: filter.breach of unknown {what!r}{hint}")
+    return known
+
+
+def _voided_rows(log: RunLog) -> list[str]:
+    """Voided episodes of the table, for a log whose events keep silent."""
+    number = column(log.episodes, "episode", table="episodes")
+    reasons = column(log.episodes, "end_reason", table="episodes")
+    return [f"episode {n}" for n, reason in zip(number, reasons, strict=True) if reason == "void"]
+
+
+def never(what: str, log: RunLog) -> CheckResult:
+    """Whether something did not happen at all."""
+    evidence = happened(log, what)
+    if evidence is None:
+        return CheckResult(f"never {what}", None, None, "0 times", "the log holds no event: nothing was watched")
+    count = len(evidence)
+    detail = "never happened" if not count else f"happened {count} time{'s' if count > 1 else ''}"
+    return CheckResult(f"never {what}", not count, float(count), "0 times", detail, tuple(evidence[:SHOWN]))
+
+
+def within(spec: Within, log: RunLog) -> CheckResult:
+    """Whether each cause got its answer in time."""
+    limit = round(spec.seconds * US)
+    name, bound = f"within {spec.from_} → {spec.to}", f"≤ {spec.seconds:g} s"
+    begun, ended = _marks(log, spec.from_, spec.to)
+    end = duration_us(log)
+    waits: list[int] = []
+    late: list[tuple[int, Any]] = []
+    still = 0
+    for key, moments in begun.items():
+        for t, seq in moments:
+            after = ended.get(key, [])
+            i = bisect_left(after, (t, seq))
+            wait = after[i][0] - t if i < len(after) else None
+            if wait is None and end - t <= limit:
+                still += 1
+            elif wait is None or wait > limit:
+                late.append((end - t if wait is None else wait, seq))
+            if wait is not None:
+                waits.append(wait)
+    cases = sum(map(len, begun.values()))
+    if not cases:
+        return CheckResult(name, None, None, bound, f"nothing was ever {spec.from_}: nothing to judge")
+    value = max(waits + [w for w, _ in late], default=None)
+    seconds = None if value is None else value / US
+    longest = f", longest {seconds:.1f} s" if seconds is not None else ""
+    detail = f"{cases} case{'s' if cases > 1 else ''}{longest}, {len(late)} late or never" + (
+        f", {still} still open" if still else ""
+    )
+    passed = False if late else (True if waits else None)
+    return CheckResult(name, passed, seconds, bound, detail, tuple(f"event {seq}" for _, seq in late[:SHOWN]), unit="s")
+
+
+Moments = dict[str, list[tuple[int, int]]]
+
+
+def _marks(log: RunLog, begin: str, end: str) -> tuple[Moments, Moments]:
+    """Moments (t_us, seq) of two marks, by cell; by job where a job's arrival is one of them. A withdrawn job owes nothing."""
+    by = "job" if "arrived" in (begin, end) else "cell"
+    kinds = column(log.events, "kind", table="events")
+    seqs = column(log.events, "seq", table="events")
+    keys = column(log.events, by, table="events")
+    when = times_us(log.events, "t_s", table="events")
+    begun: Moments = {}
+    ended: Moments = {}
+    cancelled: list[Any] = []
+    for kind, seq, key, t in zip(kinds, seqs, keys, when.tolist(), strict=True):
+        if kind == MARK_KINDS[begin]:
+            begun.setdefault(str(key), []).append((t, int(seq)))
+        if kind == MARK_KINDS[end]:
+            ended.setdefault(str(key), []).append((t, int(seq)))
+        if kind == "job.cancelled" and by == "job":
+            cancelled.append(key)
+    for key in cancelled:
+        if str(key) not in ended:
+            begun.pop(str(key), None)
+    for moments in ended.values():
+        moments.sort()
+    return begun, ended

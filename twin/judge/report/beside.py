@@ -1,0 +1,195 @@
+"""Beside real robots: each scenario against each real table and each set of published figures, judged by equivalence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from twin.core.errors import TableError
+from twin.judge import words
+from twin.judge.columns import column
+from twin.judge.compare import Comparison, Group, Row, compare
+from twin.judge.report import curves, published
+from twin.judge.report.pools import Pool
+from twin.judge.stats import NOTHING
+from twin.judge.words import NB
+
+VERDICTS: Mapping[str, str] = {"agrees": "k-ok", "differs": "k-bad", "cannot_tell": "k-und"}
+"""The looks of the verdicts."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A scenario beside one real table or one published set. `told` is None where nothing could be compared: `why`."""
+
+    title: str
+    kind: str
+    scenario: str
+    told: Comparison | None
+    why: str = ""
+
+
+def name_of(table: pd.DataFrame, index: int) -> str:
+    """What to call a real table: its own name, its fleet or run, else its number."""
+    given = table.attrs.get("name")
+    if given:
+        return str(given)
+    for key in ("fleet", "run"):
+        if key in table.columns:
+            seen = sorted({str(v) for v in column(table, key, table="real") if v is not None})
+            if len(seen) == 1:
+                return seen[0]
+    return f"real table {index + 1}"
+
+
+def gather(
+    pools: Sequence[Pool],
+    real: Sequence[pd.DataFrame],
+    cited: Sequence[Path | str],
+    margins: Mapping[str, float] | None = None,
+) -> list[Beside]:
+    """Every scenario beside every table. `TableError` where a table fits none of the scenarios that have episodes at all."""
+    out: list[Beside] = []
+    for index, table in enumerate(real):
+        out += _each(pools, name_of(table, index), "real table", lambda sim, table=table: compare(sim, table, margins))  # type: ignore[misc]
+    for path in cited:
+        figures = published.load(path)
+        kind = "published figures"
+        out += _each(pools, figures.title, kind, lambda sim, figures=figures: published.compare_published(sim, figures))  # type: ignore[misc]
+    return out
+
+
+def _each(pools: Sequence[Pool], title: str, kind: str, judge: Any) -> list[Beside]:
+    out: list[Beside] = []
+    refused: list[TableError] = []
+    for pool in pools:
+        sim = pool.episodes
+        if not any(reason != "void" for reason in column(sim, "end_reason", table="episodes")):
+            out.append(Beside(title, kind, pool.name, None, "no simulated episode ran: nothing is compared"))
+            continue
+        try:
+            out.append(Beside(title, kind, pool.name, judge(sim)))
+        except TableError as error:
+            refused.append(error)
+            out.append(Beside(title, kind, pool.name, None, f"not compared: {error}"))
+    if refused and not any(b.told for b in out):
+        raise refused[0]
+    return out
+
+
+def trust(found: Sequence[Beside], several: bool) -> list[dict[str, Any]]:
+    """The one summary: what may be trusted, what not, and what is not known, comparison by comparison."""
+    out = []
+    for i, beside in enumerate(found, start=1):
+        groups = beside.told.groups if beside.told is not None else ()
+        lists: dict[str, list[dict[str, Any]]] = {verdict: [] for verdict in VERDICTS}
+        for group in groups:
+            for row in group.rows:
+                name = row.name + (f" ({group.name})" if len(groups) > 1 else "")
+                lists[row.verdict].append({"name": name, "more": _brief(row)})
+        whom = f"{beside.scenario} beside {beside.title}" if several else f"beside {beside.title}"
+        out.append({"at": f"real-{i}", "whom": whom, "kind": beside.kind, "lists": lists, "why": beside.why})
+    return out
+
+
+def _brief(row: Row) -> str:
+    """Why a statistic is where it is, in a few words."""
+    if row.verdict == "cannot_tell":
+        return row.words.removeprefix("cannot tell: ").removeprefix("cannot tell")
+    if row.verdict == "agrees":
+        return row.words.removeprefix("agrees ")
+    name = unit_of(row.key, row.ratio)
+    return f"{words.unit((row.sim or NOTHING).value, name)} simulated, {words.unit((row.real or NOTHING).value, name)} real"
+
+
+def unit_of(key: str, ratio: bool) -> str:
+    """The unit of a statistic's values."""
+    return "%" if not ratio else "s" if key.endswith("_s") else "/h" if key.endswith("_per_h") else ""
+
+
+def shown(found: Sequence[Beside]) -> list[dict[str, Any]]:
+    """Comparisons with their figures drawn."""
+    return [{"at": f"real-{i}", "b": b, "groups": [_group(g) for g in b.told.groups] if b.told else []} for i, b in enumerate(found, start=1)]
+
+
+def _group(group: Group) -> dict[str, Any]:
+    rows = []
+    for row in group.rows:
+        name = unit_of(row.key, row.ratio)
+        figure = Markup(curves.pair(row.sim or NOTHING, row.real or NOTHING, name))
+        word = row.verdict.replace("_", " ")
+        rows.append({"row": row, "unit": name, "figure": figure, "gap": _gap(row), "word": word, "look": VERDICTS[row.verdict]})
+    distances, figures = _distances(group), [Markup(f) for f in (_ecdf(group), _shifts(group), _times(group)) if f]
+    return {"group": group, "name": group.name, "rows": rows, "figures": figures, "events": _events(group), "said": distances}
+
+
+def _gap(row: Row) -> str:
+    """How far apart the sides are, with the interval."""
+    if row.gap.value is None:
+        return words.NONE
+    if not row.ratio:
+        return words.points(row.gap)
+    ends = ["—" if v is None else f"{v:.2f}" for v in row.gap[:3]]
+    return f"×{NB}{ends[0]} ({ends[1]} to {ends[2]})"
+
+
+def _ecdf(group: Group) -> str:
+    sides = [group.durations.get(side) for side in ("sim", "real")]
+    if not all(side and side["x"] for side in sides):
+        return ""
+    high = min(max(s["x"][-1] for s in sides), 3 * max(_at(s, 0.9) for s in sides))
+    return curves.steps(sides, axis="cycle duration, s", left="share that took at most so long", high=high, rising=True)
+
+
+def _at(side: Mapping[str, Any], p: float) -> float:
+    return float(next((x for x, q in zip(side["x"], side["p"], strict=True) if q >= p), side["x"][-1]))
+
+
+def _shifts(group: Group) -> str:
+    told = group.durations.get("shifts") or []
+    return curves.shifts(told, axis="simulated − real, s", left="quantile of cycle duration") if told else ""
+
+
+def _times(group: Group) -> str:
+    sides = [group.time_to_success.get(side) for side in ("sim", "real")]
+    if not all(side and side["t"] for side in sides):
+        return ""
+    drawn = [{"x": s["t"], "p": s["not_yet"], "low": s["low"], "high": s["high"]} for s in sides]
+    high = max(s["t"][-1] for s in sides)
+    return curves.steps(drawn, axis="time from the start of an attempt, s", left="share not yet successful", high=high, rising=False)
+
+
+def _distances(group: Group) -> list[str]:
+    """The tests of whole distributions, in words."""
+    out = []
+    ks, distance = group.durations.get("ks"), group.durations.get("wasserstein_s")
+    if ks:
+        p = words.p_value(ks.get("p_adjusted") or ks["p"])
+        out.append(f"Cycle durations: Kolmogorov–Smirnov gap {ks['gap']:.2f} ({p}), mean distance {words.unit(distance, 's')}")
+    test = group.time_to_success.get("log_rank")
+    if test:
+        p = words.p_value(test.get("p_adjusted") or test["p"])
+        medians = [words.unit((group.time_to_success[s] or {}).get("median_s"), "s") for s in ("sim", "real")]
+        out.append(f"Time to success, failed attempts censored: median {medians[0]} simulated, {medians[1]} real; log-rank {p}")
+    return out
+
+
+def _events(group: Group) -> list[dict[str, Any]]:
+    """What happened how often on both sides, how unevenly, and how far apart."""
+    sides = {side: group.events.get(side) or {} for side in ("sim", "real")}
+    out = []
+    for name in dict.fromkeys([*sides["sim"], *sides["real"]]):
+        row: dict[str, Any] = {"name": words.SYMPTOM_WORDS.get(name, name)}
+        for side, told in sides.items():
+            found = told.get(name)
+            row[side] = None if found is None else {
+                "n": found["count"], "per_h": found["count"] / found["hours"] if found["hours"] else None,
+                "spread": (found["dispersion"] or {}).get("value"), "between": found["between"]["median_s"],
+            }  # fmt: skip
+        out.append(row)
+    return out
