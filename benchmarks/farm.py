@@ -42,7 +42,7 @@ fleet:
   grippers: {{hand: {{stroke_mm: 80}}}}
   robots: {{arm: {{model: panda, gripper: hand}}}}
   links: {{wifi: {{latency_ms: {{kind: lognormal, median: 15, sigma: 0.5}}, loss: 0.001}}}}
-  compute: {{server: {{inference_ms: 40, batch: 512}}}}
+  compute: {{server: {{inference_ms: 60, batch: 512}}}}
   resets: [{{kind: automatic, attempts: 9, seconds: 1, success: 1}}]
   people: {{staff: {{}}}}
   cells: [{{name: c, count: {n}, robots: [{{robot: arm}}], link: wifi, compute: server}}]

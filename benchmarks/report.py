@@ -80,7 +80,10 @@ class Story:
 
     def _after(self, name: str, t: float, good: bool, stuck: bool, breaks: bool) -> float:
         if not good:
-            self.events += [(t, "reset.start", name, None, "{}"), (t + 6, "reset.failed" if stuck else "reset.done", name, None, "{}")]
+            self.events += [
+                (t, "reset.start", name, None, "{}"),
+                (t + 6, "reset.failed" if stuck else "reset.done", name, None, "{}"),
+            ]
             t += 6
             if stuck:
                 self.events += [(t, kind, name, None, "{}") for kind in ("reset.stuck", "page.sent")]
@@ -99,17 +102,20 @@ def made(folder: Path, episodes: int = EPISODE_COUNT, cells: int = CELLS, seed: 
     names = [f"c{i:03d}" for i in range(cells)]
     end = max(story.cell(name, episodes // cells, chance.stream(name, "story")) for name in names)
     told = sorted(story.events)
-    columns: dict[str, list[Any]] = dict(zip(("t_s", "kind", "cell", "episode", "payload"), map(list, zip(*told, strict=True)), strict=True))
+    columns: dict[str, list[Any]] = dict(
+        zip(("t_s", "kind", "cell", "episode", "payload"), map(list, zip(*told, strict=True)), strict=True)
+    )
     columns |= {"seq": list(range(len(told))), "v": [SCHEMA] * len(told), "known_s": columns["t_s"]}
     full = {name: columns.get(name, [None] * len(told)) for name in EVENTS.names}
     folder.mkdir(parents=True)
     pq.write_table(pa.table(full, schema=EVENTS), folder / "events.parquet")
     pq.write_table(pa.Table.from_pylist(story.episodes, schema=EPISODES), folder / "episodes.parquet")
     pq.write_table(RECEIPTS.empty_table(), folder / "faults.parquet")
+    kinds, sites = ("ur3", "panda"), [f"site {i}" for i in range(4)]
     meta: dict[str, Any] = {
         "scenario": "bench", "seed": seed, "sha256": "0" * 64, "hash": f"{seed:032x}", "tier": "physics", "engine": "mujoco",
         "sim_s": end, "reproduce": "", "versions": {}, "fleet": {"fleet": "bench"},
-        "cells": [{"name": n, "site": f"site {i % 4}", "robot": n, "robot_model": ("ur3", "panda")[i % 2]} for i, n in enumerate(names)],
+        "cells": [{"name": n, "site": sites[i % 4], "robot": n, "robot_model": kinds[i % 2]} for i, n in enumerate(names)],
     }  # fmt: skip
     write_meta(folder, meta)
     log = read_run(folder)
@@ -179,7 +185,9 @@ def main(argv: list[str] | None = None) -> int:
         for name, f in found.items():
             times = " ".join(f"{f[key]:6.1f}s" for key in ("read_s", "judge_s", "render_s"))
             print(f"{name:24} {np.int64(f['episodes']):9,} {times} {f['page_mb']:6.2f}MB")
-        print(f"bound: {MOST_S:g} s to read and render, {MOST_MB:g} MB" + (f"; MISSED by {', '.join(missed)}" if missed else ""))
+        print(
+            f"bound: {MOST_S:g} s to read and render, {MOST_MB:g} MB" + (f"; MISSED by {', '.join(missed)}" if missed else "")
+        )
     return 1 if missed else 0
 
 

@@ -34,8 +34,8 @@ fleet:
   robots: {arm: {model: panda, gripper: hand, control_ms: 20}}
   resets: [{kind: automatic, attempts: 9, seconds: 1, success: 1}]
   people: {staff: {}}
-  cells: [{name: c, count: 4, robots: [{robot: arm}]}]
-jobs: [{kind: poisson, per_hour: 60, at_start: 4, episodes: 100}]
+  cells: [{name: c, count: 2, robots: [{robot: arm}]}]
+jobs: [{kind: poisson, per_hour: 60, at_start: 2, episodes: 100}]
 faults: [{component: gripper, mode: slips, onset: {per_episode: 0.1}}]
 checks: [{at_least: {what: episodes, min: 4}}]
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,8 @@ import pytest
 from twin import cli
 from twin.cli import COMMANDS, main
 from twin.core.errors import Interrupted
+from twin.judge import certificate, gate
+from twin.judge.gate import Requirement, Run
 
 
 def answer(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -44,7 +47,7 @@ def test_every_command_helps_with_an_example_and_speaks_json(capsys, name):
 def test_the_help_names_every_command(capsys):
     status, out, _ = answer(capsys, "--help")
     assert status == 0
-    assert all(f"    {name} " in out for name in COMMANDS)
+    assert set(COMMANDS) <= set(re.findall(r"^    (\w+)", out, re.MULTILINE))
 
 
 def test_a_misspelt_command_is_told_the_nearest(capsys):
@@ -108,6 +111,29 @@ def test_a_senseless_override_is_refused(capsys, argv):
     assert "must be" in err
 
 
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["suite"], "name scenario files"),
+        (["suite", "tiny", "--resume"], "--resume takes what was asked last time"),
+        (["suite", "--resume", "--out", "nowhere"], "no suite was begun here"),
+        (["suite", "tiny", "--timeout-s", "0", "--out", "x"], "--timeout-s must be above 0"),
+        (["gate"], "name the candidate's scenarios"),
+        (["gate", "tiny", "--work", "x"], "nothing in this suite can be shown by statistics"),
+        (["gate", "tiny", "--verify", "c.json"], "takes a certificate and nothing else"),
+        (["gate", "--verify", "c.json"], "cannot be read"),
+        (["compare", "sim.csv", "real.csv"], "sim.csv"),
+        (["agreement", "pairs.csv"], "pairs.csv"),
+    ],
+    ids=" ".join,
+)
+def test_what_makes_no_sense_is_refused_before_anything_runs(capsys, tmp_path, monkeypatch, argv, words):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = answer(capsys, *argv)
+    assert status == 2
+    assert words in err
+
+
 @pytest.mark.parametrize("command", ["replay", "report"])
 def test_what_is_no_run_folder_is_refused(capsys, tmp_path, command):
     status, _, err = answer(capsys, command, str(tmp_path / "nothing"))
@@ -167,10 +193,52 @@ def test_python_m_twin_is_twin_and_a_closed_pipe_is_no_error():
     assert (done.stdout, done.stderr) == ("{", "")
 
 
+def test_a_suite_its_files_and_its_json(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setattr("twin.suite.pool.Workers.run", lambda self, units, out, seen: unpassed(units, seen))
+    files = ["--junit", str(tmp_path / "j.xml"), "--summary", str(tmp_path / "s.md"), "--out", str(tmp_path / "out")]
+    status, out, err = answer(capsys, "suite", "tiny", "--seeds", "2", "--json", *files)
+    assert (status, json.loads(out)["counts"]) == (4, {"undecided": 1, "pass": 1})
+    assert "::error file=" in err
+    assert (tmp_path / "j.xml").is_file()
+    assert (tmp_path / "s.md").is_file()
+    assert answer(capsys, "suite", "--resume", "--out", str(tmp_path / "out"))[0] == 4
+
+
+def unpassed(units, seen):
+    """Results of two units, made up; the second is undecided."""
+    from twin.suite.results import Results, row
+
+    rows = [row(u, None, {"verdict": v, "reasons": ["a reason"]}) for u, v in zip(units, ["pass", "undecided"], strict=True)]
+    for each in rows:
+        seen(each)
+    return Results.of(rows)
+
+
+def test_a_certificate_is_verified_and_an_edited_one_refused(capsys, tmp_path):
+    requirement = Requirement("r", "s", at_least=0.5)
+    seeds = gate.seeds("1.0", 12)
+    runs = [Run("s", i, seed, "h", {"r": 1.0}) for i, seed in enumerate(seeds)]
+    path = certificate.write(tmp_path / "c.json", gate.decide([requirement], runs, release="1.0"))
+    assert answer(capsys, "gate", "--verify", str(path))[0] == 0
+    path.write_text(path.read_text().replace('"decision": "release"', '"decision": "block"'))
+    status, out, _ = answer(capsys, "gate", "--verify", str(path), "--json")
+    assert (status, json.loads(out)["valid"]) == (2, False)
+
+
+def test_agreement_is_told_as_text_and_as_json(capsys, tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("task,policy,real,sim\n" + "".join(f"t,p{i},{i / 10},{i / 10}\n" for i in range(6)))
+    assert "pearson 1.000" in answer(capsys, "agreement", str(path))[1]
+    assert json.loads(answer(capsys, "agreement", str(path), "--json")[1])["t"]["mmrv"]["value"] == 0
+
+
 def test_a_run_a_replay_and_their_json(capsys, tmp_path):
     status, out, _ = answer(
-        capsys, "run", "tiny", "--duration-s", "8", "--engine", "kinematic", "--out", str(tmp_path), "--json"
+        capsys, "run", "tiny", "--duration-s", "30", "--engine", "kinematic", "--out", str(tmp_path), "--json"
     )
     found = json.loads(out)
     assert status == found["status"]
     assert answer(capsys, "replay", found["folder"])[0] == 0
+    compared = answer(capsys, "compare", found["folder"], found["folder"], "--margin", "success=0.2", "--json")
+    assert (compared[0], len(json.loads(compared[1])["groups"])) == (0, 1)

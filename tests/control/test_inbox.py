@@ -9,7 +9,7 @@ import pytest
 
 from twin.control.inbox import Inbox, Server
 from twin.control.links import LinkBank
-from twin.control.policy import PolicySpec
+from twin.control.policy import PolicySpec, Wanted
 from twin.control.spec import ComputeSpec, LinkSpec
 from twin.core.chance import Chance
 from twin.core.records import Chunk, Observation
@@ -24,7 +24,7 @@ class Counting:
         self.replan, self.chunks, self.calls = replan, chunks, []
 
     def spec(self):
-        return PolicySpec({}, 2, H, self.replan, "1")
+        return PolicySpec({"object": Wanted((3,), 50.0)}, 2, H, self.replan, "1")
 
     def memory(self, n):
         return {"k": np.zeros(n)}

@@ -149,6 +149,14 @@ def test_a_new_episode_forgets_what_was_pursued():
     assert step.pursuit.tolist() == [False, True]
 
 
+@pytest.mark.parametrize("speed", [1.0, 1 + 1e-7])
+def test_the_limit_itself_passes_and_nothing_beyond_it(speed):
+    last, last_v = with_grip(middle(PANDA, 1)), PANDA.velocity[None] - 0.5 * PANDA.gain
+    command = last + with_grip(speed * PANDA.velocity[None] * PERIOD_S)
+    out = JointLimits(PANDA, 1).certify(seen(last, last_v), command)
+    assert out.changed[0] == (speed > 1)
+
+
 def test_the_filter_never_edits_what_it_is_given():
     last, command = with_grip(middle(PANDA)), with_grip(middle(PANDA) + 1)
     o = seen(last, np.zeros((N, 7)))

@@ -54,7 +54,7 @@ def test_every_episode_has_draws_of_its_own_and_the_same_ones_again():
     links, runs = bank("a"), []
     for episode in (1, 2, 1):
         links.begin(0, episode)
-        runs.append(sends(links, 0, 2 * BLOCK))
+        runs.append(sends(links, 0, BLOCK + 9))
     assert np.array_equal(runs[0], runs[2]) and not np.array_equal(runs[0], runs[1])
 
 
@@ -76,6 +76,10 @@ def test_as_many_are_lost_as_the_law_says(loss):
     lost = (sends(bank("a", spec=LinkSpec(latency_ms=5, loss=loss)), 0, 4000) < 0).sum()
     low, high = stats.binom.interval(0.999, 4000, loss)
     assert low <= lost <= high
+
+
+def test_a_latency_of_one_value_is_that_value_to_the_microsecond():
+    assert (sends(bank("a", spec=LinkSpec(latency_ms=12.345)), 0, 9, at_us=5) == 12_350).all()
 
 
 def test_without_a_link_messages_arrive_at_once():

@@ -139,8 +139,9 @@ def test_a_robot_that_breaks_before_anybody_was_called_forgets_the_ladder(tmp_pa
 
 
 def test_what_came_before_an_episode_stands_in_its_row(tmp_path):
-    played = play(tmp_path, resets=[NEVER, OPS], duration_s=14)
-    first, second = played.rows[:2]
+    played = play(tmp_path, resets=[NEVER, OPS], duration_s=30)
+    first, second, third = played.rows[:3]
     assert (first["resets"], first["interventions"], first["reset_kind"]) == (0, 0, None)
     assert (second["resets"], second["interventions"], second["reset_kind"]) == (3, 1, "person")
     assert (second["reset_s"], second["intervention_s"]) == (9.0, 4.0)
+    assert all(third[key] == second[key] for key in ("resets", "interventions", "reset_kind", "reset_s", "intervention_s"))

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.farm.scenes import breaks, cells, jobs, opened, play, scene
+from tests.farm.scenes import Played, breaks, cells, fails, jobs, opened, play, scene
 from twin.core.errors import UseError
 
 STUCK = [{"kind": "automatic", "attempts": 1, "seconds": 1, "success": 0}, {"kind": "person", "pool": "ops", "deadline_s": 9}]
@@ -146,8 +146,6 @@ def troubled(**changes):
 
 
 def test_a_strategy_sees_only_what_a_real_farm_could_know(tmp_path):
-    from tests.farm.scenes import Played
-
     played = Played(opened(tmp_path, troubled(dispatch=use("Spy"), episode_timeout_s=10)))
     told = played.farm.work.hosts[1].strategy.told
     assert [e.seq for e in told] == [e.seq for e in played.events if e.known_us is not None]
@@ -156,17 +154,19 @@ def test_a_strategy_sees_only_what_a_real_farm_could_know(tmp_path):
     assert {e.payload["fault"] for e in told if e.kind.startswith("fault.")} == {"sensor-stuck-2"}
 
 
-def test_what_a_strategy_is_told_is_what_was_written_down(tmp_path):
-    from tests.farm.scenes import Played
+def test_a_robot_that_wears_out_shows_only_in_the_call_for_its_repair(tmp_path):
+    played = play(tmp_path, dispatch=use("Spy"), robots=fails(scale=3 / 3600))
+    told = [e.kind for e in played.farm.work.hosts[1].strategy.told]
+    assert "fault.onset" in played.kinds("fault") and "fault.onset" not in told and "repair.start" in told
 
+
+def test_what_a_strategy_is_told_is_what_was_written_down(tmp_path):
     played = Played(opened(tmp_path, scene(dispatch=use("Spy"))))
     written = {e.seq: e for e in played.events}
     assert all(e == written[e.seq] for e in played.farm.work.hosts[1].strategy.told)
 
 
 def test_one_strategy_cannot_change_what_another_is_told(tmp_path):
-    from tests.farm.scenes import Played
-
     played = Played(opened(tmp_path, scene(scheduler=use("Lifo"), dispatch=use("Spy"))))
     offered = [e for e in played.farm.work.hosts[1].strategy.told if e.kind == "authority.offered"]
     assert offered and all(json.loads(e.canonical())[-1] == {"lease": 1} for e in offered[:1])

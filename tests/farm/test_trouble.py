@@ -76,9 +76,9 @@ def test_a_stop_that_a_timeout_cuts_short_is_cleared(tmp_path):
 
 
 def test_a_stop_that_a_timeout_cut_short_does_not_end_in_the_next_episode(tmp_path):
-    played = play(tmp_path, faults=[stop(1, 4), stop(3.5, 1)], duration_s=5)
-    assert [(e.kind, e.t_us / 1e6) for e in played.of("stop")][2:] == [("stop.protective", 3.5), ("stop.cleared", 4.5)]
-    assert [(e.kind, e.t_us / 1e6) for e in played.of("stop.cleared")][0] == ("stop.cleared", 2)
+    played = play(tmp_path, faults=[stop(1, 3), stop(3.5, 1)], duration_s=5)
+    assert [e.t_us / 1e6 for e in played.of("stop.protective")] == [1, 3.5]
+    assert [e.t_us / 1e6 for e in played.of("stop.cleared")] == [2, 4.5]
 
 
 def test_a_stop_that_the_end_of_the_run_cuts_off_has_acted_so_far(tmp_path):

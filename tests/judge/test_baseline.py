@@ -1,6 +1,7 @@
 """Checks beside a baseline run: not worse than it, and no effect against it."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -20,19 +21,25 @@ WORSE = {"run": "main", "margin": 0.1}
 SAME = {"run": "main", "on": [{"of": "success", "margin": 0.2}, {"of": "duration_s", "margin": 0.2}]}
 
 
-def store(log, folder, **meta):
-    """Write a log as a finished run folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tables = (("events", log.events, EVENTS), ("episodes", log.episodes, EPISODES), ("faults", log.receipts, RECEIPTS))
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Write the baseline's log as a finished run folder; its tables are written once."""
+    kept = tmp_path_factory.mktemp("kept")
+    tables = (("events", AGAIN.events, EVENTS), ("episodes", AGAIN.episodes, EPISODES), ("faults", AGAIN.receipts, RECEIPTS))
     for name, frame, schema in tables:
-        write_table(folder / f"{name}.parquet", (typed_row(row, schema) for row in records(frame, schema.names)), schema)
-    write_meta(folder, log.meta | meta)
+        write_table(kept / f"{name}.parquet", (typed_row(row, schema) for row in records(frame, schema.names)), schema)
+
+    def store(folder, **meta):
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        write_meta(folder, AGAIN.meta | meta)
+
+    return store
 
 
 @pytest.fixture
-def beside(tmp_path):
+def beside(tmp_path, store):
     """Judge a log beside the baseline that lies in `main`, as if it were in the same folder of runs."""
-    store(AGAIN, tmp_path / "main")
+    store(tmp_path / "main")
 
     def judge(log, *checks, **check):
         here = replace(log, folder=tmp_path / "here")
@@ -98,8 +105,8 @@ def test_a_statistic_that_a_side_never_measured_decides_nothing(beside):
 
 
 @pytest.mark.parametrize("meta", [{"engine": "kinematic"}, {"tier": "outcome"}, {"verdict": "void"}])
-def test_a_baseline_of_another_kind_leaves_the_check_open(beside, tmp_path, meta):
-    store(AGAIN, tmp_path / "main", **meta)
+def test_a_baseline_of_another_kind_leaves_the_check_open(beside, store, tmp_path, meta):
+    store(tmp_path / "main", **meta)
     assert beside(FARM, not_worse_than=WORSE).passed is None
 
 
@@ -108,8 +115,8 @@ def test_a_missing_baseline_leaves_the_check_open_and_is_named(beside):
     assert found.passed is None and "no folder 'mian'" in found.detail
 
 
-def test_a_run_is_no_baseline_of_itself(beside, tmp_path):
-    store(FARM, tmp_path / "here")
+def test_a_run_is_no_baseline_of_itself(beside, store, tmp_path):
+    store(tmp_path / "here")
     assert beside(FARM, not_worse_than=WORSE | {"run": "here"}).passed is None
 
 
@@ -119,15 +126,15 @@ def test_a_baseline_of_another_schema_is_refused(beside, tmp_path):
         beside(FARM, not_worse_than=WORSE)
 
 
-def test_a_folder_of_runs_is_pooled_and_runs_of_other_scenarios_are_not(beside, tmp_path):
+def test_a_folder_of_runs_is_pooled_and_runs_of_other_scenarios_are_not(beside, store, tmp_path):
     for name, meta in (("a", {}), ("b", {}), ("c", {"scenario": "another"})):
-        store(AGAIN, tmp_path / "pool" / name, **meta)
+        store(tmp_path / "pool" / name, **meta)
     found = beside(FARM, not_worse_than=WORSE | {"run": "pool"})
     assert found.passed is True and "pool (2 runs" in found.detail
 
 
-def test_a_baseline_lies_beside_the_scenario_or_beside_the_run(beside, tmp_path):
-    store(AGAIN, tmp_path / "scenarios" / "kept")
+def test_a_baseline_lies_beside_the_scenario_or_beside_the_run(beside, store, tmp_path):
+    store(tmp_path / "scenarios" / "kept")
     log = replace(FARM, meta=FARM.meta | {"scenario_path": str(tmp_path / "scenarios" / "s.yaml")})
     assert beside(log, not_worse_than=WORSE | {"run": "kept"}).passed is True
     assert beside(log, not_worse_than=WORSE | {"run": "main"}).passed is True

@@ -112,8 +112,7 @@ def test_an_edited_candidate_is_judged_on_seeds_of_its_own(write):
 
 
 def test_candidate_and_baseline_run_on_the_same_seeds_and_are_judged_in_pairs(write, here, tmp_path):
-    path = write("a", RATE, seconds=25)
-    ours = asked(path, margin=0.5, budget=16)
+    ours = asked(write("a", "success_rate: {task: pick_place, min: 0.1}"), margin=0.9, budget=9)
     decision = gate(replace(ours, baseline=ours.candidate), tmp_path / "work", here)
     pairs = [f for f in decision.findings if f.requirement.paired]
     assert decision.word == "release"

@@ -86,6 +86,8 @@ def test_a_suite_that_is_killed_loses_no_finished_unit_and_leaves_no_worker(writ
         "--out",
         "out",
         "--json",
+        "--workers",
+        "1",
     ]
     suite = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert wait_for(lambda: len(units_of(tmp_path / "out")) >= 2)

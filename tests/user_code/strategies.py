@@ -9,7 +9,7 @@ class Lifo:
     """The youngest job first, one a simulated second, so that it also needs to be woken."""
 
     def __init__(self, fleet, pause_us=1_000_000):
-        self.pause_us, self.waiting, self.free, self.next_us, self.asked = pause_us, [], {}, 0, 0
+        self.pause_us, self.waiting, self.free, self.next_us, self.asked, self.turn = pause_us, [], {}, 0, 0, 0
 
     def handle(self, now_us, events):
         for event in events:
@@ -22,7 +22,7 @@ class Lifo:
         if now_us < self.next_us or not (self.waiting and self.free):
             return []
         self.next_us, self.asked = now_us + self.pause_us, self.asked + 1
-        cell = min(self.free)
+        cell = (max if self.turn % 2 else min)(self.free)
         return [Action("assign", f"ask{self.asked}", cell=cell, job=self.waiting.pop(), lease=self.free.pop(cell))]
 
     def wake_at(self):
@@ -37,7 +37,7 @@ class LockedLifo(Lifo):
         self.lock, self.looks = threading.Lock(), lambda: None
 
     def wake_at(self):
-        self.asked += 1000
+        self.turn += 1
         return super().wake_at()
 
 

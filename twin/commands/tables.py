@@ -11,9 +11,17 @@ from twin.commands import say
 
 
 def _define_report(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=Path, metavar="RUN", help="a run folder")
+    command.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of them (runs/suite)")
     command.add_argument("--real", type=Path, action="append", default=[], metavar="TABLE", help="real episodes; repeatable")
-    command.add_argument("--out", type=Path, metavar="F.html", help="default: report.html in the run folder")
+    command.add_argument(
+        "--published",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="published figures: a file, or the name of one that ships (ur3_cobotops)",
+    )
+    _define_margin(command)
+    command.add_argument("--out", type=Path, metavar="F.html", help="default: report.html in the first folder given")
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -21,14 +29,24 @@ def _report(arguments: argparse.Namespace) -> int:
     from twin.log.episodes import read_episodes
     from twin.log.tables import read_run
 
+    logs = [read_run(folder) for given in arguments.runs for folder in _runs_in(given)]
     real = [read_episodes(path) for path in arguments.real]
-    out = render(read_run(arguments.folder), real, arguments.out or arguments.folder / "report.html")
+    out = arguments.out or arguments.runs[0] / "report.html"
+    out = render(logs, real, out, published=arguments.published, margins=dict(arguments.margin))
     if arguments.json:
-        say.print_json({"report": out, "real": arguments.real, "status": 0})
+        say.print_json({"report": out, "runs": [log.folder for log in logs], "real": arguments.real, "status": 0})
         return 0
-    print(f"the report is {out} ({out.stat().st_size / 1000:.0f} kB, opens offline)")
+    told = f"of {len(logs)} runs, " if len(logs) > 1 else ""
+    print(f"the report is {out} ({told}{out.stat().st_size / 1000:.0f} kB, opens offline)")
     say.then(f"open {out}")
     return 0
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """A run folder itself, or the finished runs somewhere below a folder; itself where there is none, for reading to refuse."""
+    if (folder / "run.json").is_file():
+        return [folder]
+    return sorted(path.parent for path in folder.rglob("run.json")) or [folder]
 
 
 def _define_import(command: argparse.ArgumentParser) -> None:
@@ -56,6 +74,10 @@ def _import(arguments: argparse.Namespace) -> int:
 def _define_compare(command: argparse.ArgumentParser) -> None:
     command.add_argument("sim", type=Path, metavar="SIM", help="a run folder, or a table of episodes (.parquet, .csv)")
     command.add_argument("real", type=Path, metavar="REAL", help="the same of the real farm")
+    _define_margin(command)
+
+
+def _define_margin(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--margin",
         type=_margin,
@@ -126,7 +148,7 @@ def _agreement(arguments: argparse.Namespace) -> int:
 
 COMMANDS: Mapping[str, say.Command] = {
     "report": say.Command(
-        "write a run's report as one HTML file, beside real episodes where given",
+        "write the report of one run or many as one HTML file, beside real episodes where given",
         "twin report runs/ur3_cobotops-1-1a2b3c4d --real real.parquet --out ur3.html",
         _report,
         _define_report,

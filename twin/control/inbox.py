@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from twin.control.links import NEVER, LinkBank
+from twin.control.links import BLOCK, NEVER, LinkBank
 from twin.control.policy import Policy
 from twin.control.spec import ComputeSpec
 from twin.core.chance import Chance
@@ -23,26 +23,31 @@ IDLE, ASKED, ANSWERED = 0, 1, 2
 AGES = 256
 """Observation ages kept per episode for its 99th percentile."""
 NOBODY: Rows = np.zeros(0, np.int32)
-_SEEN = ("q", "dq", "grip", "tool", "object")
 
 
 class Server:
-    """A policy server of a lane: which rows it serves, when it is free, how many batches it did."""
+    """A policy server of a lane: which rows it serves, when it is free, how many batches it did.
+
+    Inference times are drawn in blocks keyed by the server: a block and a counter are all of the state.
+    """
 
     def __init__(self, name: str, spec: ComputeSpec | None, rows: Bools, chance: Chance) -> None:
         self.name, self.spec, self.rows, self.chance = name, spec, rows, chance
         self.batch = len(rows) if spec is None else spec.batch
         self.free_us = 0
         self.batches = 0
+        self._times_us: list[int] = []
 
     def inference_us(self) -> int:
         """How long the next batch takes."""
         if self.spec is None:
             return 0
+        k = self.batches % BLOCK
+        if k == 0:
+            stream = self.chance.stream(f"server/{self.name}", f"inference/{self.batches // BLOCK}")
+            self._times_us = [round(1000.0 * draw(self.spec.inference_ms, stream)) for _ in range(BLOCK)]
         self.batches += 1
-        return round(
-            1000.0 * draw(self.spec.inference_ms, self.chance.stream(f"server/{self.name}", "inference", self.batches))
-        )
+        return self._times_us[k]
 
 
 class Inbox:
@@ -66,13 +71,10 @@ class Inbox:
         self.ready = np.zeros(n, bool)
         """The coming chunk has arrived and waits for the current one to end."""
         self.cursor = np.full(n, self.horizon)
-        self.seen = {
-            "q": np.zeros((n, nq)),
-            "dq": np.zeros((n, nq)),
-            "grip": np.zeros(n),
-            "tool": np.zeros((n, 3)),
-            "object": np.zeros((n, 3)),
-        }
+        shapes: dict[str, tuple[int, ...]] = {"q": (nq,), "dq": (nq,), "grip": (), "tool": (3,), "object": (3,)}
+        self.blank = {k: np.full((n, *shape), np.nan) for k, shape in shapes.items() if k not in spec.observations}
+        """What the policy did not declare, and so does not get: not a number."""
+        self.seen = {k: np.zeros((n, *shape)) for k, shape in shapes.items() if k in spec.observations}
         self.ages_us = np.zeros((n, AGES), np.int64)
         self.answers = np.zeros(n, np.int64)
         self.next_ask_us = self.next_answer_us = self.next_late_us = 0
@@ -102,7 +104,8 @@ class Inbox:
             for server in self.servers:
                 self._infer(server, now_us, rows)
             asked_us = self.arrives_us[rows[self.state[rows] == ASKED]]
-            self.next_ask_us = int(asked_us.min(initial=NEVER))
+            free_us = min(server.free_us for server in self.servers)
+            self.next_ask_us = max(int(asked_us.min(initial=NEVER)), free_us)
             self._deliver(now_us, rows)
         cursor = self.cursor[rows]
         swap = (cursor >= self.horizon) & self.ready[rows]
@@ -134,8 +137,8 @@ class Inbox:
         if not np.count_nonzero(ask):
             return
         which = rows[ask]
-        for key in _SEEN:
-            self.seen[key][which] = getattr(seen, key)[ask]
+        for key, kept in self.seen.items():
+            kept[which] = getattr(seen, key)[ask]
         self.asked_us[which] = now_us
         self.state[which] = ASKED
         arrives = self.links.send(which, np.full(len(which), now_us))
@@ -163,8 +166,9 @@ class Inbox:
             if start > now_us:
                 return
             there = arrives <= start
-            batch = waiting[there][np.argsort(arrives[there], kind="stable")][: server.batch]
-            batch.sort()
+            batch = waiting[there]
+            if len(batch) > server.batch:
+                batch = np.sort(batch[np.argsort(arrives[there], kind="stable")][: server.batch])
             self._act(batch)
             server.free_us = start + server.inference_us()
             self.state[batch] = ANSWERED
@@ -174,7 +178,9 @@ class Inbox:
 
     def _act(self, batch: Rows) -> None:
         part = {k: v[batch] for k, v in self.memory.items()}
-        seen = Observation(**{key: self.seen[key][batch] for key in _SEEN})  # type: ignore[arg-type]
+        blank = {key: value[: len(batch)] for key, value in self.blank.items()}
+        told = {key: value[batch] for key, value in self.seen.items()}
+        seen = Observation(**blank, **told)  # type: ignore[arg-type]
         chunk = self.policy.act(seen, part)
         self.coming[batch], self.coming_done[batch] = chunk.actions, chunk.done
         for key, value in part.items():

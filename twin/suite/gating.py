@@ -173,7 +173,9 @@ def _round(
     seeds = seeds_of(asked.name, count, asked.epoch)
     todo = [(unit.scenario.name, i) for unit in units for i in range(count) if (unit.scenario.name, i) not in kept]
     ours = _by_seed(asked.candidate, todo, seeds, out / "candidate", runners[0])
-    theirs = _by_seed(asked.baseline, todo, seeds, out / "baseline", runners[1])
+    paired = {m.requirement.scenario for m in wanted if m.requirement.paired}
+    beside = [(name, i) for name, i in todo if name in paired]
+    theirs = _by_seed(asked.baseline, beside, seeds, out / "baseline", runners[1])
     by_name = {unit.scenario.name: unit for unit in units}
     return [_run(by_name[name], i, seeds[i], ours, theirs, wanted) for name, i in todo]
 

@@ -1,8 +1,8 @@
-"""The report of a run: one HTML file that opens anywhere, from the verdict to the evidence."""
+"""The report of one run or of several: one HTML file that opens anywhere, from the verdict to the evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +11,21 @@ from twin.judge.report import page
 from twin.log.tables import RunLog
 
 
-def render(log: RunLog, real: Sequence[pd.DataFrame], out: Path, *, published: Sequence[Path | str] = ()) -> Path:
-    """Write the report of `log` to `out`, beside real episode tables and `published` figures (paths, or names that ship).
+def render(
+    logs: RunLog | Sequence[RunLog],
+    real: Sequence[pd.DataFrame],
+    out: Path,
+    *,
+    published: Sequence[Path | str] = (),
+    margins: Mapping[str, float] | None = None,
+) -> Path:
+    """Write the report of one run or of several to `out`, beside real episode tables and `published` figures (paths, or names
+    that ship). Several runs stand in a table first; those of one scenario that differ in their seed are taken together.
+    `margins`: statistic → what counts as equal, over the defaults of `judge.compare`.
 
     One self-contained HTML file, byte for byte the same for the same input. `TableError` where a table holds what cannot
-    be judged, `StorageError` where the file cannot be written.
+    be judged or fits none of the scenarios, `InputError` where a run is given twice, `StorageError` where the file cannot be
+    written.
     """
-    return page.render(log, real, out, cited=published)
+    given = [logs] if isinstance(logs, RunLog) else list(logs)
+    return page.render(given, real, out, cited=published, margins=margins)

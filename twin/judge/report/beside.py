@@ -56,11 +56,11 @@ def gather(
     """Every scenario beside every table. `TableError` where a table fits none of the scenarios that have episodes at all."""
     out: list[Beside] = []
     for index, table in enumerate(real):
-        out += _each(pools, name_of(table, index), "real table", lambda sim, table=table: compare(sim, table, margins))  # type: ignore[misc]
+        out += _each(pools, name_of(table, index), "real table", lambda sim, table=table: compare(sim, table, margins))
     for path in cited:
         figures = published.load(path)
         kind = "published figures"
-        out += _each(pools, figures.title, kind, lambda sim, figures=figures: published.compare_published(sim, figures))  # type: ignore[misc]
+        out += _each(pools, figures.title, kind, lambda sim, figures=figures: published.compare_published(sim, figures))
     return out
 
 
@@ -97,12 +97,17 @@ def trust(found: Sequence[Beside], several: bool) -> list[dict[str, Any]]:
     return out
 
 
+def _why(row: Row) -> str:
+    """What a verdict rests on, without the verdict."""
+    if row.verdict == "differs":
+        return f"by more than {words.short(100 * row.margin)}" + (f"{NB}%" if row.ratio else " points")
+    return row.words.removeprefix(row.verdict.replace("_", " ")).removeprefix(":").strip()
+
+
 def _brief(row: Row) -> str:
     """Why a statistic is where it is, in a few words."""
-    if row.verdict == "cannot_tell":
-        return row.words.removeprefix("cannot tell: ").removeprefix("cannot tell")
-    if row.verdict == "agrees":
-        return row.words.removeprefix("agrees ")
+    if row.verdict != "differs":
+        return _why(row)
     name = unit_of(row.key, row.ratio)
     return f"{words.unit((row.sim or NOTHING).value, name)} simulated, {words.unit((row.real or NOTHING).value, name)} real"
 
@@ -114,7 +119,10 @@ def unit_of(key: str, ratio: bool) -> str:
 
 def shown(found: Sequence[Beside]) -> list[dict[str, Any]]:
     """Comparisons with their figures drawn."""
-    return [{"at": f"real-{i}", "b": b, "groups": [_group(g) for g in b.told.groups] if b.told else []} for i, b in enumerate(found, start=1)]
+    return [
+        {"at": f"real-{i}", "b": b, "groups": [_group(g) for g in b.told.groups] if b.told else []}
+        for i, b in enumerate(found, start=1)
+    ]
 
 
 def _group(group: Group) -> dict[str, Any]:
@@ -123,7 +131,8 @@ def _group(group: Group) -> dict[str, Any]:
         name = unit_of(row.key, row.ratio)
         figure = Markup(curves.pair(row.sim or NOTHING, row.real or NOTHING, name))
         word = row.verdict.replace("_", " ")
-        rows.append({"row": row, "unit": name, "figure": figure, "gap": _gap(row), "word": word, "look": VERDICTS[row.verdict]})
+        told = {"word": word, "look": VERDICTS[row.verdict], "more": _why(row), "gap": _gap(row)}
+        rows.append({"row": row, "unit": name, "figure": figure, **told})
     distances, figures = _distances(group), [Markup(f) for f in (_ecdf(group), _shifts(group), _times(group)) if f]
     return {"group": group, "name": group.name, "rows": rows, "figures": figures, "events": _events(group), "said": distances}
 
@@ -139,8 +148,8 @@ def _gap(row: Row) -> str:
 
 
 def _ecdf(group: Group) -> str:
-    sides = [group.durations.get(side) for side in ("sim", "real")]
-    if not all(side and side["x"] for side in sides):
+    sides = [group.durations.get(side) or {} for side in ("sim", "real")]
+    if not all(side.get("x") for side in sides):
         return ""
     high = min(max(s["x"][-1] for s in sides), 3 * max(_at(s, 0.9) for s in sides))
     return curves.steps(sides, axis="cycle duration, s", left="share that took at most so long", high=high, rising=True)
@@ -156,12 +165,13 @@ def _shifts(group: Group) -> str:
 
 
 def _times(group: Group) -> str:
-    sides = [group.time_to_success.get(side) for side in ("sim", "real")]
-    if not all(side and side["t"] for side in sides):
+    sides = [group.time_to_success.get(side) or {} for side in ("sim", "real")]
+    if not all(side.get("t") for side in sides):
         return ""
     drawn = [{"x": s["t"], "p": s["not_yet"], "low": s["low"], "high": s["high"]} for s in sides]
     high = max(s["t"][-1] for s in sides)
-    return curves.steps(drawn, axis="time from the start of an attempt, s", left="share not yet successful", high=high, rising=False)
+    axis = "time from the start of an attempt, s"
+    return curves.steps(drawn, axis=axis, left="share not yet successful", high=high, rising=False)
 
 
 def _distances(group: Group) -> list[str]:

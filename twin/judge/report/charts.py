@@ -9,7 +9,7 @@ from twin.judge.accounting import Accounts
 from twin.judge.report import svg
 from twin.judge.report.timeline import LOOKS, look
 from twin.judge.stats import Interval
-from twin.judge.words import between, hours, pct, short, unit
+from twin.judge.words import hours, pct
 
 
 def mix(books: Accounts, groups: dict[str, list[str]]) -> str:

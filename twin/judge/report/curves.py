@@ -1,5 +1,5 @@
-"""Figures of a comparison: two intervals over each other, two curves, shifts of quantiles. Round and solid is simulation, square
-and dashed is real."""
+"""Figures of a comparison: two intervals over each other, two curves, shifts of quantiles. Round and solid is simulation,
+square and dashed is real."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ import pandas as pd
 from twin.core.chance import Chance
 from twin.core.errors import InputError
 from twin.judge import facts, words
+from twin.judge.checks import counted
 from twin.judge.columns import flags
 from twin.judge.facts import Facts
 from twin.judge.report import charts
-from twin.judge.checks import counted
-from twin.judge.stats import Interval, proportion, ratio
+from twin.judge.stats import NOTHING, Interval, ratio
 from twin.log.tables import RunLog
 
 WORST = ("fail", "void", "undecided", "pass")
@@ -120,7 +120,7 @@ def together(pool: Pool) -> dict[str, Any]:
     hours = np.array([run.known.books.total_us / 3.6e9 for run in pool.runs])
     usable = np.array([float(run.known.usable or 0) for run in pool.runs])
     known = all(run.known.usable is not None for run in pool.runs)
-    per_hour = ratio(usable, hours, stream=Chance(0).stream("judge", "pooled usable")) if known else facts.NOTHING
+    per_hour = ratio(usable, hours, stream=Chance(0).stream("judge", "pooled usable")) if known else NOTHING
     return {
         "name": pool.name,
         "n": len(pool.runs),
@@ -148,10 +148,9 @@ def _checks(pool: Pool) -> list[dict[str, Any]]:
     rows = []
     for (name, bound), results in found.items():
         values = [c.value for c in results if c.value is not None]
-        ends = (min(values, default=None), max(values, default=None))
         counts = {word: sum(c.passed is answer for c in results) for word, answer in ANSWERS.items()}
-        share = proportion(k=counts["holds"], n=len(results))
-        rows.append({"name": name, "bound": bound, "counts": counts, "low": ends[0], "high": ends[1], "unit": results[0].unit, "share": share})
+        row = {"name": name, "bound": bound, "unit": results[0].unit, "counts": counts}
+        rows.append(row | {"low": min(values, default=None), "high": max(values, default=None)})
     return rows
 
 
@@ -161,7 +160,8 @@ ANSWERS: Mapping[str, bool | None] = {"holds": True, "fails": False, "undecided"
 def _forest(pool: Pool, success: Interval) -> str:
     rows = [charts.Dot("all runs", success, _told(success, "runs"), 0)]
     for run in pool.runs[:DRAWN]:
-        rows.append(charts.Dot(f"seed {words.plain(run.log.meta.get('seed'))}", run.known.success, _told(run.known.success, "n"), 2))
+        seed, own = words.plain(run.log.meta.get("seed")), run.known.success
+        rows.append(charts.Dot(f"seed {seed}", own, _told(own, "n"), 2))
     alt = f"Success of {pool.name} run by run, with 95 % intervals: " + "; ".join(f"{r.name} {r.words}" for r in rows)
     return charts.forest(rows, alt=alt)
 

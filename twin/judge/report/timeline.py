@@ -36,8 +36,8 @@ def look(span: Span) -> str:
     return "open" if span.label is None else "ok" if span.label else "fail"
 
 
-def timeline(books: Accounts, models: dict[str, str]) -> str:
-    """The timeline as SVG. `models`: robot model by cell."""
+def timeline(books: Accounts, models: dict[str, str], budget: int = BUDGET) -> str:
+    """The timeline as SVG. `models`: robot model by cell; `budget`: bars before it falls back to columns."""
     n = len(books.cells)
     roomy = n <= ROOMY
     pitch = 24.0 if n <= 24 else 17.0 if roomy else max(2.0, min(8.0, 1600.0 / max(n, 1)))
@@ -49,7 +49,7 @@ def timeline(books: Accounts, models: dict[str, str]) -> str:
     lanes: dict[str, list[Span]] = {name: [] for name in books.cells}
     for span in books.spans:
         lanes[span.cell].append(span)
-    columns = _columns(len(books.spans), n, x.x1 - x.x0)
+    columns = _columns(len(books.spans), n, x.x1 - x.x0, budget)
     labels: list[str] = []
     for index, (name, spans) in enumerate(lanes.items()):
         y = top + (index + 0.5) * pitch
@@ -67,16 +67,16 @@ def timeline(books: Accounts, models: dict[str, str]) -> str:
     return svg.figure([*body, "</g>", *labels], height=bottom + 10, alt=alt, cls="timeline")
 
 
-def column_s(books: Accounts) -> float | None:
+def column_s(books: Accounts, budget: int = BUDGET) -> float | None:
     """Seconds that one column of the timeline stands for, or None where every span is drawn by itself."""
-    columns = _columns(len(books.spans), len(books.cells), svg.WIDTH - 142.0)
+    columns = _columns(len(books.spans), len(books.cells), svg.WIDTH - 142.0, budget)
     return None if columns is None else books.duration_us / US / columns
 
 
-def _columns(spans: int, cells: int, width: float) -> int | None:
-    if spans <= BUDGET // 4:
+def _columns(spans: int, cells: int, width: float, budget: int) -> int | None:
+    if spans <= budget // 4:
         return None
-    return int(max(100, min(width * 2, BUDGET // max(cells, 1))))
+    return int(max(100, min(width * 2, budget // max(cells, 1))))
 
 
 def _axis(books: Accounts, x: svg.Scale, top: float, bottom: float) -> list[str]:
