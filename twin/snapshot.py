@@ -25,6 +25,7 @@ def _constants(farm: Farm) -> list[Any]:
         farm.recovery.specs,
         farm.arrivals.workloads,
         farm.arrivals.specs,
+        farm.arrivals.given,
         farm.trouble.of,
     ]
     found += [job for jobs in farm.arrivals.specs for job in jobs]

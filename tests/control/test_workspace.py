@@ -102,6 +102,20 @@ def test_braking_keeps_the_joint_limits(name):
     assert (turn <= 1 + 1e-9).mean() > 0.9 and (out <= bounds.high + 1e-12).all() and (out >= bounds.low - 1e-12).all()
 
 
+@pytest.mark.parametrize("name", ROBOTS)
+def test_a_row_alone_gets_the_bits_that_it_gets_among_others(name):
+    q, speed, command = random_motion(name, 7, n=60)
+    tool, filters = CELLS[name].arm.fk(q)[0], [JointLimits(robot_bounds(name), len(q)), box(name)]
+
+    def certified(rows):
+        observed = seen(with_grip(q)[rows], speed[rows], tool=tool[rows], tool_v=0.1 * tool[rows])
+        out = Chain(filters).certify(observed, with_grip(command)[rows])
+        return [part.tobytes() for part in (out.command[0], out.changed[0], out.margin[0], out.stop[0])]
+
+    everybody = np.arange(len(q))
+    assert all(certified([row]) == certified(np.roll(everybody, -row)) for row in range(0, len(q), 5))
+
+
 def test_a_tool_in_the_middle_is_left_alone():
     cell = CELLS["panda"]
     q = np.tile(cell.arm.home, (3, 1))
@@ -138,6 +152,13 @@ def test_a_tool_held_up_by_something_is_judged_by_where_it_is_sent():
     down = q + (q[1] - q[0]) * 0.002
     out = box("panda").certify(seen(with_grip(q), 0 * q, q=measured, tool=cell.arm.fk(measured)[0]), with_grip(down))
     assert out.changed.tolist() == [0, 1]
+
+
+def test_blind_sensors_do_not_open_the_box():
+    q, speed, command = random_motion("panda", 9, n=200)
+    tool, blind = CELLS["panda"].arm.fk(q)[0], np.full((len(q), 3), np.nan)
+    sees, sees_not = (box("panda").certify(seen(with_grip(q), speed, tool=t), with_grip(command)) for t in (tool, blind))
+    assert sees.changed.any() and (sees_not.changed >= sees.changed).all()
 
 
 @pytest.mark.parametrize("name", ROBOTS)

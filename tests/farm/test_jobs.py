@@ -72,6 +72,12 @@ def test_random_jobs_arrive_at_the_rate_asked_for(tmp_path):
     assert len(arrived) - 3 == pytest.approx(400, abs=60)
 
 
+def test_jobs_without_a_name_get_one_that_nobody_has(tmp_path):
+    load = [{"kind": "list", "jobs": [{"job": "job0-2"}, {}]}, {"kind": "poisson", "per_hour": 1, "at_start": 1}]
+    played = play(tmp_path, jobs=load, duration_s=1)
+    assert [e.job for e in played.of("job.arrived")] == ["job0-2", "job0-2'", "job1-1"]
+
+
 def test_closed_jobs_are_forgotten(tmp_path):
     played = play(tmp_path, jobs=jobs(*[{}] * 9), duration_s=40)
     scheduler = played.farm.work.hosts[0].strategy

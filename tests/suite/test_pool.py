@@ -27,7 +27,7 @@ def mixed(write):
 
 def test_a_worker_that_dies_or_hangs_costs_its_own_unit_only(mixed, tmp_path):
     out, seen = tmp_path / "out", []
-    found = run_units(mixed, out, workers=2, timeout_s=6, seen=seen.append)
+    found = run_units(mixed, out, workers=2, timeout_s=8, seen=seen.append)
     assert {(row.scenario, row.seed): row.verdict for row in found.rows} == {
         ("a", 0): "pass",
         ("a", 1): "pass",
@@ -37,7 +37,7 @@ def test_a_worker_that_dies_or_hangs_costs_its_own_unit_only(mixed, tmp_path):
     }
     reasons = {row.scenario: row.reasons[0] for row in found.bad()}
     assert "its worker died (exit code -9)" in reasons["die"]
-    assert "more than 6 s" in reasons["hang"]
+    assert "more than 8 s" in reasons["hang"]
     assert sorted(map(id, seen)) == sorted(map(id, found.rows))
     alone = run_units(mixed[:3], tmp_path / "alone", workers=1)
     assert alone.rows == found.rows[:3] or [r.hash for r in alone.rows] == [r.hash for r in found.rows[:3]]
@@ -50,7 +50,7 @@ def units_of(folder):
     return sorted(path.parent.name for path in folder.glob("*/*/run.json"))
 
 
-def wait_for(holds, seconds=60.0):
+def wait_for(holds, seconds=180.0):
     ends = time.monotonic() + seconds
     while not holds() and time.monotonic() < ends:
         time.sleep(0.05)

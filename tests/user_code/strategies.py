@@ -21,8 +21,8 @@ class Lifo:
                 self.free.pop(event.cell, None)
         if now_us < self.next_us or not (self.waiting and self.free):
             return []
-        self.next_us, self.asked = now_us + self.pause_us, self.asked + 1
-        cell = (max if self.turn % 2 else min)(self.free)
+        self.next_us, self.asked = now_us + self.pause_us + self.turn % 997, self.asked + 1
+        cell = min(self.free)
         return [Action("assign", f"ask{self.asked}", cell=cell, job=self.waiting.pop(), lease=self.free.pop(cell))]
 
     def wake_at(self):

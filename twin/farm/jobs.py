@@ -60,14 +60,14 @@ class Arrivals:
         self.counts = [0] * len(self.workloads)
         self.specs = [load.jobs if isinstance(load, JobList) else (_alike(load),) for load in self.workloads]
         """Fixed by the scenario: snapshots name a job's spec and do not copy it."""
+        self.given = frozenset(job.job for jobs in self.specs for job in jobs if job.job)
 
     def begin(self) -> None:
         """Enter what is known, and the first of what is drawn."""
         for index, load in enumerate(self.workloads):
             if isinstance(load, JobList):
                 for k, job in enumerate(load.jobs):
-                    name = job.job or f"job{index}-{k + 1}"
-                    self.clock.at(to_us(job.at_s), "job.arrival", name, (index, k))
+                    self.clock.at(to_us(job.at_s), "job.arrival", job.job or self._name(index, k + 1), (index, k))
             else:
                 for _ in range(load.at_start):
                     self._enter(index, 0)
@@ -75,7 +75,14 @@ class Arrivals:
 
     def _enter(self, index: int, when_us: int) -> None:
         self.counts[index] += 1
-        self.clock.at(when_us, "job.arrival", f"job{index}-{self.counts[index]}", (index, 0))
+        self.clock.at(when_us, "job.arrival", self._name(index, self.counts[index]), (index, 0))
+
+    def _name(self, index: int, number: int) -> str:
+        """The name of a job that got none, and that no other job was given."""
+        name = f"job{index}-{number}"
+        while name in self.given:
+            name += "'"
+        return name
 
     def _next(self, index: int) -> None:
         gap = self.chance.stream(f"jobs/{index}", "arrival", self.counts[index]).exponential(

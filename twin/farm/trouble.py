@@ -22,6 +22,10 @@ from twin.faults.injection import Injection
 from twin.faults.ports import PORTS, UNITS
 
 
+HELD_S = (0.4, 3.0)
+"""Fingers that slip let go after holding for a time drawn evenly between these (s)."""
+
+
 class FarmLike(Protocol):
     """What a fault of process needs of the farm."""
 
@@ -123,6 +127,8 @@ class Trouble:
             return
         if spec.component == "link" and spec.mode == "latency":
             fault.added_us = round(1000 * draw(spec.added_ms, stream))
+        if spec.component == "gripper":
+            fault.wait_us = to_us(HELD_S[0] + (HELD_S[1] - HELD_S[0]) * float(stream.random()))
         lane = self.lanes[fault.lane]
         lane.faults.enter(fault, lane.world, lane.inbox.links)
 

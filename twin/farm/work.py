@@ -163,12 +163,6 @@ class Work:
                 return "no such cell" if cell is None else self.recovery.page(cell, action.pool or "", action.deadline_s)
             case "cancel":
                 return self._cancel(action)
-            case "release":
-                if cell is None or cell.state != "leased":
-                    return "no such lease"
-                self.give_back(cell, "released")
-                self.offer(cell)
-                return None
         return f"{action.kind} is not something this farm can do yet"
 
     def _assign(self, action: Action, cell: Cell | None) -> str | None:

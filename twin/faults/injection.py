@@ -36,6 +36,8 @@ class Injection:
     fired_us: int | None = None
     """When a slip began."""
     added_us: int = 0
+    wait_us: int = 400_000
+    """How long fingers must have held before they slip."""
     """Delay that a latency fault adds, drawn at its onset."""
     messages: int = 0
     delayed_us: float = 0.0

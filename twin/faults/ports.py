@@ -25,7 +25,7 @@ from twin.world.kinematics import Arm
 __all__ = ["PORTS", "UNITS", "Link", "Ports"]
 
 SLIP_S = 0.4
-"""How long slipping fingers stay open, and how long they must have held before (s)."""
+"""How long slipping fingers stay open (s)."""
 SAME = 1e-9
 """Less than this (rad, m) is no difference."""
 
@@ -142,7 +142,7 @@ class Ports:
             i = int(self.place[fault.row])
             if i < 0:
                 continue
-            if fault.fired_us is None and held_ticks[fault.row] * self.period_us >= SLIP_S * US:
+            if fault.fired_us is None and held_ticks[fault.row] * self.period_us >= fault.wait_us:
                 fault.fired_us = now_us
             if fault.fired_us is not None and now_us - fault.fired_us < SLIP_S * US:
                 self._slip(out, i)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from twin.judge.columns import US, cells, column, duration_us, payload, times_us
@@ -102,28 +103,39 @@ class Accounts:
 
     def by_state(self, names: Iterable[str] | None = None) -> dict[str, int]:
         """µs in each state, of the named cells or of all; the values add up to cells × duration."""
-        wanted = None if names is None else dict.fromkeys(names)
-        out = dict.fromkeys(STATES, 0)
-        for span in self.spans:
-            if wanted is None or span.cell in wanted:
-                out[span.state] += span.us
-        return out
+        parts = self._sums.values() if names is None else [self._sums[n] for n in dict.fromkeys(names) if n in self._sums]
+        return {state: sum(part[state] for part in parts) for state in STATES}
 
     def by_cell(self) -> dict[str, dict[str, int]]:
         """µs in each state, by cell."""
+        return {cell: dict(states) for cell, states in self._sums.items()}
+
+    @cached_property
+    def _sums(self) -> dict[str, dict[str, int]]:
+        """The same, added up once: a page asks for it by many groups of cells."""
         out = {cell: dict.fromkeys(STATES, 0) for cell in self.cells}
         for span in self.spans:
-            out[span.cell][span.state] += span.us
+            out[span.cell][span.state] += span.end_us - span.start_us
         return out
 
-    def lost_us(self) -> dict[str, int]:
-        """µs that yielded no usable episode, by cause, largest first. With `productive_us` they add up to cells × duration."""
+    def lost_us(self, cell: str | None = None) -> dict[str, int]:
+        """µs that yielded no usable episode, by cause, largest first, of a cell or of all. With `productive_us` they add up to
+        cells × duration."""
         lost: dict[str, int] = {}
+        for part in self._lost.values() if cell is None else [self._lost[cell]]:
+            for cause, us in part.items():
+                lost[cause] = lost.get(cause, 0) + us
+        return dict(sorted(lost.items(), key=lambda item: (-item[1], item[0])))
+
+    @cached_property
+    def _lost(self) -> dict[str, dict[str, int]]:
+        """µs lost by cause, by cell."""
+        out: dict[str, dict[str, int]] = {cell: {} for cell in self.cells}
         for span in self.spans:
             cause = self.cause(span)
             if cause is not None:
-                lost[cause] = lost.get(cause, 0) + span.us
-        return dict(sorted(lost.items(), key=lambda item: (-item[1], item[0])))
+                out[span.cell][cause] = out[span.cell].get(cause, 0) + span.us
+        return out
 
     def cause(self, span: Span) -> str | None:
         """Why a span is lost: its state, a rejected episode, or a protective stop inside a good one; None: it is not."""

@@ -294,21 +294,16 @@ def by_state_rows(books: Accounts, groups: Mapping[str, Sequence[str]]) -> list[
 def cell_rows(log: RunLog, facts: Facts) -> list[dict[str, Any]]:
     """Each cell by itself: where and what it is, what it produced, and what it lost by which cause."""
     sites = {str(c["name"]): c.get("site") for c in cells(log)}
-    lost: dict[str, dict[str, int]] = {name: {} for name in facts.books.cells}
-    for span_ in facts.books.spans:
-        cause = facts.books.cause(span_)
-        if cause is not None:
-            lost[span_.cell][cause] = lost[span_.cell].get(cause, 0) + span_.us
     states = facts.books.by_cell()
     out = []
     for name in facts.books.cells:
-        causes = sorted(lost[name].items(), key=lambda item: (-item[1], item[0]))
+        lost = facts.books.lost_us(name)
         out.append(
             {
                 "name": name, "model": facts.models.get(name) or None, "site": sites.get(name), "success": facts.by_cell[name],
                 "usable": None if facts.usable_by_cell is None else facts.usable_by_cell[name],
                 "used": states[name]["episode"] / facts.books.duration_us if facts.books.duration_us else None,
-                "lost": sum(lost[name].values()), "cause": cause_words(causes[0][0]) if causes else None,
+                "lost": sum(lost.values()), "cause": cause_words(next(iter(lost))) if lost else None,
             }
         )  # fmt: skip
     return out

@@ -5,9 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
@@ -75,14 +76,15 @@ class Workers:
 
     def _each(self, units: Sequence[Unit], out: Path) -> Iterator[tuple[Unit, Future[Any]]]:
         """Units as they end."""
-        pool = self._begun() if units else None
-        futures: dict[Future[Any], Unit] = {
-            pool.schedule(work, args=(unit, str(out)), timeout=self.timeout_s): unit for unit in units if pool is not None
-        }
-        waiting = set(futures)
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from ((futures[future], future) for future in futures if future in done)
+        ended: SimpleQueue[Future[Any]] = SimpleQueue()
+        futures: dict[Future[Any], Unit] = {}
+        for unit in units:
+            future = self._begun().schedule(work, args=(unit, str(out)), timeout=self.timeout_s)
+            futures[future] = unit
+            future.add_done_callback(ended.put)
+        for _ in units:
+            future = ended.get()
+            yield futures[future], future
 
     def _begun(self) -> ProcessPool:
         if self._pool is None:

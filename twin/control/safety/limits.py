@@ -27,6 +27,7 @@ class Bounds:
         self.velocity, self.acceleration, self.dt = velocity, acceleration, period_s
         self.gain = acceleration * period_s
         """(nq,) rad/s, how much a speed may change in a period."""
+        self._squared, self._twice = self.gain**2, 2 * acceleration
 
     def stoppable(self, distance: Floats) -> Floats:
         """Greatest speed (n, nq) from which a joint stops within `distance` (n, nq) rad, losing `gain` a period.
@@ -36,18 +37,26 @@ class Bounds:
         a joint that keeps it at one tick can keep it at the next. No distance, or less: stand still.
         """
         d = np.maximum(distance, 0.0)
-        # not -g + sqrt(g² + 2ad), which loses all digits where a joint has come close
-        return 2 * self.acceleration * d / (self.gain + np.sqrt(self.gain**2 + 2 * self.acceleration * d))
+        d *= self._twice
+        # not -g + √(g² + 2ad), which loses all digits where a joint has come close
+        root = np.sqrt(d + self._squared)
+        root += self.gain
+        d /= root
+        return d
 
     def reachable(self, speed: Floats, last: Floats, last_v: Floats) -> Floats:
         """The speed (n, nq) nearest to `speed` that the joints can take from `last` (n, nq) rad, moving at `last_v` (n, nq).
 
         A joint that starts beyond its position limit stands, at the price of its acceleration limit, or moves back.
         """
+        room: Floats = np.empty((2, *last.shape))
+        np.subtract(self.high, last, out=room[0])
+        np.subtract(last, self.low, out=room[1])
+        up, down = self.stoppable(room)
         v = np.minimum(np.maximum(speed, last_v - self.gain), last_v + self.gain)
-        v = np.minimum(v, self.stoppable(self.high - last))
-        v = np.maximum(v, -self.stoppable(last - self.low))
-        return np.minimum(np.maximum(v, -self.velocity), self.velocity)
+        v = np.maximum(np.minimum(v, up), -down)
+        able: Floats = np.minimum(np.maximum(v, -self.velocity), self.velocity)
+        return able
 
 
 def untouched(command: Floats) -> Certified:

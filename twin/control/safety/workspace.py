@@ -44,9 +44,9 @@ class WorkspaceBox:
         """command (n, nq + 1)."""
         n, beyond = len(command), self._reach(seen, command)
         changed, stop = np.zeros(n, np.int64), np.zeros(n, bool)
-        near = beyond > 0
-        if np.count_nonzero(near):
-            which: Ints = np.flatnonzero(near)
+        far = beyond <= 0  # NaN, from a sensor, is not far
+        if np.count_nonzero(far) < n:
+            which: Ints = np.flatnonzero(~far)
             last, last_v = seen.last[which, :-1], seen.last_v[which]
             leaving = self._leaving(last, last_v, command[which, :-1])
             if np.count_nonzero(leaving):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from twin.judge.accounting import Accounts
@@ -18,10 +18,11 @@ def mix(books: Accounts, groups: dict[str, list[str]]) -> str:
     x = svg.Scale(0, 1, left, svg.WIDTH - 34)
     body = [svg.text(x(t), 14, pct(t, 0), cls="dim", anchor="middle") for t in (0, 0.25, 0.5, 0.75, 1)]
     body += [svg.line(x(t), top - 4, x(t), top + pitch * len(groups), cls="grid") for t in (0, 0.25, 0.5, 0.75, 1)]
+    looks = looks_of(books)
     for i, (name, members) in enumerate(groups.items()):
         y, at, total = top + i * pitch + 4, 0.0, len(members) * books.duration_us
         body.append(svg.text(left - 12, y + 18, name, cls="lab", anchor="end"))
-        for kind, us in by_look(books, members).items():
+        for kind, us in _added(looks, members).items():
             share = us / total if total else 0.0
             title = f"{name}: {LOOKS[kind]} {hours(us)}, {pct(share)}"
             body.append(svg.rect(x(at), y, x(at + share) - x(at), thick, cls=f"f-{kind}", title=title))
@@ -40,12 +41,20 @@ def _plate(x: float, y: float, words: str) -> str:
 
 def by_look(books: Accounts, members: Sequence[str] | None = None) -> dict[str, int]:
     """µs in each look, of some cells or all; looks without time are left out."""
-    wanted = dict.fromkeys(books.cells if members is None else members)
-    out = dict.fromkeys(LOOKS, 0)
+    return _added(looks_of(books), books.cells if members is None else members)
+
+
+def looks_of(books: Accounts) -> dict[str, dict[str, int]]:
+    """µs in each look, by cell."""
+    out = {cell: dict.fromkeys(LOOKS, 0) for cell in books.cells}
     for span in books.spans:
-        if span.cell in wanted:
-            out[look(span)] += span.us
-    return {kind: us for kind, us in out.items() if us}
+        out[span.cell][look(span)] += span.us
+    return out
+
+
+def _added(looks: Mapping[str, Mapping[str, int]], members: Sequence[str]) -> dict[str, int]:
+    total = {kind: sum(looks[name][kind] for name in dict.fromkeys(members)) for kind in LOOKS}
+    return {kind: us for kind, us in total.items() if us}
 
 
 class Bar(NamedTuple):
