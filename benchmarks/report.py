@@ -111,7 +111,7 @@ def made(folder: Path, episodes: int = EPISODE_COUNT, cells: int = CELLS, seed: 
     pq.write_table(pa.table(full, schema=EVENTS), folder / "events.parquet")
     pq.write_table(pa.Table.from_pylist(story.episodes, schema=EPISODES), folder / "episodes.parquet")
     pq.write_table(RECEIPTS.empty_table(), folder / "faults.parquet")
-    kinds, sites = ("ur3", "panda"), [f"site {i}" for i in range(4)]
+    kinds, sites = ("ur3", "panda"), [f"bay {i}" for i in range(4)]
     meta: dict[str, Any] = {
         "scenario": "bench", "seed": seed, "sha256": "0" * 64, "hash": f"{seed:032x}", "tier": "physics", "engine": "mujoco",
         "sim_s": end, "reproduce": "", "versions": {}, "fleet": {"fleet": "bench"},

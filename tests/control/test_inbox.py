@@ -205,3 +205,13 @@ def test_a_pickled_inbox_goes_on_where_it_was():
     rig.ticks(9)
     other = pickle.loads(pickle.dumps(rig))
     assert rig.ticks(20) == other.ticks(20)
+
+
+def test_a_chunk_of_another_shape_is_refused_with_the_policy_named():
+    class Wrong(Counting):
+        def act(self, seen, memory):
+            return Chunk(np.zeros((len(seen.object), H, 5)), np.zeros(len(seen.object), bool))
+
+    rig = Rig(policy=Wrong())
+    with pytest.raises(UseError, match=r"policy Wrong answered actions .*; expected"):
+        rig.ticks(5)

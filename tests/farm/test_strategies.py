@@ -170,3 +170,11 @@ def test_one_strategy_cannot_change_what_another_is_told(tmp_path):
     played = Played(opened(tmp_path, scene(scheduler=use("Lifo"), dispatch=use("Spy"))))
     offered = [e for e in played.farm.work.hosts[1].strategy.told if e.kind == "authority.offered"]
     assert offered and all(json.loads(e.canonical())[-1] == {"lease": 1} for e in offered[:1])
+
+
+def test_a_page_to_a_pool_without_people_is_dropped_at_its_deadline(tmp_path):
+    people = {name: {"count": count, "skills": ["reset"]} for name, count in (("ops", 1), ("none", 0))}
+    call = wrong(answer=[action("page", cell="a", pool="none", deadline_s=3)])
+    played = play(tmp_path, people=people, resets=STUCK, dispatch=call)
+    told = [(e.kind, e.t_us / 1e6) for e in played.of("page", "reset.abandoned")]
+    assert told == [("page.sent", 3), ("page.expired", 6), ("reset.abandoned", 12)]

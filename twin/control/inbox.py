@@ -16,6 +16,7 @@ from twin.control.links import BLOCK, NEVER, LinkBank
 from twin.control.policy import Policy
 from twin.control.spec import ComputeSpec
 from twin.core.chance import Chance
+from twin.core.errors import UseError
 from twin.core.quantity import draw
 from twin.core.records import Bools, Floats, Observation, Rows
 
@@ -182,6 +183,10 @@ class Inbox:
         told = {key: value[batch] for key, value in self.seen.items()}
         seen = Observation(**blank, **told)  # type: ignore[arg-type]
         chunk = self.policy.act(seen, part)
+        wanted = (len(batch), *self.coming.shape[1:])
+        if np.shape(chunk.actions) != wanted or np.shape(chunk.done) != wanted[:1]:
+            given = f"actions {np.shape(chunk.actions)} and done {np.shape(chunk.done)}"
+            raise UseError(f"policy {type(self.policy).__name__} answered {given}; expected {wanted} and {wanted[:1]}")
         self.coming[batch], self.coming_done[batch] = chunk.actions, chunk.done
         for key, value in part.items():
             self.planned[key][batch] = value

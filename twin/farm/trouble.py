@@ -21,7 +21,6 @@ from twin.farm.lane import Lane
 from twin.faults.injection import Injection
 from twin.faults.ports import PORTS, UNITS
 
-
 HELD_S = (0.4, 3.0)
 """Fingers that slip let go after holding for a time drawn evenly between these (s)."""
 
