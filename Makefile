@@ -4,7 +4,7 @@ JOBS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench clean help
+.PHONY: demo test lint bench reports clean help
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -28,6 +28,9 @@ lint: $(READY) ## style, types, and who may import whom
 
 bench: $(READY) ## what the speed claims rest on
 	$(BIN)/python -m benchmarks.farm
+
+reports: $(READY) ## make the sample reports and their picture anew
+	@$(BIN)/python docs/make_reports.py
 
 clean: ## remove what can be made again (runs and reports stay)
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

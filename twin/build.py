@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,10 +108,23 @@ def made_by(scenario: Scenario) -> dict[str, Any]:
     """What besides scenario, seed and the user's code decides the bits of a run: versions, processor, assets."""
     versions = {"python": platform.python_version()} | {p: metadata.version(p) for p in ("numpy", "mujoco")}
     return {
-        "versions": versions | {"twin": _own_version()},
+        "versions": versions | {"twin": _own_version(), "source": source_digest()},
         "cpu_features": cpu_features(),
         "assets": dict(scenario.assets),
     }
+
+
+DECIDES = ("core", "world", "faults", "control", "farm", "build.py", "snapshot.py", "run.py")
+"""The parts of the twin that decide the bits of a run."""
+
+
+@functools.cache
+def source_digest() -> str:
+    """Twelve hexadecimal digits over the source of `DECIDES`: a version number does not tell one checkout from another."""
+    root, total = Path(__file__).parent, hashlib.sha256()
+    for path in sorted(path for part in DECIDES for path in [root / part, *(root / part).rglob("*.py")] if path.is_file()):
+        total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()[:12]
 
 
 def _own_version() -> str:

@@ -92,5 +92,7 @@ def thaw(farm: Farm, blob: bytes, makers: Mapping[str, Callable[[], Strategy]]) 
 
 def _made_elsewhere(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """Why a run that was begun elsewhere cannot go on here with the same result."""
-    parts = [f"{k} {there.get(k)!r} there, {here[k]!r} here" for k in here if there.get(k) != here[k]]
+    flat = [(key, there.get(part, {}).get(key), value) for part in ("versions", "assets") for key, value in here[part].items()]
+    flat.append(("cpu_features", there.get("cpu_features"), here["cpu_features"]))
+    parts = [f"{key} {was!r} there, {now!r} here" for key, was, now in flat if was != now]
     return f"this run was begun with other versions ({'; '.join(parts)}); finish it there, or delete its folder and run again"

@@ -1,4 +1,4 @@
-"""A real browser for the page: Debian's chromium, driven by playwright. Where one of them is missing, these tests are skipped."""
+"""A real browser for the page: Debian's chromium, driven by playwright. Without one of them these tests are skipped."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def visit(browser):
     contexts = []
 
     def visit(path, anchor="", **options):
-        contexts.append(browser.new_context(**options))
+        contexts.append(browser.new_context(reduced_motion="reduce", **options))
         page = contexts[-1].new_page()
         page.said, page.asked = [], []
         page.on("console", lambda message: page.said.append(message.text))

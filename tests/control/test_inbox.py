@@ -12,6 +12,7 @@ from twin.control.links import LinkBank
 from twin.control.policy import PolicySpec, Wanted
 from twin.control.spec import ComputeSpec, LinkSpec
 from twin.core.chance import Chance
+from twin.core.errors import UseError
 from twin.core.records import Chunk, Observation
 
 PERIOD_US, H, HOLD = 20_000, 5, -1.0

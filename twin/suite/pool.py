@@ -79,7 +79,7 @@ class Workers:
         ended: SimpleQueue[Future[Any]] = SimpleQueue()
         futures: dict[Future[Any], Unit] = {}
         for unit in units:
-            future = self._begun().schedule(work, args=(unit, str(out)), timeout=self.timeout_s)
+            future: Future[Any] = self._begun().schedule(work, args=(unit, str(out)), timeout=self.timeout_s)
             futures[future] = unit
             future.add_done_callback(ended.put)
         for _ in units:
