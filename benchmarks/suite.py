@@ -5,8 +5,8 @@
     python -m benchmarks.suite --units 40 --repeats 3
 
 Both sides start their workers anew and end with the same combined hash. The figure is the speed-up over its ideal, which is
-the number of workers; what two busy processes really get from this machine is measured beside it, and counts as ideal where
-it is less (two threads of one core, a neighbour).
+the number of workers; what two busy processes really get from this machine stands beside it (two threads of one core,
+neighbours), and so does the speed-up by processor time, which neighbours disturb least.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import argparse
 import json
 import multiprocessing
 import os
+import resource
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from twin.suite.plan import Unit, plan
 from twin.suite.pool import Workers
@@ -48,16 +49,30 @@ def units(count: int, folder: Path) -> list[Unit]:
     return plan([path], seeds=count, engine="kinematic")
 
 
-def seconds(todo: list[Unit], workers: int) -> tuple[float, str]:
-    """Wall time of a suite from nothing, start of its workers included, and its combined hash."""
+class Took(NamedTuple):
+    """Wall and processor time of a suite from nothing, start of its workers included, and its combined hash."""
+
+    wall_s: float
+    cpu_s: float
+    hash: str
+
+
+def suite(todo: list[Unit], workers: int) -> Took:
+    """Run a suite."""
     with tempfile.TemporaryDirectory() as out:
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), cpu_s()
         with Workers(workers) as pool:
             found = pool.run(todo, Path(out))
-        took = time.perf_counter() - began
+        took = Took(time.perf_counter() - began, cpu_s() - spent, found.hash)
     if found.verdict != "pass":
         raise RuntimeError(f"the suite did not pass: {found.counts}, {found.bad()[0].reasons}")
-    return took, found.hash
+    return took
+
+
+def cpu_s() -> float:
+    """Processor time of this process and its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(use.ru_utime + use.ru_stime for use in used)
 
 
 def spin(loops: int) -> float:
@@ -81,21 +96,24 @@ def measure(count: int = 200, workers: int = 2, repeats: int = 1) -> dict[str, A
     """Serial and parallel wall times, speed-up, its share of the ideal; medians of paired repeats."""
     with tempfile.TemporaryDirectory() as folder:
         todo = units(count, Path(folder))
-        seconds(todo[:2], 1)  # the files of libraries are in memory after this
-        pairs = [(seconds(todo, 1), seconds(todo, workers), machine(workers)) for _ in range(repeats)]
-    speed_up = statistics.median(one[0] / many[0] for one, many, _ in pairs)
+        suite(todo[:2], 1)  # the files of libraries are in memory after this
+        pairs = [(suite(todo, 1), suite(todo, workers), machine(workers)) for _ in range(repeats)]
+    speed_up = statistics.median(one.wall_s / many.wall_s for one, many, _ in pairs)
     able = statistics.median(able for *_, able in pairs)
     return {
         "units": count,
         "workers": workers,
         "cores": os.cpu_count(),
-        "serial_s": statistics.median(one[0] for one, *_ in pairs),
-        "parallel_s": statistics.median(many[0] for _, many, _ in pairs),
+        "serial_s": statistics.median(one.wall_s for one, *_ in pairs),
+        "parallel_s": statistics.median(many.wall_s for _, many, _ in pairs),
+        "serial_cpu_s": statistics.median(one.cpu_s for one, *_ in pairs),
+        "parallel_cpu_s": statistics.median(many.cpu_s for _, many, _ in pairs),
+        "of_ideal_by_cpu": statistics.median(one.cpu_s / many.cpu_s for one, many, _ in pairs),
         "speed_up": speed_up,
         "of_ideal": speed_up / workers,
         "machine_can": able,
         "of_what_the_machine_can": speed_up / able,
-        "hashes_equal": len({side[1] for pair in pairs for side in pair[:2]}) == 1,
+        "hashes_equal": len({side.hash for pair in pairs for side in pair[:2]}) == 1,
     }
 
 
@@ -111,11 +129,13 @@ def main(argv: list[str] | None = None) -> int:
     if given.json:
         print(json.dumps(found))
         return 0 if found["hashes_equal"] else 1
-    print(f"{found['units']} one-minute kinematic scenarios     {'wall':>9}  {'units/s':>8}")
-    for name, took in (("1 worker", found["serial_s"]), (f"{found['workers']} workers", found["parallel_s"])):
-        print(f"  {name:36} {took:7.1f} s  {found['units'] / took:8.2f}")
+    print(f"{found['units']:4} one-minute kinematic scenarios       {'wall':>9}  {'units/s':>8}  {'CPU':>9}")
+    for name, side in (("1 worker", "serial"), (f"{found['workers']} workers", "parallel")):
+        took = found[f"{side}_s"]
+        print(f"  {name:36} {took:7.1f} s  {found['units'] / took:8.2f}  {found[f'{side}_cpu_s']:7.1f} s")
     print(f"speed-up, share of ideal (≥ 0.90)     {found['speed_up']:9.2f}  {found['of_ideal']:8.2f}")
     print(f"  the machine does with two at once   {found['machine_can']:9.2f}  {found['of_what_the_machine_can']:8.2f} of that")
+    print(f"  by processor time, were both free              {found['of_ideal_by_cpu']:8.2f}")
     print(f"combined hash the same                {'yes' if found['hashes_equal'] else 'NO':>9}")
     return 0 if found["hashes_equal"] else 1
 

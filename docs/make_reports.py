@@ -68,7 +68,7 @@ def picture(page: Path, out: Path) -> bool:
         size = f"--window-size={WIDTH},{HEIGHT}"
         subprocess.run([chromium, *options, size, f"--screenshot={shot}", page.as_uri()], check=True, capture_output=True)
         small = io.BytesIO()
-        Image.open(shot).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+        Image.open(shot).convert("RGB").save(small, "PNG", optimize=True)
         out.write_bytes(small.getvalue())
     return True
 
@@ -80,11 +80,8 @@ def main(names: Sequence[str]) -> int:
     if "quickstart" in pages:
         out = ROOT / "docs" / "report.png"
         made = picture(pages["quickstart"], out)
-        print(
-            f"{out.relative_to(ROOT)}: {out.stat().st_size / 1000:.0f} kB"
-            if made
-            else "no chromium: docs/report.png stays as it is"
-        )
+        said = f"{out.stat().st_size / 1000:.0f} kB" if made else "there is no chromium, so it stays as it is"
+        print(f"{out.relative_to(ROOT)}: {said}")
     return 0
 
 

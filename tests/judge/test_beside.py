@@ -43,7 +43,7 @@ def test_margins_are_the_users_own_where_given():
 
 def test_the_summary_holds_every_statistic_once_under_its_verdict():
     (told,) = beside.trust(beside.gather([_pool()], [real_table()], []), several=False)
-    found = [each["name"] for verdict in told["lists"].values() for each in verdict]
+    found = [each["name"] for verdict in told["lists"].values() for each in verdict] + told["lone"]
     assert sorted(found) == sorted(row.name for row in compare(SIM, real_table()).groups[0].rows)
 
 

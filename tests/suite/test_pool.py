@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import suite as benchmark
 from twin.suite.plan import plan
 from twin.suite.pool import Workers, run_units
 
@@ -101,3 +102,7 @@ def test_a_suite_that_is_killed_loses_no_finished_unit_and_leaves_no_worker(writ
     found = json.loads(again.stdout)
     assert (again.returncode, found["counts"]) == (0, {"pass": 6})
     assert sorted(Path(u["folder"]).name for u in found["units"] if u["stored"]) == before
+
+
+def test_the_units_of_the_benchmark_pass(here, tmp_path):
+    assert here(benchmark.units(1, tmp_path), tmp_path).verdict == "pass"

@@ -88,12 +88,16 @@ def trust(found: Sequence[Beside], several: bool) -> list[dict[str, Any]]:
     for i, beside in enumerate(found, start=1):
         groups = beside.told.groups if beside.told is not None else ()
         lists: dict[str, list[dict[str, Any]]] = {verdict: [] for verdict in VERDICTS}
+        lone: list[str] = []
         for group in groups:
             for row in group.rows:
                 name = row.name + (f" ({group.name})" if len(groups) > 1 else "")
-                lists[row.verdict].append({"name": name, "more": _brief(row)})
+                if row.gap.value is None:
+                    lone.append(name)
+                else:
+                    lists[row.verdict].append({"name": name, "more": _brief(row)})
         whom = f"{beside.scenario} beside {beside.title}" if several else f"beside {beside.title}"
-        out.append({"at": f"real-{i}", "whom": whom, "kind": beside.kind, "lists": lists, "why": beside.why})
+        out.append({"at": f"real-{i}", "whom": whom, "kind": beside.kind, "lists": lists, "lone": lone, "why": beside.why})
     return out
 
 
