@@ -18,7 +18,7 @@ def test_a_sample_is_small_well_formed_and_names_no_place_on_a_machine(sample):
     assert {link.removeprefix("#") for link in tree.links} <= set(tree.ids)
 
 
-@pytest.mark.parametrize("text", ["in /home/x/twin", "at /builds/team/twin/runs/", '"/opt/twin/a"'])
+@pytest.mark.parametrize("text", [f"in /{top}/x/twin" for top in ("home", "root", "opt")] + ["at /builds/team/twin/runs/"])
 def test_a_place_on_a_machine_is_seen(text):
     assert PLACE.search(text)
 
