@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from twin.world.kinematics import Arm
 Outcome = tuple[int, str, Any]
 """(row, what, detail): void, finished, stop, grip_loss, link_timeout, filter, breach."""
 
-HOLD_TICKS_S = 0.2
+HOLD_S = 0.2
 """How long the gripper must have held an object before losing it counts as a loss (s)."""
 
 
@@ -44,6 +45,7 @@ class Lane:
         self.inbox, self.safety, self.faults, self.sensors = inbox, safety, ports, sensors
         self.period_us, self.period_s, self.steps = period_us, period_us / US, period_us // world.step_us
         self.object_m, self.box = object_m, box
+        self.hold_ticks = math.ceil(HOLD_S / self.period_s)
         self.q_low, self.q_high, self.v_max = arm.limits[:, 0] - 1e-3, arm.limits[:, 1] + 1e-3, arm.velocity * 1.1
         self.rows: Rows = np.zeros(0, np.int32)
         self.at: Any = self.rows
@@ -97,15 +99,16 @@ class Lane:
         log.add_array(self.world.state(rows))
         return self._outcomes(rows, at, seen, sent, breaches)
 
-    def _observe(self, now_us: int, rows: Rows, at: Any) -> tuple[Observation, Bools]:
-        """What the rows sense, and whether the truth behind it broke a promise (n, 3)."""
+    def _observe(self, now_us: int, rows: Rows, at: Any) -> tuple[Observation, Bools | None]:
+        """What the rows sense, and whether the truth behind it broke a promise (n, 3); None: nowhere."""
         seen = self.world.observe(rows)
         tool, q = seen.tool, seen.q
-        out = np.zeros((len(rows), 3), bool)
+        out = None
         for k, broken in enumerate(
             ((tool < self.box[0]) | (tool > self.box[1]), (q < self.q_low) | (q > self.q_high), np.abs(seen.dq) > self.v_max)
         ):
             if np.count_nonzero(broken):
+                out = np.zeros((len(rows), 3), bool) if out is None else out
                 out[:, k] = broken.any(axis=1)
         moved = (tool - self.tool[at]) / self.period_s
         self.tool[at] = tool
@@ -127,22 +130,23 @@ class Lane:
         """What the next tick compares with."""
         self.sent_v[at] = (sent.command[:, :-1] - seen.last[:, :-1]) / self.period_s
         self.sent[at] = sent.command
-        self.filtered[at] += sent.changed > 0
 
-    def _outcomes(self, rows: Rows, at: Any, seen: Observation, sent: Certified, breaches: Bools) -> list[Outcome]:
+    def _outcomes(self, rows: Rows, at: Any, seen: Observation, sent: Certified, breaches: Bools | None) -> list[Outcome]:
         out: list[Outcome] = []
         bad = self.world.status(rows)
         if np.count_nonzero(bad):
             self.voided[rows[bad]] = True
             out += [(int(r), "void", None) for r in rows[bad]]
-        self._first_breaches(rows, at, breaches, out)
-        first = (sent.changed > 0) & (self.filtered[at] == 1)
-        if np.count_nonzero(first):
-            out += [(int(rows[i]), "filter", self.safety.label(int(sent.changed[i]))) for i in np.flatnonzero(first)]
-        stop = sent.stop & ~self.stopped[at]
-        if np.count_nonzero(stop):
-            out += [(int(r), "stop", "tracking") for r in rows[stop]]
-        out += [(int(r), "grip_loss", None) for r in rows[self._dropped(at, seen, sent)]]
+        if breaches is not None:
+            self._first_breaches(rows, at, breaches, out)
+        if np.count_nonzero(sent.changed):
+            changed = sent.changed > 0
+            self.filtered[at] += changed
+            first = np.flatnonzero(changed & (self.filtered[at] == 1))
+            out += [(int(rows[i]), "filter", self.safety.label(int(sent.changed[i]))) for i in first]
+        if np.count_nonzero(sent.stop):
+            out += [(int(r), "stop", "tracking") for r in rows[sent.stop & ~self.stopped[at]]]
+        out += [(int(r), "grip_loss", None) for r in rows[self._dropped(rows, at, seen, sent)]]
         out += [(int(r), "link_timeout", None) for r in self.inbox.late]
         done = self.inbox.finished(rows)
         if np.count_nonzero(done):
@@ -150,18 +154,18 @@ class Lane:
         return out
 
     def _first_breaches(self, rows: Rows, at: Any, breaches: Bools, out: list[Outcome]) -> None:
-        if not np.count_nonzero(breaches):
-            return
         fresh = breaches & ~self.breached[at]
         self.breached[at] |= breaches
         names = ("workspace_violation", "joint_limit_violation", "velocity_violation")
         out += [(int(rows[i]), "breach", names[k]) for i, k in zip(*np.nonzero(fresh), strict=True)]
 
-    def _dropped(self, at: Any, seen: Observation, sent: Certified) -> Bools:
+    def _dropped(self, rows: Rows, at: Any, seen: Observation, sent: Certified) -> Bools:
         """(n,) fingers that held an object, are told to hold, and hold nothing now: a grip loss."""
         told = sent.command[:, -1] < 0.9 * self.object_m
         holding = told & (np.abs(seen.grip - self.object_m) < 0.2 * self.object_m)
-        held = self.held[at]
-        lost: Bools = told & ~holding & (held * self.period_s >= HOLD_TICKS_S)
-        self.held[at] = np.where(holding, held + 1, np.where(told & ~lost, held, 0))
+        held = self.held[rows]
+        lost: Bools = (told > holding) & (held >= self.hold_ticks)
+        held += 1
+        held *= holding
+        self.held[at] = held
         return lost
