@@ -4,7 +4,7 @@ JOBS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench reports clean help
+.PHONY: demo test lint gate bench reports clean help
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -25,6 +25,10 @@ lint: $(READY) ## style, types, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+gate: $(READY) ## this project's own gate: the farm copes with every fault it knows, with a known error rate
+	$(BIN)/twin gate $(filter-out %/void-masked.yaml %/fleet.yaml,$(wildcard scenarios/faults/*.yaml)) \
+		--engine kinematic --pass-rate 0.7 --alpha 0.05 --budget 40 --release ci --work runs/gate
 
 bench: $(READY) ## what the speed claims rest on
 	$(BIN)/python -m benchmarks.farm
