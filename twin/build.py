@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from twin.control.inbox import Inbox, Server
+from twin.control.guard import Guarded
+from twin.control.inbox import Inbox, Machine, Server
 from twin.control.links import LinkBank
 from twin.control.safety.chain import Chain, Filter
 from twin.control.safety.limits import Bounds, JointLimits
@@ -55,7 +56,8 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     clock, chance = Clock(), Chance(scenario.seed)
     book = Book(clock)
     cells, groups = _cells(scenario)
-    lanes = [_lane(scenario, i, key, members, chance, threads) for i, (key, members) in enumerate(groups.items())]
+    machines: Machines = {name: Machine(name, server, chance) for name, server in fleet.compute.items()}
+    lanes = [_lane(scenario, i, key, members, machines, chance, threads) for i, (key, members) in enumerate(groups.items())]
     tasks = [{"pick_place": PickPlace(_model(fleet, key))} for key in groups]
     people = People(fleet.people, clock, book, chance)
     recovery = Recovery(fleet, clock, book, chance, people)
@@ -140,6 +142,8 @@ def cpu_features() -> str:
     return " ".join([platform.machine(), *sorted(name for name, there in found.items() if there)])
 
 
+Machines = dict[str, Machine]
+"""Policy servers by name, shared by all lanes."""
 LaneKey = tuple[str, str]
 """Kind of robot and workcell: cells that share both share a lane."""
 
@@ -165,7 +169,9 @@ def _model(fleet: FleetSpec, key: LaneKey) -> CellModel:
     return build_cell(robot, gripper, fleet.workcells[key[1]])
 
 
-def _lane(scenario: Scenario, index: int, key: LaneKey, members: Sequence[Cell], chance: Chance, threads: int) -> Lane:
+def _lane(
+    scenario: Scenario, index: int, key: LaneKey, members: Sequence[Cell], machines: Machines, chance: Chance, threads: int
+) -> Lane:
     spec, fleet = scenario.spec, scenario.spec.fleet
     model, robot = _model(fleet, key), fleet.robots[key[0]]
     n, arm, period_us = len(members), model.arm, to_us(robot.control_ms / 1000)
@@ -175,9 +181,8 @@ def _lane(scenario: Scenario, index: int, key: LaneKey, members: Sequence[Cell],
     by_server: dict[str | None, Any] = {}
     for row, cell in enumerate(members):
         by_server.setdefault(cell.spec.compute, np.zeros(n, bool))[row] = True
-    servers = [
-        Server(f"{name}/{index}", fleet.compute[name] if name else None, rows, chance) for name, rows in by_server.items()
-    ]
+    in_the_cell = Machine("", None, chance)
+    servers = [Server(machines[name] if name else in_the_cell, rows) for name, rows in by_server.items()]
     policy = _policy(scenario, model, period_us / 1e6)
     inbox = Inbox(policy, links, servers, n, arm.nq)
     box = np.stack((model.workspace.low, model.workspace.high))
@@ -190,7 +195,8 @@ def _lane(scenario: Scenario, index: int, key: LaneKey, members: Sequence[Cell],
 def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:
     spec, goal = scenario.spec.policy, PickPlace(model).goal
     if isinstance(spec, UseSpec):
-        return make(spec, scenario, model.arm, goal, model.object_m, period_s)
+        made = make(spec, scenario, model.arm, goal, model.object_m, period_s)
+        return Guarded(made, spec.use, model.nq + 1)
     return ScriptedPickPlace(model.arm, goal, spec, model.object_m, period_s)
 
 
@@ -222,7 +228,7 @@ def make(spec: UseSpec, scenario: Scenario, *first: Any) -> Any:
     cls = resolve(spec.use, scenario.folder)
     try:
         return cls(*first, **spec.with_)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UseError(f"{spec.use} could not be made: {type(error).__name__}: {error}") from error
 
 

@@ -40,8 +40,11 @@ def main() -> int:
         return 130
     for (folder, verdict, _), page in zip(found, pages, strict=True):
         print(f"{Path(folder).name}: {verdict}, report {page}")
-    print(f"next: twin replay {found[0][0]} proves it; twin faults lists what can go wrong; scenarios/README.md has more")
-    print(f"open {pages[0].resolve()} (and {pages[1].name} beside it)")
+    twin = Path(sys.executable).with_name("twin")
+    command = os.path.relpath(twin)
+    print(f"next: {command} replay {found[0][0]} proves it; {command} faults lists what can go wrong")
+    print("open this file in a browser:")
+    print(pages[0].resolve())
     return max(status for _, _, status in found)
 
 

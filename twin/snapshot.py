@@ -11,6 +11,7 @@ import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twin.control.guard import Guarded
 from twin.core.errors import RunFolderError, UseError
 from twin.core.records import Strategy
 from twin.farm.farm import Farm
@@ -31,8 +32,9 @@ def _constants(farm: Farm) -> list[Any]:
     found += [job for jobs in farm.arrivals.specs for job in jobs]
     found += [task for tasks in farm.tasks for task in tasks.values()]
     for lane in farm.lanes:
-        found += [lane.world, lane.arm, lane.inbox.policy, lane.inbox.links.specs, lane.inbox.links.names, lane.box]
-        found += [server.spec for server in lane.inbox.servers]
+        own = None if isinstance(lane.inbox.policy, Guarded) else lane.inbox.policy  # a user's policy may keep state
+        found += [lane.world, lane.arm, own, lane.inbox.links.specs, lane.inbox.links.names, lane.box]
+        found += [server.machine.spec for server in lane.inbox.servers]
     for cell in farm.cells.values():
         found += [cell.spec, cell.robot_spec, *cell.spec.maintenance]
     found += [fault.spec for fault in farm.trouble.injections]

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from twin.control.inbox import Inbox, Server
+from twin.control.inbox import Inbox, Machine, Server
 from twin.control.links import LinkBank
 from twin.control.policy import PolicySpec, Wanted
 from twin.control.spec import ComputeSpec, LinkSpec
@@ -52,7 +52,7 @@ class Rig:
         self.n, self.now_us, self.policy = n, 0, policy or Counting()
         spec = ComputeSpec(**({"inference_ms": 40, "timeout_ms": 200} | server)) if compute else None
         links = LinkBank([LinkSpec(latency_ms=way_ms)] * n, [f"c{i}" for i in range(n)], Chance(0))
-        self.inbox = Inbox(self.policy, links, [Server("s", spec, np.ones(n, bool), Chance(0))], n, 1)
+        self.inbox = Inbox(self.policy, links, [Server(Machine("s", spec, Chance(0)), np.ones(n, bool))], n, 1)
         for row in range(n):
             self.begin(row)
 
@@ -216,3 +216,16 @@ def test_a_chunk_of_another_shape_is_refused_with_the_policy_named():
     rig = Rig(policy=Wrong())
     with pytest.raises(UseError, match=r"policy Wrong answered actions .*; expected"):
         rig.ticks(5)
+
+
+def test_lanes_that_name_one_machine_wait_for_each_other():
+    machine = Machine("s", ComputeSpec(inference_ms=40, timeout_ms=500), Chance(0))
+
+    def rig():
+        made = Rig()
+        made.inbox.servers = (Server(machine, np.ones(1, bool)),)
+        return made
+
+    first, second = rig(), rig()
+    told = [(first.tick()[0], second.tick()[0]) for _ in range(9)]
+    assert [a for a, _ in told].index(0) == 5 and [b for _, b in told].index(0) == 7  # 100 ms; 40 ms more

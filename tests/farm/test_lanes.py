@@ -8,7 +8,7 @@ ROBOTS = {
     "fast": {"model": "panda", "gripper": "g", "control_ms": 20, "sensors": ["eye"]},
 }
 SLOW = cells("a1", "a2", link="l", compute="s")
-FAST = [{"name": name, "robots": [{"robot": "fast"}], "link": "l", "compute": "s"} for name in ("f1", "f2")]
+FAST = [{"name": name, "robots": [{"robot": "fast"}], "link": "l", "compute": "t"} for name in ("f1", "f2")]
 NOT_ITS_OWN = ("episode", "attempt_of", "data_uri")
 
 
@@ -23,7 +23,7 @@ def mixed(cells, **changes):
     ladder = [{"kind": "automatic", "attempts": 1, "seconds": 0.5, "success": 0.6}, {"kind": "person", "pool": "reset"}]
     parts = {
         "links": {"l": {"latency_ms": {"kind": "lognormal", "median": 20, "sigma": 0.5}, "loss": 0.02}},
-        "compute": {"s": {"inference_ms": 30}},
+        "compute": {"s": {"inference_ms": 30}, "t": {"inference_ms": 30}},
         "sensors": {"eye": {"kind": "camera", "noise": 0.002}},
         "people": {
             k: {"count": 4, "skills": [k], "response_s": {"kind": "exponential", "mean": 1}, "work_s": 1}

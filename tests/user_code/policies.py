@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from twin.control.policy import PolicySpec
+from twin.control.policy import PolicySpec, Wanted
 from twin.core.records import Chunk
 
 
@@ -11,7 +11,8 @@ class Idle:
         self.nu, self.ticks = arm.nq + 1, ticks
 
     def spec(self):
-        return PolicySpec({}, self.nu, self.ticks, self.ticks, "idle")
+        seen = {"q": Wanted((self.nu - 1,), 50.0), "grip": Wanted((), 50.0)}
+        return PolicySpec(seen, self.nu, self.ticks, self.ticks, "idle")
 
     def memory(self, n):
         return {"calls": np.zeros(n, np.int64)}

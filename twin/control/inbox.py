@@ -26,15 +26,14 @@ AGES = 256
 NOBODY: Rows = np.zeros(0, np.int32)
 
 
-class Server:
-    """A policy server of a lane: which rows it serves, when it is free, how many batches it did.
+class Machine:
+    """A computer that infers one batch at a time, for every lane whose cells name it.
 
-    Inference times are drawn in blocks keyed by the server: a block and a counter are all of the state.
+    Inference times are drawn in blocks keyed by its name: a block and a counter are all of the state.
     """
 
-    def __init__(self, name: str, spec: ComputeSpec | None, rows: Bools, chance: Chance) -> None:
-        self.name, self.spec, self.rows, self.chance = name, spec, rows, chance
-        self.batch = len(rows) if spec is None else spec.batch
+    def __init__(self, name: str, spec: ComputeSpec | None, chance: Chance) -> None:
+        self.name, self.spec, self.chance = name, spec, chance
         self.free_us = 0
         self.batches = 0
         self._times_us: list[int] = []
@@ -51,6 +50,15 @@ class Server:
         return self._times_us[k]
 
 
+class Server:
+    """A policy served by a machine to rows of one lane: a batch holds requests of one lane, since lanes have policies apart."""
+
+    def __init__(self, machine: Machine, rows: Bools) -> None:
+        self.machine, self.rows = machine, rows
+        self.batch = len(rows) if machine.spec is None else machine.spec.batch
+        self.timeout_us = round(1000 * (1000.0 if machine.spec is None else machine.spec.timeout_ms))
+
+
 class Inbox:
     """Chunks on their way and in use, for the n rows of a lane."""
 
@@ -65,8 +73,7 @@ class Inbox:
         self.arrives_us = np.full(n, NEVER)
         self.timeout_us = np.zeros(n, np.int64)
         for server in servers:
-            ms = 1000.0 if server.spec is None else server.spec.timeout_ms
-            self.timeout_us[server.rows] = round(1000 * ms)
+            self.timeout_us[server.rows] = server.timeout_us
         self.chunk, self.coming = np.zeros((n, self.horizon, nu)), np.zeros((n, self.horizon, nu))
         self.done, self.coming_done = np.zeros(n, bool), np.zeros(n, bool)
         self.ready = np.zeros(n, bool)
@@ -105,7 +112,7 @@ class Inbox:
             for server in self.servers:
                 self._infer(server, now_us, rows)
             asked_us = self.arrives_us[rows[self.state[rows] == ASKED]]
-            free_us = min(server.free_us for server in self.servers)
+            free_us = min(server.machine.free_us for server in self.servers)
             self.next_ask_us = max(int(asked_us.min(initial=NEVER)), free_us)
             self._deliver(now_us, rows)
         cursor = self.cursor[rows]
@@ -163,7 +170,7 @@ class Inbox:
             if not len(waiting):
                 return
             arrives = self.arrives_us[waiting]
-            start = max(server.free_us, int(arrives.min()))
+            start = max(server.machine.free_us, int(arrives.min()))
             if start > now_us:
                 return
             there = arrives <= start
@@ -171,9 +178,9 @@ class Inbox:
             if len(batch) > server.batch:
                 batch = np.sort(batch[np.argsort(arrives[there], kind="stable")][: server.batch])
             self._act(batch)
-            server.free_us = start + server.inference_us()
+            server.machine.free_us = start + server.machine.inference_us()
             self.state[batch] = ANSWERED
-            arrives = self.links.send(batch, np.full(len(batch), server.free_us))
+            arrives = self.links.send(batch, np.full(len(batch), server.machine.free_us))
             self.arrives_us[batch] = arrives
             self.next_answer_us = min(self.next_answer_us, int(arrives.min()))
 
@@ -186,7 +193,8 @@ class Inbox:
         wanted = (len(batch), *self.coming.shape[1:])
         if np.shape(chunk.actions) != wanted or np.shape(chunk.done) != wanted[:1]:
             given = f"actions {np.shape(chunk.actions)} and done {np.shape(chunk.done)}"
-            raise UseError(f"policy {type(self.policy).__name__} answered {given}; expected {wanted} and {wanted[:1]}")
+            who = getattr(self.policy, "use", type(self.policy).__name__)
+            raise UseError(f"policy {who} answered {given}; expected {wanted} and {wanted[:1]}")
         self.coming[batch], self.coming_done[batch] = chunk.actions, chunk.done
         for key, value in part.items():
             self.planned[key][batch] = value

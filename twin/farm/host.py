@@ -63,7 +63,7 @@ class Host:
     def _call(self, now_us: int, method: str, *arguments: Any) -> Any:
         try:
             return getattr(self.strategy, method)(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             what = f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
             raise UseError(f"{self.role}: {method}() failed at {now_us / US:g} s of simulated time: {what}") from error

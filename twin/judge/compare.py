@@ -19,6 +19,7 @@ from twin.judge import equivalence as eq
 from twin.judge.columns import column
 from twin.judge.equivalence import ALPHA, Verdict
 from twin.judge.measures import KEYS, STATISTICS, Episodes, Measure, measure, read
+from twin.judge.paired import Paired, success
 from twin.judge.stats import Interval, benjamini_hochberg
 from twin.judge.survival import of_durations, of_events, of_success, plain
 from twin.judge.words import count, listed, several, short
@@ -50,7 +51,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """A task on a robot model under a policy (None: not told apart), on both sides. The last three are plain data to draw."""
+    """A task on a robot model under a policy (None: not told apart), on both sides.
+
+    `durations`, `time_to_success` and `events` are plain data to draw. `paired`: real success by pairs of episodes, or why not.
+    """
 
     task: str | None
     robot_model: str | None
@@ -61,6 +65,7 @@ class Group:
     durations: Mapping[str, Any]
     time_to_success: Mapping[str, Any]
     events: Mapping[str, Any]
+    paired: Paired | str = "not asked for"
 
     @property
     def name(self) -> str:
@@ -106,6 +111,8 @@ def _group_dict(group: Group) -> dict[str, Any]:
         "durations": group.durations,
         "time_to_success": group.time_to_success,
         "events": group.events,
+        "paired": group.paired.as_dict() if isinstance(group.paired, Paired) else None,
+        "not_paired": group.paired if isinstance(group.paired, str) else None,
     }
 
 
@@ -156,6 +163,7 @@ def _group(own: Mapping[str, str], x: Episodes, y: Episodes, rows: Sequence[Row]
         durations=of_durations(x, y),
         time_to_success=of_success(x, y),
         events={"sim": of_events(x), "real": of_events(y)},
+        paired=success(sim=x, real=y),
     )
 
 
@@ -331,7 +339,12 @@ def as_text(told: Comparison) -> str:
     for group in told.groups:
         lines += ["", f"{group.name}: {count(group.n_sim)} simulated, {count(group.n_real)} real"]
         lines += [f"  {row.name:<60} {_figure(row.sim, row)} {_figure(row.real, row)}  {row.words}" for row in group.rows]
+        lines += [f"  {_paired(group.paired)}"]
     return "\n".join([*lines, *(["", *told.notes] if told.notes else [])])
+
+
+def _paired(told: Paired | str) -> str:
+    return told.words() if isinstance(told, Paired) else f"success by pairs: not paired, {told}"
 
 
 def _figure(side: Interval | None, row: Row) -> str:

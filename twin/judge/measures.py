@@ -52,7 +52,8 @@ STATISTICS: Mapping[str, Margin] = _statistics()
 class Episodes:
     """The columns of one table, in the order of run, cell and start; voided episodes left out. NaN and None: not recorded.
 
-    label 1, 0 or NaN; duration (n,) s, of those `cut` only a lower bound; symptoms lists or None.
+    keys: those of `KEYS`, and `scene`; label 1, 0 or NaN; duration (n,) s, of those `cut` only a lower bound; symptoms lists
+    or None.
     """
 
     name: str
@@ -107,6 +108,7 @@ def read(table: pd.DataFrame, name: str) -> Episodes:
     symptoms = _symptoms(table, name)
     whole = {c: _amounts(table, c, name) for c in ("duration_s", "interventions", "resets", "reset_s", "wait_s")}
     told = {key: column(table, key, table=name) for key in KEYS}
+    told["scene"] = column(table, "scene", table=name) if "scene" in table.columns else [None] * len(table)
     where = [column(table, c, table=name) if c in table.columns else [None] * len(table) for c in ("run", "cell")]
     return Episodes(
         name=name,

@@ -63,7 +63,8 @@ def read_episodes(path: Path) -> pd.DataFrame:
     try:
         table = _from_parquet(path) if path.suffix == ".parquet" else _from_csv(path)
     except (OSError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException) as error:
-        raise TableError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        mend = "an episode table is wanted; a foreign log becomes one by `twin import`"
+        raise TableError(f"{path} cannot be read: {str(error).splitlines()[0]}; {mend}") from error
     if not table.num_rows:
         raise TableError(f"{path} holds no episode")
     versions = set(table["schema"].to_pylist()) - {None, SCHEMA}

@@ -68,7 +68,7 @@ class Chain:
             out = self.filters[index].certify(seen, command.copy())
             given = np.array(out.command, np.float64)
             margin, stop = np.asarray(out.margin, np.float64), np.asarray(out.stop, np.bool_)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UseError(f"filter {name!r} raised {type(error).__name__}: {error}") from error
         if given.shape != command.shape:
             raise UseError(f"filter {name!r} returned commands of shape {given.shape}; expected {command.shape}")
