@@ -20,7 +20,9 @@ from twin.core.errors import UseError
 from twin.core.quantity import draw
 from twin.core.records import Bools, Floats, Observation, Rows
 
-IDLE, ASKED, ANSWERED = 0, 1, 2
+IDLE, ASKED, ANSWERED, READY, LAST = range(5)
+"""What a row's inbox does: nothing (it may ask), a request or an answer is under way, the coming chunk waits for the current
+one to end, the current chunk is the policy's last."""
 AGES = 256
 """Observation ages kept per episode for its 99th percentile."""
 NOBODY: Rows = np.zeros(0, np.int32)
@@ -75,9 +77,7 @@ class Inbox:
         for server in servers:
             self.timeout_us[server.rows] = server.timeout_us
         self.chunk, self.coming = np.zeros((n, self.horizon, nu)), np.zeros((n, self.horizon, nu))
-        self.done, self.coming_done = np.zeros(n, bool), np.zeros(n, bool)
-        self.ready = np.zeros(n, bool)
-        """The coming chunk has arrived and waits for the current one to end."""
+        self.coming_done = np.zeros(n, bool)
         self.cursor = np.full(n, self.horizon)
         shapes: dict[str, tuple[int, ...]] = {"q": (nq,), "dq": (nq,), "grip": (), "tool": (3,), "object": (3,)}
         self.blank = {k: np.full((n, *shape), np.nan) for k, shape in shapes.items() if k not in spec.observations}
@@ -99,7 +99,7 @@ class Inbox:
         for key, value in part.items():
             self.memory[key][rows] = value
         self.links.begin(row, episode)
-        self.state[row], self.ready[row], self.done[row] = IDLE, False, False
+        self.state[row] = IDLE
         self.cursor[row] = self.horizon
         self.chunk[row] = hold
         self.answers[row] = self.timeouts[row] = 0
@@ -116,11 +116,11 @@ class Inbox:
             self.next_ask_us = max(int(asked_us.min(initial=NEVER)), free_us)
             self._deliver(now_us, rows)
         cursor = self.cursor[rows]
-        swap = (cursor >= self.horizon) & self.ready[rows]
+        swap = (cursor >= self.horizon) & (self.state[rows] == READY)
         if np.count_nonzero(swap):
             which = rows[swap]
-            self.chunk[which], self.done[which] = self.coming[which], self.coming_done[which]
-            self.ready[which] = False
+            self.chunk[which] = self.coming[which]
+            self.state[which] = np.where(self.coming_done[which], LAST, IDLE)
             cursor[swap] = 0
         asked: Floats = self.chunk[rows, np.minimum(cursor, self.horizon - 1)]
         self.cursor[rows] = np.where(playing, np.minimum(cursor + 1, self.horizon), cursor)
@@ -128,7 +128,7 @@ class Inbox:
 
     def finished(self, rows: Rows) -> Bools:
         """(n,) the policy's last chunk has been played to its end."""
-        finished: Bools = self.done[rows] & (self.cursor[rows] >= self.horizon)
+        finished: Bools = (self.state[rows] == LAST) & (self.cursor[rows] >= self.horizon)
         return finished
 
     def age_p99_s(self, row: int) -> float | None:
@@ -140,8 +140,7 @@ class Inbox:
         self.late = NOBODY
         if now_us >= self.next_late_us:
             self._give_up(now_us, rows)
-        free = (self.state[rows] == IDLE) & (self.cursor[rows] >= self.replan) & playing
-        ask = free & ~(self.ready[rows] | self.done[rows])
+        ask = (self.state[rows] == IDLE) & (self.cursor[rows] >= self.replan) & playing
         if not np.count_nonzero(ask):
             return
         which = rows[ask]
@@ -156,7 +155,8 @@ class Inbox:
 
     def _give_up(self, now_us: int, rows: Rows) -> None:
         """Rows whose request is unanswered for too long may ask again."""
-        waiting = rows[self.state[rows] != IDLE]
+        state = self.state[rows]
+        waiting = rows[(state == ASKED) | (state == ANSWERED)]
         ends = self.asked_us[waiting] + self.timeout_us[waiting]
         over = ends <= now_us
         self.late = waiting[over]
@@ -211,6 +211,6 @@ class Inbox:
             return
         for key, value in self.planned.items():
             self.memory[key][arrived] = value[arrived]
-        self.state[arrived], self.ready[arrived] = IDLE, True
+        self.state[arrived] = READY
         self.ages_us[arrived, self.answers[arrived] % AGES] = arrives[there] - self.asked_us[arrived]
         self.answers[arrived] += 1
