@@ -73,7 +73,7 @@ class Lane:
         self.peak_v2[row], self.filtered[row], self.held[row] = 0.0, 0, 0
         self.stopped[row] = self.voided[row] = False
         self.breached[row] = False
-        self._set_rows(np.union1d(self.rows, one).astype(np.int32))
+        self._set_rows(np.sort(np.concatenate((self.rows, one))))
 
     def end(self, row: int) -> None:
         """Row `row` runs no longer and costs nothing."""
