@@ -114,13 +114,13 @@ def efficiency(n: int, threads: int, segments: int) -> dict[str, Any]:
         ctrl, tape = batch.bind("ctrl"), Tape(world)
         ratios, speeds, shares = [], [], []
         for k in range(segments):
-            before, began = farm.robot_us, time.perf_counter()
+            before, began = farm.episodes.robot_us, time.perf_counter()
             advance(farm, 12.0 + SEGMENT_S * (k + 1))
             at = time.perf_counter()
             commit(farm, journal, farm.clock.now_us)
             ended = time.perf_counter()
             ratios.append(tape.play(batch, ctrl) / (ended - began))
-            speeds.append((farm.robot_us - before) / US / (ended - began))
+            speeds.append((farm.episodes.robot_us - before) / US / (ended - began))
             shares.append((ended - at) / (ended - began))
         equal = bool(np.array_equal(batch.state, world._batch.state))
     return {"ratios": ratios, "robot_s_per_s": statistics.median(speeds), "journal": statistics.median(shares), "equal": equal}

@@ -28,6 +28,7 @@ from twin.core.errors import UseError
 from twin.core.records import CellInfo, FleetInfo, Floats
 from twin.farm.book import Book
 from twin.farm.cells import Cell
+from twin.farm.episodes import Episodes
 from twin.farm.farm import Farm
 from twin.farm.host import Host
 from twin.farm.jobs import Arrivals
@@ -64,19 +65,9 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     hosts = [Host(role, make) for role, make in strategies(scenario).items()]
     work = Work(clock, book, cells, recovery, hosts, _not_wired)
     trouble = Trouble(spec.faults, cells, lanes, clock, book, chance)
-    return Farm(
-        clock,
-        book,
-        chance,
-        cells,
-        lanes,
-        tasks,
-        work,
-        recovery,
-        Arrivals(spec.jobs, clock, chance),
-        trouble,
-        _facts(scenario, run),
-    )
+    facts = _facts(scenario, run)
+    episodes = Episodes(clock, book, chance, cells, lanes, tasks, work, recovery, trouble, facts)
+    return Farm(clock, book, chance, cells, episodes, work, recovery, Arrivals(spec.jobs, clock, chance), trouble)
 
 
 def _not_wired(cell: Cell) -> None:

@@ -156,11 +156,11 @@ def _meta(scenario: Scenario, farm: Farm, threads: int, resumed_us: int) -> dict
         **farm.facts["made_by"],
         "code": dict(scenario.code),
         "sim_s": spec.duration_s,
-        "robot_s": farm.robot_us / US,
+        "robot_s": farm.episodes.robot_us / US,
         "resumed_from_s": resumed_us / US,
         "threads": threads,
         "ticks": sum(lane.ticks for lane in farm.lanes),
-        "voided_episodes": farm.voided,
+        "voided_episodes": farm.episodes.voided,
         "pending": farm.pending(),
         "fleet": {"fleet": spec.fleet.fleet, "cells": len(farm.cells), "sites": list(spec.fleet.sites)},
         "cells": [

@@ -20,7 +20,7 @@ from twin.farm.farm import Farm
 def _constants(farm: Farm) -> list[Any]:
     """In a fixed order: everything that the scenario alone decides."""
     found: list[Any] = [
-        farm.tasks,
+        farm.episodes.tasks,
         farm.facts,
         farm.recovery.rungs,
         farm.recovery.specs,
@@ -30,7 +30,7 @@ def _constants(farm: Farm) -> list[Any]:
         farm.trouble.of,
     ]
     found += [job for jobs in farm.arrivals.specs for job in jobs]
-    found += [task for tasks in farm.tasks for task in tasks.values()]
+    found += [task for tasks in farm.episodes.tasks for task in tasks.values()]
     for lane in farm.lanes:
         own = None if isinstance(lane.inbox.policy, Guarded) else lane.inbox.policy  # a user's policy may keep state
         found += [lane.world, lane.arm, own, lane.inbox.links.specs, lane.inbox.links.names, lane.box]
@@ -86,7 +86,6 @@ def thaw(farm: Farm, blob: bytes, makers: Mapping[str, Callable[[], Strategy]]) 
     for lane, kept in zip(farm.lanes, state["worlds"], strict=True):
         lane.world.restore(kept)
     farm.__dict__.update(state["farm"])
-    farm.work.start = farm.start_episode
     for host in farm.work.hosts:
         host.revive(makers[host.role])
     return farm

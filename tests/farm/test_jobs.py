@@ -89,7 +89,7 @@ def test_a_voided_attempt_is_tried_again_and_the_job_fails_with_the_fourth(tmp_p
     monkeypatch.setattr("twin.world.kinematic.KinematicWorld.status", lambda self, rows: rows >= 0)
     played = play(tmp_path, jobs=jobs({}))
     assert [row["end_reason"] for row in played.rows] == ["void"] * 4
-    assert played.kinds("job")[-1] == "job.failed" and played.farm.voided == 4
+    assert played.kinds("job")[-1] == "job.failed" and played.farm.episodes.voided == 4
 
 
 def test_a_job_does_not_wait_for_a_cell_that_is_out_of_service_without_a_word(tmp_path):

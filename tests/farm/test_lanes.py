@@ -72,7 +72,7 @@ def test_a_second_lane_changes_no_bit_of_the_first(both, tmp_path):
 
 def test_a_lane_with_nothing_to_do_leaves_the_clock(tmp_path):
     farm = begun(opened(tmp_path, scene(jobs=jobs({}))), 30)
-    assert farm.clock.entries() == [] and farm.running == [False] and farm.lanes[0].ticks == 10
+    assert farm.clock.entries() == [] and farm.episodes.running == [False] and farm.lanes[0].ticks == 10
 
 
 def test_a_lane_comes_back_to_the_clock_on_its_own_grid(tmp_path, monkeypatch):

@@ -32,7 +32,8 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self.now_us = 0
+        self.now_us = self.rank = 0
+        """Now, and the highest rank that was popped at it."""
         self._heap: list[Entry] = []
         self._order = 0
         self._cancelled: dict[int, None] = {}
@@ -67,6 +68,7 @@ class Clock:
         entry = self.peek()
         if entry is not None:
             heappop(self._heap)
+            self.rank = max(entry[1], self.rank) if entry[0] == self.now_us else entry[1]
             self.now_us = entry[0]
         return entry
 
@@ -94,10 +96,11 @@ class Clock:
 
     def __getstate__(self) -> dict[str, Any]:
         # Sorted is a heap too, and the same for clocks that differ only in how they came to be.
-        return {"now_us": self.now_us, "heap": self.entries(), "order": self._order}
+        return {"now_us": self.now_us, "rank": self.rank, "heap": self.entries(), "order": self._order}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.now_us, self._heap, self._order = state["now_us"], list(state["heap"]), state["order"]
+        self.now_us, self.rank = state["now_us"], state["rank"]
+        self._heap, self._order = list(state["heap"]), state["order"]
         self._cancelled = {}
 
 

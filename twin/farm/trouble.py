@@ -91,7 +91,7 @@ class Trouble:
             if fault.active:
                 self._mark(cell, fault)
 
-    def episode_ends(self, farm: FarmLike, cell: Cell) -> None:
+    def episode_ends(self, cell: Cell) -> None:
         """Faults that were drawn for this episode end with it."""
         for number in self.of[cell.name]:
             fault = self.injections[number]
@@ -101,7 +101,7 @@ class Trouble:
             if order is not None:
                 self.clock.cancel(order)
             if fault.active:
-                self.over(farm, number, fault.onsets)
+                self.over(number, fault.onsets)
 
     def onset(self, farm: FarmLike, number: int) -> None:
         """A fault is due."""
@@ -150,7 +150,7 @@ class Trouble:
         cell, known = self.cells[fault.cell], fault.spec.announced
         self.book.emit("fault.cleared", cell, known=known, fault=fault.name, onset=fault.onsets)
 
-    def over(self, farm: FarmLike, number: int, onset: int) -> None:
+    def over(self, number: int, onset: int) -> None:
         """A fault's time is up (of its `onset`-th onset)."""
         fault = self.injections[number]
         if not fault.active or fault.onsets != onset:
