@@ -16,13 +16,18 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from twin.commands import bench, files, gates, runs, say, suites, tables
+from twin.commands import bench, calibration, files, gates, runs, say, suites, tables
 from twin.core.errors import Interrupted, SpecError, StorageError, TwinError, nearest
 
 _ALL: Mapping[str, say.Command] = {
-    name: command for group in (runs, suites, gates, tables, files, bench) for name, command in group.COMMANDS.items()
+    name: command
+    for group in (runs, suites, gates, tables, calibration, files, bench)
+    for name, command in group.COMMANDS.items()
 }
-_ORDER = ("run", "suite", "replay", "report", "compare", "agreement", "gate", "import", "check", "schema", "faults", "bench")
+_ORDER = (
+    *("run", "suite", "replay", "report", "compare", "agreement", "gate", "import", "calibrate"),
+    *("check", "schema", "faults", "bench"),
+)
 COMMANDS: dict[str, say.Command] = {name: _ALL[name] for name in _ORDER if name in _ALL}
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

@@ -82,7 +82,6 @@ def _shown(figure: Mapping[str, float | None]) -> str:
     return f"{value} [{low}, {high}]"
 
 
-
 def _pair(real: Sequence[float] | Floats, sim: Sequence[float] | Floats) -> tuple[Floats, Floats]:
     r, s = np.asarray(real, float), np.asarray(sim, float)
     if r.shape != s.shape or r.ndim != 1:

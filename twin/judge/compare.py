@@ -266,9 +266,7 @@ def _next_level(adjusted: Sequence[float | None], alpha: float) -> float:
     return min(alpha, alpha * (1 + made) / max(1, sum(p is not None for p in adjusted)))
 
 
-def _row(
-    m: Measure, margin: float, same: float | None, apart: float | None, alpha: float, levels: tuple[float, float]
-) -> Row:
+def _row(m: Measure, margin: float, same: float | None, apart: float | None, alpha: float, levels: tuple[float, float]) -> Row:
     name, _, ratio = STATISTICS[m.key]
     within = f"{short(100 * margin)} %" if ratio else f"{short(100 * margin)} points"
     verdict: Verdict = "cannot_tell"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ import numpy as np
 
 from twin.core.errors import TableError, nearest
 from twin.core.records import Bools, Floats, Ints
-from twin.log.mapspec import Flag, MapSpec, TimeColumn
+from twin.log.mapspec import Dialect, Flag, MapSpec, TimeColumn
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 US_PER = {"unix_s": 1e6, "unix_ms": 1e3, "unix_us": 1.0, "seconds": 1e6}
@@ -115,16 +115,23 @@ def _stamp(spec: TimeColumn) -> Callable[[str], datetime]:
 
 
 def read_table(path: Path, spec: MapSpec) -> Table:
-    """The used columns of a log. Raises `TableError`: no file, no text, no rows, a mapped column that is not there."""
+    """The columns of a log that its map uses. Raises `TableError`: no file, no text, no rows, a column that is not there."""
+    return read_columns(path, spec, [column.column.strip() for column in spec.columns()], whose=f"map {spec.map}")
+
+
+def read_columns(
+    path: Path, dialect: Dialect, columns: Sequence[str] | None, *, header: bool = True, whose: str = "plan"
+) -> Table:
+    """The named columns of delimited text (None: all; without a `header` they are called 1, 2, …). Raises `TableError`."""
     try:
-        with _text(path, spec.encoding) as file:
-            return _table(path, file, spec)
+        with _text(path, dialect.encoding) as file:
+            return _table(path, file, dialect, columns, header, whose)
     except (OSError, EOFError) as error:
         raise TableError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except UnicodeError as error:
-        raise TableError(f"{path} is not {spec.encoding} text ({error}); say its `encoding:` in the map") from error
+        raise TableError(f"{path} is not {dialect.encoding} text ({error}); say its `encoding:` in the {whose}") from error
     except csv.Error as error:
-        raise TableError(f"{path} is not a table separated by {spec.separator!r}: {error}") from error
+        raise TableError(f"{path} is not a table separated by {dialect.separator!r}: {error}") from error
 
 
 def _text(path: Path, encoding: str) -> IO[str]:
@@ -133,26 +140,27 @@ def _text(path: Path, encoding: str) -> IO[str]:
     return path.open(encoding=encoding, newline="")
 
 
-def _table(path: Path, file: IO[str], spec: MapSpec) -> Table:
-    for _ in islice(file, spec.skip_lines):
+def _table(path: Path, file: IO[str], dialect: Dialect, columns: Sequence[str] | None, header: bool, whose: str) -> Table:
+    for _ in islice(file, dialect.skip_lines):
         pass
-    reader = csv.reader(file, delimiter=spec.separator)
-    header = [name.strip() for name in next(reader, [])]
-    if not any(header):
-        raise TableError(f"{path} is empty: a header and rows are wanted")
-    names = list(dict.fromkeys(column.column.strip() for column in spec.columns()))
-    where = _positions(path, header, names, spec)
-    blank = {"", *(text.casefold() for text in spec.blank_values)}
+    reader = csv.reader(file, delimiter=dialect.separator)
+    first = [name.strip() for name in next(reader, [])]
+    if not any(first):
+        raise TableError(f"{path} is empty: a header and rows are wanted" if header else f"{path} is empty: rows are wanted")
+    head = first if header else [str(i) for i in range(1, len(first) + 1)]
+    names = list(dict.fromkeys(columns if columns is not None else [name for name in head if name]))
+    where = _positions(path, head, names, dialect, whose)
+    blank = {"", *(text.casefold() for text in dialect.blank_values)}
     lines: list[int] = []
-    columns: list[list[str]] = [[] for _ in names]
-    for line, row in _rows(path, reader, len(header)):
-        lines.append(line + spec.skip_lines)
-        for texts, index in zip(columns, where, strict=True):
+    found: list[list[str]] = [[] for _ in names]
+    for line, row in chain([] if header else [(1, first)], _rows(path, reader, len(head))):
+        lines.append(line + dialect.skip_lines)
+        for texts, index in zip(found, where, strict=True):
             text = row[index].strip() if index < len(row) else ""
             texts.append("" if text.casefold() in blank else text)
     if not lines:
         raise TableError(f"{path} has a header but no rows")
-    return Table(path, np.array(lines, dtype=np.int64), dict(zip(names, columns, strict=True)), spec.decimal)
+    return Table(path, np.array(lines, dtype=np.int64), dict(zip(names, found, strict=True)), dialect.decimal)
 
 
 def _rows(path: Path, reader: Iterator[list[str]], width: int) -> Iterator[tuple[int, list[str]]]:
@@ -165,22 +173,24 @@ def _rows(path: Path, reader: Iterator[list[str]], width: int) -> Iterator[tuple
             yield line, row
 
 
-def _positions(path: Path, header: Sequence[str], names: Sequence[str], spec: MapSpec) -> list[int]:
+def _positions(path: Path, header: Sequence[str], names: Sequence[str], dialect: Dialect, whose: str) -> list[int]:
     missing = [name for name in names if name not in header]
     if missing:
         known = [name for name in header if name]
         lacks = "; ".join(f"no column {name!r}" + (nearest(name, known, what="columns") if i == 0 else "")
                           for i, name in enumerate(missing))  # fmt: skip
-        raise TableError(f"{path}: {lacks}{_other_separator(header, missing, spec)} (map {spec.map})")
+        raise TableError(f"{path}: {lacks}{_other_separator(header, missing, dialect, whose)} ({whose})")
     twice = [name for name in names if header.count(name) > 1]
     if twice:
         raise TableError(f"{path}: the header names column {twice[0]!r} {header.count(twice[0])} times; rename one")
     return [header.index(name) for name in names]
 
 
-def _other_separator(header: Sequence[str], missing: Sequence[str], spec: MapSpec) -> str:
-    line = spec.separator.join(header)
+def _other_separator(header: Sequence[str], missing: Sequence[str], dialect: Dialect, whose: str) -> str:
+    line = dialect.separator.join(header)
     for other in (";", ",", "\t", "|"):
-        if other != spec.separator and set(missing) & {name.strip() for name in line.split(other)}:
-            return f"; the file seems to be separated by {other!r}, the map says separator: {spec.separator!r}"
+        if other != dialect.separator and set(missing) & {name.strip() for name in line.split(other)}:
+            return (
+                f"; the file seems to be separated by {other!r}, the {whose.split()[0]} says separator: {dialect.separator!r}"
+            )
     return ""

@@ -141,11 +141,9 @@ class Constants(Spec):
     data_uri: str | None = None
 
 
-class MapSpec(Spec):
-    """How to read a delimited log, and what in it is an episode."""
+class Dialect(Spec):
+    """How delimited text is written."""
 
-    map: str = Field(pattern=r"^[A-Za-z][\w-]*$")
-    about: str = ""
     separator: str = Field(default=",", min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8-sig"
@@ -153,6 +151,22 @@ class MapSpec(Spec):
     """Lines before the header."""
     blank_values: Texts = ("nan", "na", "n/a", "null", "none")
     """What stands for nothing, besides nothing; upper and lower case alike."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _codec(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except LookupError as error:
+            raise ValueError(f"{encoding!r} is no encoding Python knows; try utf-8-sig, utf-16 or cp1252") from error
+        return encoding
+
+
+class MapSpec(Dialect):
+    """How to read a delimited log, and what in it is an episode."""
+
+    map: str = Field(pattern=r"^[A-Za-z][\w-]*$")
+    about: str = ""
     time: TimeColumn
     hole_s: float | None = Field(default=None, gt=0)
     """Rows further apart than this have a hole between them; left out: five times the median step."""
@@ -163,15 +177,6 @@ class MapSpec(Spec):
     label: Label | None = None
     peaks: dict[Literal["peak_force_N", "peak_speed_mps"], Peak] = Field(default_factory=dict)
     constants: Constants = Constants()
-
-    @field_validator("encoding")
-    @classmethod
-    def _codec(cls, encoding: str) -> str:
-        try:
-            "".encode(encoding)
-        except LookupError as error:
-            raise ValueError(f"{encoding!r} is no encoding Python knows; try utf-8-sig, utf-16 or cp1252") from error
-        return encoding
 
     @model_validator(mode="after")
     def _symptoms_known(self) -> MapSpec:

@@ -18,6 +18,7 @@ from twin.core.errors import AssetError, InputError, Problem, SpecError, nearest
 from twin.core.quantity import LARGEST
 from twin.core.yaml import Document, read
 from twin.farm.spec import FleetSpec, JobList, TableJobs
+from twin.scenario import overlay
 from twin.scenario.arms import files_of
 from twin.scenario.cells import Cell, expand, only_site
 from twin.scenario.fit import check_fit
@@ -77,6 +78,15 @@ def load(path: str | Path, *, seed: int | None = None, duration_s: float | None 
     return Scenario(spec, file, spec.scenario, spec.seed, _digest(spec, engine, code), cells, engine, code, assets)
 
 
+def load_fleet(path: str | Path) -> FleetSpec:
+    """A fleet that stands in its own file. Raises `SpecError` with all problems."""
+    file = find(path)
+    spec, problems = _load(file, str(path))
+    if problems or not isinstance(spec, FleetSpec):
+        raise SpecError(problems or [Problem(str(path), 0, 0, "this is a scenario; a fleet file is wanted")])
+    return spec
+
+
 def check(path: str | Path) -> list[Problem]:
     """All problems of a scenario or fleet file, in the order of files and lines; empty where it is sound."""
     try:
@@ -127,6 +137,7 @@ def _load(file: Path, shown: str) -> tuple[ScenarioSpec | FleetSpec | None, list
     fleet_only = "scenario" not in document.data and "cells" in document.data
     if not fleet_only:
         _graft_fleet(document, file, shown)
+        _lay_over(document, file, shown)
     root: type[ScenarioSpec] | type[FleetSpec] = FleetSpec if fleet_only else ScenarioSpec
     problems = list(document.problems)
     spec: ScenarioSpec | FleetSpec | None = None
@@ -164,6 +175,19 @@ def _graft_fleet(document: Document, file: Path, shown: str) -> None:
     document.problems.append(document.at(("fleet",), f"no fleet file {name!r} beside the scenario{nearest(name, known)}"))
     document.doubtful.append(("fleet",))
     document.data["fleet"] = None
+
+
+def _lay_over(document: Document, file: Path, shown: str) -> None:
+    """Lay the overlay of calibration over the fleet."""
+    name = document.data.get("overlay")
+    if not isinstance(name, str):
+        return
+    path = file.parent / name
+    if path.is_file():
+        overlay.apply(document, ("fleet",), read(path, os.path.normpath(Path(shown).parent / name)))
+        return
+    known = [path.name for path in sorted(file.parent.glob("*.yaml")) if path != file]
+    document.problems.append(document.at(("overlay",), f"no overlay {name!r} beside the scenario{nearest(name, known)}"))
 
 
 def _tables(jobs: list[tuple[int, Any]], document: Document, folder: Path) -> tuple[Tables, list[Problem]]:

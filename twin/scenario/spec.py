@@ -42,6 +42,8 @@ class ScenarioSpec(Spec):
     scenario: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
     about: str = ""
     fleet: FleetSpec
+    overlay: str | None = None
+    """A file beside it, as `twin calibrate` writes it, whose values are laid over the fleet's."""
     jobs: tuple[WorkloadSpec, ...] = Field(min_length=1)
     scheduler: SchedulerSpec = Fifo()
     dispatch: DispatchSpec = FirstFree()

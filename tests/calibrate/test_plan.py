@@ -1,0 +1,62 @@
+import pytest
+
+from twin.calibrate.given import Given
+from twin.calibrate.spec import load_plan
+from twin.core.errors import SpecError, TableError
+
+PLAN = """\
+calibrate: bay
+logs:
+  wifi: {path: rtt.csv, header: false, columns: {rtt: {column: 1, unit: ms}}}
+parts: [{kind: network, log: wifi}, {kind: delays, log: wifi}, {kind: delays, log: wifi}]
+"""
+
+
+@pytest.fixture
+def plan(tmp_path):
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "rtt.csv").write_text("5\n6.5\n7\n")
+    return tmp_path / "plan.yaml"
+
+
+def problems(plan, old, new):
+    plan.write_text(PLAN.replace(old, new))
+    with pytest.raises(SpecError) as error:
+        load_plan(plan)
+    return [str(problem).split("plan.yaml:")[1] for problem in error.value.problems]
+
+
+def signal(plan):
+    spec = load_plan(plan).spec
+    return Given(dict(spec.logs), plan.parent, {}).signals("wifi").signal("rtt").tolist()
+
+
+def test_parts_of_one_kind_are_numbered(plan):
+    assert [name for name, _ in load_plan(plan).parts()] == ["network", "delays-1", "delays-2"]
+
+
+def test_a_column_comes_in_si(plan):
+    assert signal(plan) == pytest.approx([0.005, 0.0065, 0.007])
+
+
+def test_every_mistake_is_told_with_its_place(plan):
+    found = problems(plan, "{kind: network, log: wifi}", "{kind: netwrk, log: wifi}, {kind: network, log: wify}")
+    assert [text[:4] for text in found] == ["4:16", "4:57"]
+    assert "did you mean 'network'" in found[0] and "did you mean 'wifi'" in found[1]
+
+
+def test_an_unknown_unit_is_refused_with_the_nearest(plan):
+    assert "unknown unit 'msec'" in problems(plan, "unit: ms", "unit: msec")[0]
+
+
+def test_a_row_without_a_number_is_refused_with_its_line(plan):
+    (plan.parent / "rtt.csv").write_text("5\nnan\n7\n")
+    with pytest.raises(TableError, match=r"rtt.csv:2: row 2, column '1': no number; mend the log, or say nan: drop"):
+        signal(plan)
+
+
+def test_a_pickle_is_refused(plan):
+    (plan.parent / "rtt.pkl").write_bytes(b"\x80\x04K\x01.")
+    plan.write_text(PLAN.replace("rtt.csv", "rtt.pkl"))
+    with pytest.raises(TableError, match="a pickle runs code"):
+        signal(plan)

@@ -1,0 +1,54 @@
+import pytest
+
+from twin.core.errors import SpecError
+from twin.scenario.load import load
+
+SCENARIO = """\
+scenario: laid_over
+overlay: overlay.yaml
+fleet:
+  fleet: two
+  grippers: {hand: {stroke_mm: 80, force_N: 40}}
+  robots: {ur3: {model: ur3, gripper: hand}}
+  links: {wifi: {latency_ms: 20}}
+  cells: [{name: left, link: wifi, robots: [{robot: ur3, serial: A-1}]}, {name: right, robots: [{robot: ur3, serial: A-2}]}]
+jobs: [{kind: poisson, per_hour: 300}]
+duration_s: 60
+"""
+
+
+@pytest.fixture
+def laid(tmp_path):
+    (tmp_path / "scenario.yaml").write_text(SCENARIO)
+
+    def over(overlay):
+        (tmp_path / "overlay.yaml").write_text("overlay: bay\n" + overlay)
+        return load(tmp_path / "scenario.yaml").spec.fleet
+
+    return over
+
+
+def test_a_value_with_its_interval_is_laid_over_the_fleet(laid):
+    fleet = laid("links: {wifi: {loss: {value: 0.01, low: 0.005, high: 0.02, n: 400, date: 2026-01-05}}}")
+    assert fleet.links["wifi"].loss == 0.01 and fleet.links["wifi"].latency_ms == 20
+
+
+def test_a_distribution_replaces_what_stood_there(laid):
+    fleet = laid("links: {wifi: {latency_ms: {kind: lognormal, median: {value: 4.9, low: 4.8, high: 5}, sigma: 0.7}}}")
+    assert fleet.links["wifi"].latency_ms.median == 4.9
+
+
+def test_the_robot_of_a_serial_becomes_a_kind_of_its_own(laid):
+    fleet = laid("serials: {A-2: {reliability: {repair_h: {value: 7}}}}")
+    left, right = (fleet.robots[cell.robots[0].robot] for cell in fleet.cells)
+    assert (left.reliability.repair_h, right.reliability.repair_h) == (2, 7)
+
+
+def test_what_the_fleet_lacks_is_told_at_its_place_in_the_overlay(laid):
+    with pytest.raises(SpecError, match=r"overlay.yaml:2:15: the fleet has no links 'wify'.*did you mean 'wifi'"):
+        laid("links: {wify: {loss: 0.1}}")
+
+
+def test_a_value_that_cannot_be_is_refused_at_its_place_in_the_overlay(laid):
+    with pytest.raises(SpecError, match=r"overlay.yaml:2:22"):
+        laid("links: {wifi: {loss: {value: 1.5}}}")

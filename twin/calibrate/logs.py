@@ -1,0 +1,213 @@
+"""Logs of signals as arrays in SI units: what a part fits to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.calibrate.files import expand, found
+from twin.calibrate.logspec import ColumnMap, SignalLog
+from twin.calibrate.readers import Raw, read_raw
+from twin.calibrate.result import Finding
+from twin.calibrate.units import UNITS
+from twin.core.errors import TableError, nearest
+from twin.core.records import Bools, Floats
+
+Texts = NDArray[np.str_]
+GAP_STEPS = 20
+"""Without `gap_s`: rows further apart than so many median steps have a gap between them."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """n rows in the order of the files: time in s (None: the log has none), signals (n,) or (n, k) in SI, labels (n,) text.
+
+    The label `run` is always there; `segment` (n,) counts up wherever a run starts or a gap lies before the row.
+    """
+
+    name: str
+    digest: str
+    t: Floats | None
+    signals: Mapping[str, Floats]
+    labels: Mapping[str, Texts]
+    segment: NDArray[np.int64]
+    findings: tuple[Finding, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.segment)
+
+    @property
+    def source(self) -> str:
+        """Name and digest for an estimate."""
+        return f"{self.name} {self.digest[:12]}"
+
+    @property
+    def runs(self) -> list[str]:
+        """The runs, in order of appearance."""
+        return [str(run) for run in dict.fromkeys(self.labels["run"].tolist())]
+
+    def time(self) -> Floats:
+        """(n,) time in s; `TableError` where the log has none."""
+        if self.t is None:
+            raise TableError(f"log {self.name!r} has no time; say `time: {{column: …}}` in the plan")
+        return self.t
+
+    def signal(self, name: str) -> Floats:
+        """A signal by name; `TableError` names those that the plan maps."""
+        if name not in self.signals:
+            raise TableError(f"log {self.name!r} maps no signal {name!r}{nearest(name, self.signals, what='mapped')}")
+        return self.signals[name]
+
+    def label(self, name: str) -> Texts:
+        """A label by name; `TableError` names those there are."""
+        if name not in self.labels:
+            raise TableError(f"log {self.name!r} has no label {name!r}{nearest(name, self.labels, what='labels')}")
+        return self.labels[name]
+
+    def take(self, keep: Bools) -> Log:
+        """The rows where `keep` (n,)."""
+        t = None if self.t is None else self.t[keep]
+        signals = {name: values[keep] for name, values in self.signals.items()}
+        labels = {name: values[keep] for name, values in self.labels.items()}
+        return Log(self.name, self.digest, t, signals, labels, self.segment[keep], self.findings)
+
+    def by_run(self) -> dict[str, Log]:
+        """The log run by run."""
+        return {run: self.take(self.labels["run"] == run) for run in self.runs}
+
+
+def read_log(name: str, spec: SignalLog, folder: Path) -> Log:
+    """The log called `name` of a plan in `folder`. Raises `TableError`: file, row and column named."""
+    files = found(spec.path, folder)
+    parts = [_one(name, file, spec) for file in files]
+    widths = {key: {values.shape[1:] for values in (part.signals[key] for part in parts)} for key in spec.columns}
+    for key, shapes in widths.items():
+        if len(shapes) > 1:
+            raise TableError(f"log {name!r}: signal {key!r} has not as many columns in every file: {sorted(shapes)}")
+    t = None if spec.time is None else np.concatenate([part.time() for part in parts])
+    signals = {key: np.concatenate([part.signals[key] for part in parts]) for key in spec.columns}
+    labels = {key: np.concatenate([part.labels[key] for part in parts]) for key in parts[0].labels}
+    if spec.runs is not None:
+        labels |= _run_table(name, spec, folder, labels["run"])
+    digest = hashlib.sha256("".join(part.digest for part in parts).encode()).hexdigest() if len(parts) > 1 else parts[0].digest
+    findings = tuple(finding for part in parts for finding in part.findings)
+    segment, more = _segments(name, spec, t, labels["run"])
+    return Log(name, digest, t, signals, labels, segment, findings + more)
+
+
+def _one(name: str, file: Path, spec: SignalLog) -> Log:
+    """One file."""
+    columns = [column for mapped in spec.columns.values() for column in mapped.names]
+    columns += [*(spec.time.names if spec.time else ()), *spec.labels.values()]
+    raw = read_raw(file, spec, list(dict.fromkeys(columns)))
+    signals = {key: _signal(raw, mapped) for key, mapped in spec.columns.items()}
+    t = None if spec.time is None else _signal(raw, spec.time)
+    labels = {key: raw.texts(column) for key, column in spec.labels.items()}
+    labels = {"run": np.full(raw.n, file.name.split(".")[0])} | labels
+    keep, findings = _complete(name, raw, spec, signals, t)
+    log = Log(name, raw.digest, t, signals, labels, np.zeros(raw.n, np.int64), tuple(findings))
+    return log if keep.all() else log.take(keep)
+
+
+def _signal(raw: Raw, mapped: ColumnMap) -> Floats:
+    """(n,) or (n, k) of a column map, in SI."""
+    values = [raw.numbers(column) for column in mapped.names]
+    array = values[0] if isinstance(mapped.column, str) else np.column_stack(values)
+    if mapped.bits is not None:
+        array = np.where(array >= 2.0 ** (mapped.bits - 1), array - 2.0**mapped.bits, array)
+    sign = np.asarray(mapped.sign, float)
+    if sign.ndim and (array.ndim == 1 or sign.shape[0] != array.shape[1]):
+        wide = 1 if array.ndim == 1 else array.shape[1]
+        raise TableError(f"{raw.path}: column {mapped.names[0]!r}: {sign.shape[0]} signs for {wide} columns")
+    factor = UNITS[mapped.unit][1] if mapped.unit in UNITS else 1.0
+    out: Floats = (sign * mapped.scale * array + mapped.offset) * factor
+    return out
+
+
+def _complete(
+    name: str, raw: Raw, spec: SignalLog, signals: Mapping[str, Floats], t: Floats | None
+) -> tuple[Bools, list[Finding]]:
+    """Rows that hold every value; a row without one is refused unless the plan drops it."""
+    keep = np.ones(raw.n, bool)
+    findings = []
+    mapped: dict[str, ColumnMap] = dict(spec.columns) | ({"time": spec.time} if spec.time else {})
+    for key, column in mapped.items():
+        values = t if key == "time" and spec.time is column else signals[key]
+        assert values is not None
+        lacks = ~np.isfinite(values.reshape(raw.n, -1)).all(axis=1)
+        if not lacks.any():
+            continue
+        count, row = int(lacks.sum()), int(np.argmax(lacks))
+        where = f"{raw.place(row)}, column {column.names[0]!r}: no number"
+        if column.nan == "refuse":
+            more = f" (and in {count - 1} more rows)" if count > 1 else ""
+            raise TableError(f"{where}{more}; mend the log, or say nan: drop for {key!r} in the plan")
+        findings.append(
+            Finding("warning", f"{raw.path.name}: {count} of {raw.n} rows dropped: no {key} (first: row {row + 1})")
+        )
+        keep &= ~lacks
+    if not keep.any():
+        raise TableError(f"{raw.path}: no row holds every value that log {name!r} maps")
+    return keep, findings
+
+
+def _run_table(name: str, spec: SignalLog, folder: Path, runs: Texts) -> dict[str, Texts]:
+    """Labels from the table of runs, one value a row of the log."""
+    assert spec.runs is not None
+    path = expand(spec.runs.path, folder)
+    raw = read_raw(path, spec.model_copy(update={"format": None, "header": True}), None)
+    key = raw.texts(spec.runs.key)
+    row = {run: i for i, run in enumerate(key.tolist())}
+    if missing := [run for run in dict.fromkeys(runs.tolist()) if run not in row]:
+        raise TableError(f"{path}: no row for run {missing[0]!r} of log {name!r}{nearest(missing[0], row, what='runs')}")
+    index = np.array([row[run] for run in runs.tolist()])
+    return {column: raw.texts(column)[index] for column in raw.columns if column != spec.runs.key}
+
+
+def _segments(name: str, spec: SignalLog, t: Floats | None, run: Texts) -> tuple[NDArray[np.int64], tuple[Finding, ...]]:
+    """Where runs start and gaps lie; time that goes back inside a run is refused."""
+    starts = np.concatenate(([True], run[1:] != run[:-1]))
+    if t is None:
+        return np.cumsum(starts) - 1, ()
+    step = np.diff(t, prepend=t[0])
+    inside = ~starts
+    back = np.flatnonzero(inside & (step < 0))
+    if back.size:
+        i = int(back[0])
+        raise TableError(
+            f"log {name!r}, run {run[i]!r}: time goes back from {t[i - 1]:.6g} to {t[i]:.6g} s at row {i + 1}; "
+            "sort the log, or label its runs"
+        )
+    moving = step[inside & (step > 0)]
+    limit = spec.gap_s if spec.gap_s is not None else GAP_STEPS * float(np.median(moving)) if moving.size else np.inf
+    gaps = inside & (step > limit)
+    findings = []
+    if gaps.any():
+        i = int(np.argmax(np.where(gaps, step, 0)))
+        told = f"{int(gaps.sum())} gaps of more than {limit:.3g} s, the longest {step[i]:.3g} s before row {i + 1}"
+        findings.append(Finding("warning", f"log {name!r}: {told}; nothing is fitted across a gap"))
+    twice = inside & (step == 0)
+    if twice.any():
+        i = int(np.argmax(twice))
+        findings.append(Finding("warning", f"log {name!r}: {int(twice.sum())} rows repeat a time stamp (first: row {i + 1})"))
+    return np.cumsum(starts | gaps) - 1, tuple(findings)
+
+
+def as_numbers(texts: Texts, what: str) -> Floats:
+    """A label as numbers (a gain, a mass); `TableError` names the one that is none."""
+    out = np.empty(len(texts))
+    known: dict[Any, float] = {}
+    for i, text in enumerate(texts.tolist()):
+        if text not in known:
+            try:
+                known[text] = float(text)
+            except ValueError:
+                raise TableError(f"label {what!r}: {text!r} is no number") from None
+        out[i] = known[text]
+    return out

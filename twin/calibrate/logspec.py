@@ -1,0 +1,117 @@
+"""Specs of logs: where they lie, what their columns are called and measured in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from twin.calibrate.units import KINDS, UNITS
+from twin.core.errors import nearest
+from twin.core.spec import Spec
+from twin.log.mapspec import Dialect
+
+Format = Literal["csv", "parquet", "hdf5", "npz", "rosbag", "lerobot"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.-]*$")]
+
+
+class ColumnMap(Spec):
+    """A signal as a column of a log, or as several side by side. In short: the column's name alone.
+
+    What is read is `sign * scale * value + offset`, in `unit`, and then in SI.
+    """
+
+    column: str | tuple[str, ...]
+    """Names in the file (HDF5: paths of data sets; rosbag: topic and field, `/joint_states.position`; no header: 1, 2, …)."""
+    unit: str = ""
+    """`rad`, `deg`, `ms`, `mA` …; left out: taken as it is."""
+    sign: Literal[1, -1] | tuple[Literal[1, -1], ...] = 1
+    scale: float = 1.0
+    """The unit's size of one count, where the log holds counts."""
+    offset: float = 0.0
+    bits: Literal[8, 16, 32] | None = None
+    """The column holds a signed number that was written as an unsigned one of so many bits."""
+    nan: Literal["refuse", "drop"] = "refuse"
+    """A row without this value: refuse the log, or drop the row and say so."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"column": value} if isinstance(value, str | int | list) else value
+
+    @field_validator("column", mode="before")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return tuple(str(name) for name in value)
+        return str(value) if isinstance(value, int) else value
+
+    @field_validator("unit")
+    @classmethod
+    def _known(cls, unit: str) -> str:
+        if unit and unit not in UNITS:
+            raise ValueError(f"unknown unit {unit!r}{nearest(unit, UNITS, what='units')}")
+        return unit
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns, one or many."""
+        return (self.column,) if isinstance(self.column, str) else self.column
+
+
+class TimeMap(ColumnMap):
+    """The column of time; `iso8601` for stamps of date and time."""
+
+    unit: str = "s"
+
+    @field_validator("unit")
+    @classmethod
+    def _known(cls, unit: str) -> str:
+        if unit != "iso8601" and unit not in KINDS["time"]:
+            raise ValueError(f"unknown unit of time {unit!r}{nearest(unit, [*KINDS['time'], 'iso8601'], what='units')}")
+        return unit
+
+
+class RunTable(Spec):
+    """A table with one row a run (masses, gains, robots): its columns become labels of the log."""
+
+    path: str
+    key: str = "run"
+    """The column that names the run, as the log's label `run` does."""
+
+
+class SignalLog(Dialect):
+    """Signals over time: one file, a pattern, or a list of files; each file is a run unless a label says otherwise."""
+
+    kind: Literal["signals"] = "signals"
+    path: str | tuple[str, ...]
+    """Relative to the plan; `*` stands for anything. `${NAME}` is an environment variable."""
+    format: Format | None = None
+    """Left out: by the file's ending."""
+    header: bool = True
+    """CSV: whether the first line names the columns; if not they are called 1, 2, …"""
+    time: TimeMap | None = None
+    columns: dict[Name, ColumnMap] = Field(default_factory=dict)
+    labels: dict[Name, str] = Field(default_factory=dict)
+    """Columns that tell rows apart (`run`, `robot`, a gain): read as text."""
+    runs: RunTable | None = None
+    gap_s: float | None = Field(default=None, gt=0)
+    """Rows further apart have a gap between them; left out: twenty median steps."""
+    rows: tuple[int, int] | None = None
+    """Only the rows from the first number (0 is the first row) up to, without, the second."""
+
+
+class EpisodeLog(Spec):
+    """Episodes: a run folder (its events too), an episode table, or a foreign log with the map that makes it one."""
+
+    kind: Literal["episodes"]
+    path: str
+    map: str | None = None
+    """A map file, or the name of one that ships."""
+
+
+def _kind(value: Any) -> str:
+    return str(value.get("kind", "signals") if isinstance(value, dict) else getattr(value, "kind", "signals"))
+
+
+LogSpec = Annotated[Annotated[SignalLog, Tag("signals")] | Annotated[EpisodeLog, Tag("episodes")], Discriminator(_kind)]

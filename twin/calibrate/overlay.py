@@ -1,0 +1,103 @@
+"""Results as the overlay of a fleet file, and the overlay as what an earlier calibration said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twin.calibrate.result import Estimate, PartResult
+from twin.core.errors import InputError, SpecError, StorageError
+from twin.core.yaml import read
+from twin.log.tables import replacing
+
+
+@dataclass(frozen=True)
+class Made:
+    """When and from what an overlay was made."""
+
+    plan: str
+    date: str
+    """The day, ISO 8601."""
+
+
+def as_data(results: Sequence[PartResult], made: Made) -> dict[str, Any]:
+    """The overlay as plain data: every identified value at its path, with interval, n, source and date."""
+    out: dict[str, Any] = {"overlay": made.plan, "made": {"date": made.date}}
+    owners: dict[tuple[str | int, ...], str] = {}
+    for result in results:
+        for estimate in result.estimates:
+            if not estimate.identified:
+                continue
+            if estimate.path in owners:
+                other = owners[estimate.path]
+                raise InputError(f"the parts {other!r} and {result.name!r} both fit {estimate.name}; leave it to one of them")
+            owners[estimate.path] = result.name
+            holder = out
+            for step in estimate.path[:-1]:
+                holder = holder.setdefault(str(step), {})
+            holder[str(estimate.path[-1])] = _leaf(estimate, made)
+    return out
+
+
+def _leaf(estimate: Estimate, made: Made) -> Any:
+    if isinstance(estimate.value, str | bool) or (isinstance(estimate.value, int) and estimate.low is None):
+        return estimate.value
+    value = list(estimate.value) if isinstance(estimate.value, tuple) else estimate.value
+    known = {"low": estimate.low, "high": estimate.high, "n": estimate.n, "unit": estimate.unit or None}
+    said = {"source": estimate.source or None, "method": estimate.method or None, "date": made.date}
+    return {"value": value} | {key: item for key, item in (known | said).items() if item is not None}
+
+
+def write(data: Mapping[str, Any], path: Path) -> Path:
+    """Write an overlay. Raises `StorageError`."""
+    text = "\n".join(_lines(data, 0)) + "\n"
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def _lines(data: Mapping[str, Any], depth: int) -> Iterator[str]:
+    """Block YAML down to values, each of which stands in one line of flow YAML (JSON is YAML)."""
+    for key, value in data.items():
+        name = key if key.replace("_", "").replace("-", "").isalnum() and not key[0].isdigit() else json.dumps(key)
+        if isinstance(value, dict) and "value" not in value and value:
+            yield "  " * depth + f"{name}:"
+            yield from _lines(value, depth + 1)
+        elif isinstance(value, dict):
+            inside = ", ".join(f"{k}: {_scalar(v)}" for k, v in value.items())
+            yield "  " * depth + f"{name}: {{{inside}}}"
+        else:
+            yield "  " * depth + f"{name}: {_scalar(value)}"
+
+
+def _scalar(value: Any) -> str:
+    """A value as flow YAML; numbers keep six digits, since none is known better."""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_scalar(item) for item in value) + "]"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def read_estimates(path: Path) -> dict[str, dict[str, Any]]:
+    """The values of an overlay by their path in one word. Raises `SpecError`."""
+    document = read(path)
+    if document.problems or not isinstance(document.data, dict):
+        raise SpecError(document.problems)
+    return dict(_leaves(document.data, ()))
+
+
+def _leaves(node: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, value in node.items():
+        if not at and key in ("overlay", "made"):
+            continue
+        if isinstance(value, dict) and "value" not in value:
+            yield from _leaves(value, (*at, key))
+        else:
+            yield ".".join((*at, key)), value if isinstance(value, dict) else {"value": value}

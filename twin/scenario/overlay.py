@@ -1,0 +1,111 @@
+"""An overlay on a fleet file: fitted values, each with its interval, laid over what the file says.
+
+overlay: my_bay
+links: {wifi: {latency_ms: {kind: lognormal, median: {value: 4.9, low: 4.8, high: 5.0, n: 9000}, sigma: 0.7}}}
+serials: {UR3-0042: {reliability: {repair_h: {value: 3.5, low: 2.0, high: 6.0, n: 41}}}}
+models: {…}        # what belongs to no fleet file: kept beside it, not applied
+
+A value with its interval becomes the plain value. A mapping with a `kind` replaces what stands there, any other is merged.
+The robot of a serial becomes a kind of its own.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from twin.core.errors import nearest
+from twin.core.yaml import Document, Loc
+
+META = ("overlay", "made", "models")
+"""Keys of an overlay that are no part of a fleet."""
+
+
+def is_estimate(node: Any) -> bool:
+    """Whether a node is a value with its interval."""
+    return isinstance(node, dict) and "value" in node and "kind" not in node
+
+
+def plain(node: Any) -> Any:
+    """The same data with every value with an interval as that value."""
+    if isinstance(node, list):
+        return [plain(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return plain(node["value"]) if is_estimate(node) else {key: plain(value) for key, value in node.items()}
+
+
+def apply(document: Document, where: Loc, overlay: Document) -> None:
+    """Lay an overlay over the fleet at `where`, in place; what it names and the fleet lacks is a problem of the overlay."""
+    document.problems += overlay.problems
+    data = document.data
+    for step in where:
+        data = data.get(step) if isinstance(data, dict) else None
+    if isinstance(data, dict) and isinstance(overlay.data, dict):
+        _Merge(document, where, data, overlay).all()
+
+
+class _Merge:
+    """One overlay over one fleet: data, and the marks that say where a value stands."""
+
+    def __init__(self, document: Document, where: Loc, data: dict[str, Any], overlay: Document) -> None:
+        self.document, self.where, self.data, self.overlay = document, where, data, overlay
+
+    def all(self) -> None:
+        """Every key of the overlay."""
+        for key, value in self.overlay.data.items():
+            if key == "serials":
+                self._serials(value)
+            elif key not in META:
+                self._lay(self.data, self.where, key, value, (key,))
+
+    def _refuse(self, loc: Loc, message: str) -> None:
+        self.document.problems.append(self.overlay.at(loc, message))
+
+    def _lay(self, holder: dict[str, Any], at: Loc, key: str, value: Any, source: Loc) -> None:
+        there = holder.get(key)
+        if isinstance(value, dict) and isinstance(there, dict) and "kind" not in value and not is_estimate(value):
+            for name, inner in value.items():
+                if len(source) == 1 and name not in there:  # robots, links, people: an overlay never adds one
+                    self._refuse((*source, name), f"the fleet has no {key} {name!r}{nearest(name, there)}")
+                    continue
+                self._lay(there, (*at, key), name, inner, (*source, name))
+            return
+        holder[key] = plain(value)
+        for loc in [loc for loc in self.document.marks if loc[: len(at) + 1] == (*at, key)]:
+            del self.document.marks[loc]
+        for loc, mark in self.overlay.marks.items():
+            if loc[: len(source)] == source:
+                self.document.marks[(*at, key, *loc[len(source) :])] = mark
+
+    def _serials(self, serials: Any) -> None:
+        """The robot of a serial becomes a kind of its own: a copy of its kind with the values laid over."""
+        robots = self.data.get("robots")
+        if not isinstance(serials, dict) or not isinstance(robots, dict):
+            return
+        places = self._by_serial()
+        at = (*self.where, "robots")
+        depth = len(at) + 1
+        for serial, values in serials.items():
+            place = places.get(serial)
+            kind = None if place is None else place.get("robot")
+            if place is None or kind not in robots:
+                tail = nearest(serial, places, what="serials")
+                self._refuse(("serials", serial), f"the fleet has no robot with the serial {serial!r}{tail}")
+                continue
+            own = f"{kind}@{serial}"
+            robots[own] = copy.deepcopy(robots[kind])
+            for loc, mark in [(loc, mark) for loc, mark in self.document.marks.items() if loc[:depth] == (*at, kind)]:
+                self.document.marks[(*at, own, *loc[depth:])] = mark
+            place["robot"] = own
+            for name, inner in values.items() if isinstance(values, dict) else ():
+                self._lay(robots[own], (*at, own), name, inner, ("serials", serial, name))
+
+    def _by_serial(self) -> dict[str, dict[str, Any]]:
+        cells = self.data.get("cells")
+        found = {}
+        for cell in cells if isinstance(cells, list) else ():
+            for robot in cell.get("robots") or () if isinstance(cell, dict) else ():
+                if isinstance(robot, dict) and isinstance(robot.get("serial"), str):
+                    found[robot["serial"]] = robot
+        return found
