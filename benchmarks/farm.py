@@ -2,8 +2,8 @@
 
 The farm runs a segment of simulated time and leaves a tape: every row that was reset and its start state, every step's rows
 and controls. The bare engine then plays the tape on `mujoco.batch.Batch`, without policy, filter, links, log or hash, and must
-end in the same bits. The two take turns every fifth of a simulated second, so that a noisy machine slows both; a segment's ratio
-is the sum over its turns, the figure the median over segments.
+end in the same bits. The two take turns every fifth of a simulated second, so that a noisy machine slows both; a segment's
+ratio is of the sums over its turns, the figure the median over segments.
 
     python -m benchmarks.farm            a table
     python -m benchmarks.farm --json     the figures for machines

@@ -49,9 +49,12 @@ def test_the_table_is_part_of_the_digest(table):
         ("at_s,task\n0,pick_place\nsoon,pick_place\n", "jobs.csv:3:1: column 'at_s': expected a number, found 'soon'"),
         ("at_s,task\n-5,pick_place\n", "jobs.csv:2:1: column 'at_s': must be at least 0, is -5"),
         ("at_s,task\n5\n", "jobs.csv:2:1: 1 fields, the header has 2"),
-        ("at_s,task\n5,\n", "jobs.csv:2:1: column 'task' is empty"),
-        ("at_s,task,episodes\n5,pick_place,1.5\n", "jobs.csv:2:1: column 'episodes': expected a whole number, found 1.5"),
-        ("at_s,task\n5,pick\n", "s.yaml:5:25: unknown task 'pick' (known: pick_place)"),
+        ("at_s,task\n5,\n", "jobs.csv:2:3: column 'task' is empty"),
+        ("at_s,task,episodes\n5,pick_place,1.5\n", "jobs.csv:2:14: column 'episodes': expected a whole number, found 1.5"),
+        ("at_s,task\n5,pick\n", "jobs.csv:2:3: unknown task 'pick' (known: "),
+        ('at_s,owner,task\n5,"lab, east",pick\n', "jobs.csv:2:15: unknown task 'pick'"),
+        ("at_s,task,job\n5,pick_place,a\n6,pick_place,a\n", "jobs.csv:3:14: duplicate job 'a', also at jobs.csv:2:14"),
+        ("at_s,task,on\n5,pick_place,zz\n", "jobs.csv:2:14: no cell matches 'zz'"),
     ],
 )
 def test_a_wrong_table_is_told_row_and_column(table, text, message):
@@ -62,6 +65,11 @@ def test_a_table_that_is_not_there_is_told_the_nearest(table):
     assert table("at_s,task\n", "job.csv")[0].endswith(
         "no table 'job.csv' beside the scenario (known: jobs.csv); did you mean 'jobs.csv'?"
     )
+
+
+def test_a_wrong_number_hides_no_wrong_name(table):
+    told = table("at_s,task,job\n0,pick_place,a\nx,pick,a\n1,pick,\n")
+    assert [text.split(":")[1] for text in told] == ["3", "3", "3"]
 
 
 def test_all_rows_are_told_at_once(table):

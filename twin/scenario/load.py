@@ -154,7 +154,7 @@ def _load(file: Path, shown: str) -> tuple[ScenarioSpec | FleetSpec | None, list
     check_fit(checker)
     problems += [*wrong, *checker.problems]
     if isinstance(spec, ScenarioSpec) and not problems:
-        jobs = (JobList(kind="list", jobs=tables[i]) if i in tables else load for i, load in enumerate(spec.jobs))
+        jobs = (JobList(kind="list", jobs=tables[i].jobs) if i in tables else load for i, load in enumerate(spec.jobs))
         spec = spec.model_copy(update={"jobs": tuple(jobs)})
     return spec, _in_order(problems, document.file)
 

@@ -9,14 +9,15 @@ from typing import Any
 from twin.control.spec import UseSpec
 from twin.core.errors import Problem, UseError, nearest
 from twin.core.yaml import Document, Loc
-from twin.farm.spec import JobList, JobSpec, PersonRung
+from twin.farm.spec import JobList, PersonRung
 from twin.scenario.arms import TASKS, arms
 from twin.scenario.cells import Cell, expand, matching, only_site
+from twin.scenario.jobs import Table
 from twin.scenario.use import lacking, refused_arguments, resolve
 from twin.scenario.view import Named, View
 
-Tables = dict[int, tuple[JobSpec, ...]]
-"""Jobs read from CSV, by the index of their entry in `jobs`."""
+Tables = dict[int, Table]
+"""Jobs read from CSV, by the index of their entry in `jobs`; a row's column has the path `("jobs", i, "path", row, column)`."""
 
 
 class Checker:
@@ -27,9 +28,16 @@ class Checker:
         self.problems: list[Problem] = []
         self.cells: list[Cell] = list(expand(view.cells, only_site(view.sites)))
 
+    def at(self, loc: Loc, message: str, *, key: bool = False) -> Problem:
+        """A problem at a path of the scenario, at its value or its key, or in a row of a table."""
+        match loc:
+            case ("jobs", int(i), "path", int(k), str(column)):
+                return self.tables[i].at(k, column, message)
+        return self.document.at(loc, message, key=key)
+
     def refuse(self, loc: Loc, message: str, *, key: bool = False) -> None:
-        """Note a problem at a path of the scenario, at its value or its key."""
-        self.problems.append(self.document.at(loc, message, key=key))
+        """Note a problem at a path."""
+        self.problems.append(self.at(loc, message, key=key))
 
     def fleet(self, *loc: str | int) -> Loc:
         """A path in the fleet as a path of the scenario."""
@@ -48,7 +56,7 @@ class Checker:
 
     def place(self, loc: Loc) -> str:
         """file:line:column of a path."""
-        return str(self.document.at(loc, "")).removesuffix(": ")
+        return str(self.at(loc, "")).removesuffix(": ")
 
 
 def check_names(check: Checker) -> None:
@@ -138,18 +146,18 @@ def _people(check: Checker) -> None:
 
 
 def _written_jobs(check: Checker) -> Iterable[tuple[Loc, Any]]:
-    """Every job with a place: listed ones, kinds of streams, rows of tables (at the table)."""
+    """Every job with a place: listed ones, kinds of streams, rows of tables."""
     for i, load in check.view.jobs:
         if isinstance(load, JobList):
             yield from ((("jobs", i, "jobs", k), job) for k, job in enumerate(load.jobs))
         elif i in check.tables:
-            yield from ((("jobs", i, "path"), job) for job in check.tables[i])
+            yield from ((("jobs", i, "path", k), job) for k, job in enumerate(check.tables[i].jobs))
         elif load.kind == "poisson":
             yield ("jobs", i), load
 
 
 def _jobs(check: Checker) -> None:
-    """Tasks and cells that jobs ask for; names of jobs. A mistake that a table repeats is told once."""
+    """Tasks and cells that jobs ask for; names of jobs. A mistake that a list or a table repeats is told once."""
     able = {task for cell in check.cells for task in cell.spec.tasks}
     first: dict[str, Loc] = {}
     told: dict[tuple[Loc, Any, Any], None] = {}
@@ -159,9 +167,9 @@ def _jobs(check: Checker) -> None:
             check.refuse((*at, "job"), f"duplicate job {name!r}, also at {check.place((*first[name], 'job'))}")
         elif name is not None:
             first[name] = at
-        if (at, job.task, on) in told:
+        if (at[:2], job.task, on) in told:
             continue
-        told[at, job.task, on] = None
+        told[at[:2], job.task, on] = None
         if check.task((*at, "task"), job.task) and check.view.cells_whole and job.task not in able:
             check.refuse((*at, "task"), f"no cell can do the task {job.task!r}: name it in the tasks of a cell")
         elif on is not None:
