@@ -168,7 +168,8 @@ def _lane(
     n, arm, period_us = len(members), model.arm, to_us(robot.control_ms / 1000)
     world: World
     world = MujocoWorld(model, n, threads) if scenario.engine == "mujoco" else KinematicWorld(model, n)
-    links = LinkBank([fleet.links[c.spec.link] if c.spec.link else None for c in members], [c.name for c in members], chance)
+    ports, names = Ports(n, arm, period_us, model.stroke_m), [c.name for c in members]
+    links = LinkBank([fleet.links[c.spec.link] if c.spec.link else None for c in members], names, chance, ports.link)
     by_server: dict[str | None, Any] = {}
     for row, cell in enumerate(members):
         by_server.setdefault(cell.spec.compute, np.zeros(n, bool))[row] = True
@@ -178,8 +179,7 @@ def _lane(
     inbox = Inbox(policy, links, servers, n, arm.nq)
     box = np.stack((model.workspace.low, model.workspace.high))
     chain = Chain([_filter(scenario, f, model, robot, n, period_us / 1e6, box) for f in spec.filters])
-    sensors = Sensors([fleet.sensors[name] for name in robot.sensors], [c.name for c in members], arm.nq, chance)
-    ports = Ports(n, arm, period_us, model.stroke_m)
+    sensors = Sensors([fleet.sensors[name] for name in robot.sensors], names, arm.nq, chance)
     return Lane(index, world, arm, inbox, chain, ports, sensors, period_us, model.object_m, box)
 
 

@@ -14,6 +14,7 @@ from twin.control.spec import ComputeSpec, LinkSpec
 from twin.core.chance import Chance
 from twin.core.errors import UseError
 from twin.core.records import Chunk, Observation
+from twin.faults.messages import NEVER
 
 PERIOD_US, H, HOLD = 20_000, 5, -1.0
 
@@ -38,6 +39,15 @@ class Counting:
         actions = (10 * memory["k"])[:, None, None] + np.arange(H)[:, None] + np.zeros((len(memory["k"]), H, 2))
         memory["k"] += 1
         return Chunk(actions, memory["k"] >= self.chunks)
+
+
+class Dead:
+    """A link on which nothing arrives."""
+
+    groups = ("one",)
+
+    def carry(self, rows, sent_us, arrives_us):
+        return np.full(len(rows), NEVER)
 
 
 def look(rows, at_us=0):
@@ -130,9 +140,9 @@ def test_short_inferences_are_all_worked_out_within_a_tick():
 def lose_the_answer(rig):
     """The request travels; the answer, sent when the server is asked to look at 40 ms, is lost."""
     rig.ticks(2)
-    rig.inbox.links.disturb(0, 0, 1.0)
+    rig.inbox.links.faults = Dead()
     rig.ticks(1)
-    rig.inbox.links.disturb(0, 0, 0.0)
+    rig.inbox.links.faults = None
 
 
 def test_a_lost_answer_leaves_the_policys_memory_as_it_was():
@@ -153,9 +163,9 @@ def test_after_the_time_out_it_is_asked_again_and_the_same_chunk_comes():
 
 def test_a_lost_request_is_asked_again_too():
     rig = Rig()
-    rig.inbox.links.disturb(0, 0, 1.0)
+    rig.inbox.links.faults = Dead()
     rig.ticks(1)
-    rig.inbox.links.disturb(0, 0, 0.0)
+    rig.inbox.links.faults = None
     assert rig.ticks(15).index(0) == 14 and rig.policy.calls == [[200_000.0]]
 
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from twin.control.links import BLOCK, NEVER, LinkBank
+from twin.control.links import BLOCK, LinkBank
 from twin.control.spec import LinkSpec
 from twin.core.chance import Chance
-from twin.core.quantity import Empirical, Estimate, Exponential, Lognormal, Normal, Uniform, Weibull, draw, draws
+from twin.core.quantity import Empirical, Estimate, Exponential, Lognormal, Normal, Uniform, Weibull, draw, draws, quantiles
+from twin.faults.messages import NEVER
 
 WIFI = LinkSpec(latency_ms=Lognormal(kind="lognormal", median=20, sigma=0.5), loss=0.1)
 ONE = np.zeros(1, np.int32)
@@ -86,39 +87,6 @@ def test_without_a_link_messages_arrive_at_once():
     assert (sends(bank("a", spec=None), 0, 2 * BLOCK, at_us=7) == 7).all()
 
 
-@given(st.integers(0, 10**6))
-def test_added_latency_is_added_to_every_message_and_measured(added_us):
-    plain, links = sends(bank("a"), 0, 100), bank("a")
-    links.disturb(0, added_us, 0.0)
-    assert np.array_equal(sends(links, 0, 100), np.where(plain < 0, -1, plain + added_us))
-    assert links.delayed_by_fault_us[0] == 100 * added_us and links.lost_by_fault[0] == 0
-
-
-def test_added_loss_takes_its_share_of_what_would_arrive_and_is_measured():
-    plain, links = sends(bank("a"), 0, 4000), bank("a")
-    links.disturb(0, 0, 0.3)
-    lost = sends(links, 0, 4000) < 0
-    extra = lost & (plain >= 0)
-    assert lost[plain < 0].all() and links.lost_by_fault[0] == extra.sum()
-    low, high = stats.binom.interval(0.999, int((plain >= 0).sum()), 0.3)
-    assert low <= extra.sum() <= high
-
-
-def test_a_disturbance_that_ends_leaves_no_trace():
-    plain, links = sends(bank("a"), 0, 90), bank("a")
-    links.disturb(0, 50_000, 1.0)
-    sends(links, 0, 30)
-    links.disturb(0, 0, 0.0)
-    assert np.array_equal(sends(links, 0, 60), plain[30:])
-
-
-def test_a_disturbance_of_one_row_moves_no_other():
-    links = bank("a", "b")
-    links.disturb(0, 50_000, 0.5)
-    sends(links, 0, 70)
-    assert np.array_equal(sends(links, 1, 70), sends(bank("a", "b"), 1, 70))
-
-
 def test_messages_are_counted_over_blocks_and_episodes():
     links = bank("a", "b")
     sends(links, 0, 3 * BLOCK)
@@ -151,3 +119,18 @@ def test_a_pickled_bank_goes_on_where_it_was():
 def test_drawing_many_is_drawing_one_after_the_other(quantity):
     one, many = Chance(1).stream("a", "b"), Chance(1).stream("a", "b")
     np.testing.assert_allclose(draws(quantity, many, 50), [draw(quantity, one) for _ in range(50)], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "quantity",
+    [
+        Lognormal(kind="lognormal", median=20, sigma=0.5),
+        Exponential(kind="exponential", mean=4),
+        Uniform(kind="uniform", low=1, high=2),
+        Normal(kind="normal", mean=1, sd=2),
+        Weibull(kind="weibull", shape=1.5, scale=2),
+    ],
+)
+def test_quantiles_are_those_of_the_draws(quantity):
+    drawn = np.sort(draws(quantity, Chance(1).stream("a", "b"), 20_000))
+    np.testing.assert_allclose(quantiles(quantity, np.array([0.5, 0.9])), drawn[[10_000, 18_000]], rtol=0.06)

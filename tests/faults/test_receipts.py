@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tests.farm.scenes import begun, cells, jobs, opened, play, scene
-from twin.control.links import LinkBank
-from twin.faults.ports import Ports
+from twin.faults.catalogue import CATALOGUE
 from twin.world.kinematic import KinematicWorld
 
 NAMES = ("a", "b", "c")
@@ -39,8 +38,12 @@ SIZES = {"stuck": (0.1, 3.0), "weak": (0.75, 0.75), "slips": (0.4, 0.4), "latenc
 
 def disabled(monkeypatch, mode):
     """The port of a mode does nothing any more."""
-    where = {"stuck": (Ports, "_stick"), "slips": (Ports, "_slip"), "weak": (KinematicWorld, "set_field")}
-    monkeypatch.setattr(*where.get(mode, (LinkBank, "disturb")), lambda *_: None)
+    if mode == "weak":
+        monkeypatch.setattr(KinematicWorld, "set_field", lambda *_: None)
+        return
+    kind = next(kind for (_, name), kind in CATALOGUE.items() if name == mode)
+    method, passed = ("carry", 3) if kind.PORT == "link" else ("alter", 2)
+    monkeypatch.setattr(kind, method, lambda *arguments: arguments[passed])
 
 
 def receipt(tmp_path, fault, **changes):
@@ -80,9 +83,7 @@ def test_what_a_fault_changed_is_put_back_exactly(tmp_path, mode):
     lanes = [begun(opened(tmp_path, scene(**BASE, faults=faults)), 27).lanes[0] for faults in ([], [FAULTS[mode]])]
     rows = np.arange(3, dtype=np.int32)
     assert lanes[0].world.fields_digest(rows) == lanes[1].world.fields_digest(rows)
-    assert not lanes[1].inbox.links.added_us.any() and not lanes[1].inbox.links.added_loss.any()
-    ports = lanes[1].faults
-    assert not (ports.sensors or ports.grippers or ports.drives or ports.links)
+    assert lanes[1].faults.idle()
 
 
 def paths(tmp_path, faults):

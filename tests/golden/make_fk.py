@@ -73,8 +73,12 @@ def make(name, urdf):
     q = np.random.default_rng(SEED).uniform(low, high, (COUNT, len(limits))).round(4)
     poses = [flange(joints, row) for row in q]
     return {
-        "from": first, "to": last, "source": "example-robot-data 6.0.0, " + FRAMES[name][2], "q": q.tolist(),
-        "pos": [p[:3, 3].round(7).tolist() for p in poses], "rot": [p[:3, :3].round(7).ravel().tolist() for p in poses],
+        "from": first,
+        "to": last,
+        "source": "example-robot-data 6.0.0, " + FRAMES[name][2],
+        "q": q.tolist(),
+        "pos": [p[:3, 3].round(7).tolist() for p in poses],
+        "rot": [p[:3, :3].round(7).ravel().tolist() for p in poses],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twin.faults.spec import FAULTS
+from twin.faults.catalogue import FAULTS
 from twin.scenario.catalogue import catalogue, lines
 
 LISTED = catalogue()

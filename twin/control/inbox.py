@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from twin.control.links import BLOCK, NEVER, LinkBank
+from twin.control.links import BLOCK, LinkBank
 from twin.control.policy import Policy
 from twin.control.spec import ComputeSpec
 from twin.core.chance import Chance
 from twin.core.errors import UseError
 from twin.core.quantity import draw
 from twin.core.records import Bools, Floats, Observation, Rows
+from twin.faults.messages import NEVER
 
 IDLE, ASKED, ANSWERED, READY, LAST = range(5)
 """What a row's inbox does: nothing (it may ask), a request or an answer is under way, the coming chunk waits for the current

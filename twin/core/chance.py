@@ -7,10 +7,15 @@ draws do not move when another cell does something else. Philox is counter based
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from twin.core.records import Floats
 
 Stream = np.random.Generator
+Keys = NDArray[np.uint64]
 
 
 class Chance:
@@ -27,3 +32,22 @@ class Chance:
         text = f"{self.seed}\x1f{entity}\x1f{episode}\x1f{purpose}".encode()
         key = np.frombuffer(hashlib.blake2b(text, digest_size=16).digest(), dtype=np.uint64)
         return np.random.Generator(np.random.Philox(key=key))
+
+    def key(self, entity: str, purpose: str, episode: int = 0) -> int:
+        """A key for `uniforms`: 64 bits, keyed as a stream is."""
+        text = f"{self.seed}\x1f{entity}\x1f{episode}\x1f{purpose}".encode()
+        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+def uniforms(keys: Keys, counts: Any) -> Floats:
+    """Numbers in (0, 1): the `counts`-th draw of each of `keys`, shapes broadcast. They need no state but a count.
+
+    SplitMix64 (Steele, Lea, Flood 2014): a Weyl sequence through a mixer, here at any place of it.
+    """
+    with np.errstate(over="ignore"):
+        z = np.asarray(keys, np.uint64) + (np.asarray(counts).astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    drawn: Floats = ((z >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return drawn

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from scipy.special import ndtri
 
 from twin.core.chance import Stream
 from twin.core.records import Floats
@@ -176,6 +177,27 @@ def draws(quantity: Any, stream: Stream, n: int) -> Floats:
         case Empirical():
             return np.array(quantity.values)[stream.integers(len(quantity.values), size=n)]
     return np.full(n, nominal(quantity))
+
+
+def quantiles(quantity: Any, u: Floats) -> Floats:
+    """The values of a quantity below which shares `u` of it lie: what uniform draws in (0, 1) become."""
+    match quantity:
+        case Lognormal():
+            found = quantity.median * np.exp(quantity.sigma * ndtri(u))
+        case Exponential():
+            found = -quantity.mean * np.log1p(-u)
+        case Uniform():
+            found = quantity.low + (quantity.high - quantity.low) * u
+        case Normal():
+            found = np.maximum(0.0, quantity.mean + quantity.sd * ndtri(u))
+        case Weibull():
+            found = quantity.scale * (-np.log1p(-u)) ** (1.0 / quantity.shape)
+        case Empirical():
+            found = np.sort(quantity.values)[(u * len(quantity.values)).astype(np.int64)]
+        case _:
+            found = np.full(np.shape(u), nominal(quantity))
+    values: Floats = found
+    return values
 
 
 LARGEST = 1e9

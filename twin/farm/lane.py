@@ -61,11 +61,11 @@ class Lane:
         """Row `row` runs an episode from `start` (one row)."""
         one = np.array([row], np.int32)
         self.world.reset(one, start)
-        self.faults.after_reset(row, self.world)
+        self.faults.after_reset(row, self.world, now_us)
         seen = self.world.observe(one)
         self.sensors.begin(row, episode)
         self.tool[row] = seen.tool[0]
-        seen = self.sensors.read(now_us, one, seen)
+        seen = self.faults.first(now_us, row, self.sensors.read(now_us, one, seen))
         hold = np.append(start.q[0], start.grip[0])
         self.inbox.begin(row, seen, stream, hold, episode)
         self.safety.begin(row)
@@ -82,8 +82,7 @@ class Lane:
     def _set_rows(self, rows: Rows) -> None:
         self.rows = rows
         self.at = slice(None) if len(rows) == self.world.n else rows
-        self.faults.place[:] = -1
-        self.faults.place[rows] = np.arange(len(rows))
+        self.faults.stepped(rows)
 
     def tick(self, now_us: int, log: HashChain) -> list[Outcome]:
         """One control period of all running rows; returns what the farm must deal with."""
@@ -91,8 +90,8 @@ class Lane:
         seen, breaches = self._observe(now_us, rows, at)
         asked = self._asked(now_us, rows, at, seen)
         sent = self.safety.certify(seen, asked)
-        self.world.step(rows, self.faults.actuator(sent.command, self.held, now_us), self.steps)
-        self.faults.measure(self.world)
+        self.world.step(rows, self.faults.actuator(now_us, sent.command, self.held), self.steps)
+        self.faults.measure(self.world, now_us)
         self._keep(at, seen, sent)
         self.ticks, self.row_ticks = self.ticks + 1, self.row_ticks + len(rows)
         log.add_array(rows)
@@ -114,7 +113,7 @@ class Lane:
         self.tool[at] = tool
         self.peak_v2[at] = np.maximum(self.peak_v2[at], np.einsum("ij,ij->i", moved, moved))
         seen.tool_v = moved
-        seen = self.faults.sense(self.sensors.read(now_us, rows, seen))
+        seen = self.faults.sense(now_us, self.sensors.read(now_us, rows, seen))
         seen.rows, seen.last, seen.last_v = rows, self.sent[rows], self.sent_v[rows]
         return seen, out
 
@@ -124,7 +123,7 @@ class Lane:
         asked = self.inbox.due(now_us, rows, seen, ~stopped)
         if np.count_nonzero(stopped):
             asked[stopped] = seen.last[stopped]
-        return asked
+        return self.faults.command(now_us, asked)
 
     def _keep(self, at: Any, seen: Observation, sent: Certified) -> None:
         """What the next tick compares with."""

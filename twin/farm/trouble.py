@@ -19,10 +19,7 @@ from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.lane import Lane
 from twin.faults.injection import Injection
-from twin.faults.ports import PORTS, UNITS
-
-HELD_S = (0.4, 3.0)
-"""Fingers that slip let go after holding for a time drawn evenly between these (s)."""
+from twin.faults.joint import JointBreaks
 
 
 class FarmLike(Protocol):
@@ -49,8 +46,7 @@ class Trouble:
             name = spec.name or f"{spec.component}-{spec.mode}-{index + 1}"
             for cell in cells.values():
                 if fnmatchcase(cell.name, spec.target):
-                    unit = UNITS[spec.component, spec.mode]
-                    self.injections.append(Injection(name, spec, cell.name, cell.lane, cell.row, unit))
+                    self.injections.append(Injection(name, spec, cell.name, cell.lane, cell.row, index))
         self.of: dict[str, list[int]] = {name: [] for name in cells}
         """Cell → the numbers of its injections."""
         for number, fault in enumerate(self.injections):
@@ -112,8 +108,9 @@ class Trouble:
             self._next(number)
         if fault.active:
             return
-        fault.begin(self.clock.now_us)
-        stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "size", fault.onsets)
+        entity, number_of = f"fault/{fault.name}/{fault.cell}", fault.onsets + 1
+        fault.begin(self.clock.now_us, self.chance.key(entity, "port", number_of))
+        stream = self.chance.stream(entity, "size", number_of)
         episode = cell.episode if cell.state == "episode" else None
         cause = self.book.emit("fault.onset", cell, episode=episode, known=spec.announced, fault=fault.name,
                                component=spec.component, mode=spec.mode, onset=fault.onsets)  # fmt: skip
@@ -121,15 +118,11 @@ class Trouble:
             self.clock.after(draw(spec.duration_s, stream), "fault.off", fault.cell, (number, fault.onsets))
         if cell.state == "episode":
             self._mark(cell, fault)
-        if PORTS[spec.component] == "process":
+        if spec.PORT == "process":
             self._process(farm, number, fault, cell, cause)
             return
-        if spec.component == "link" and spec.mode == "latency":
-            fault.added_us = round(1000 * draw(spec.added_ms, stream))
-        if spec.component == "gripper":
-            fault.wait_us = to_us(HELD_S[0] + (HELD_S[1] - HELD_S[0]) * float(stream.random()))
         lane = self.lanes[fault.lane]
-        lane.faults.enter(fault, lane.world, lane.inbox.links)
+        lane.faults.enter(fault, lane.world, self.clock.now_us)
 
     def _process(self, farm: FarmLike, number: int, fault: Injection, cell: Cell, cause: int) -> None:
         """A stop or a breakage happens at once, and lasts until the robot is unlocked or repaired."""
@@ -156,7 +149,7 @@ class Trouble:
         if not fault.active or fault.onsets != onset:
             return
         lane = self.lanes[fault.lane]
-        lane.faults.leave(fault, lane.world, lane.inbox.links)
+        lane.faults.leave(fault, lane.world, self.clock.now_us)
         self._clear(fault)
 
     def stop_cleared(self, cell: Cell, held_us: int) -> None:
@@ -188,8 +181,7 @@ class Trouble:
     @staticmethod
     def _lasted(fault: Injection, us: int) -> None:
         """A stop (s) or a breakage (h) was in force so long: its effect and its exposure."""
-        fault.exposed_us += us
-        fault.effect += us / US if fault.spec.component == "safety" else us / US / 3600
+        fault.measured(us / US if fault.spec.unit == "s" else us / US / 3600, us)
 
     def _mark(self, cell: Cell, fault: Injection) -> None:
         if fault.name not in cell.injected:
@@ -198,8 +190,6 @@ class Trouble:
     def receipts(self) -> list[dict[str, Any]]:
         """One receipt for every fault and target, and for every robot that wears out."""
         now = self.clock.now_us
-        for lane in self.lanes:
-            lane.faults.settle(lane.inbox.links)
         open_since = dict(self.breaking.values())
         open_since |= {n: since for c, n in self.stopping.items() if (since := self.cells[c].stopped_from_us) is not None}
         rows = []
@@ -225,7 +215,7 @@ class Trouble:
             onset_s=None if first is None else first / US,
             status="acted" if count else "not_due",
             effect=spent / US / 3600 if count else None,
-            unit=UNITS["joint", "breaks"],
+            unit=JointBreaks.UNIT,
             exposed_s=operated_us / US,
             must_act=False,
             note=f"{count} breakages" if count else "",

@@ -1,35 +1,55 @@
-"""Every fault there is: at which port it acts and what its receipt measures. The one table of it."""
+"""Every fault there is: one explicit list, from which the union that plans are read by and the catalogue follow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, get_args
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-from twin.faults.spec import FAULTS
+from pydantic import Discriminator, Tag
+
+from twin.core.spec import Spec
+from twin.faults import actuator, gripper, joint, link, safety, sensor
+from twin.faults.spec import Fault
+
+FAULTS: tuple[type[Fault], ...] = (
+    sensor.SensorStuck,
+    actuator.ActuatorWeak,
+    joint.JointBreaks,
+    gripper.GripperSlips,
+    link.LinkLatency,
+    link.LinkLoss,
+    safety.ProtectiveStop,
+)
+"""In the order in which `twin faults` lists them."""
 
 
-class Entry(NamedTuple):
-    """A line of the catalogue."""
-
-    port: str
-    """sense, actuator, world, link (ports of a lane) or process (something that the farm does)."""
-    effect: str
-    """What its receipt measures."""
-    unit: str
+def names(kind: type[Fault]) -> tuple[str, tuple[str, ...]]:
+    """Component of a kind of fault, and its mode with other names of it."""
+    fields = kind.model_fields
+    return get_args(fields["component"].annotation)[0], get_args(fields["mode"].annotation)
 
 
-def _key(kind: type) -> tuple[str, str]:
-    """(component, mode) of a kind of fault."""
-    fields = kind.model_fields  # type: ignore[attr-defined]
-    component, mode = (get_args(fields[name].annotation)[0] for name in ("component", "mode"))
-    return component, mode
+TAGS: Mapping[tuple[str, str], str] = {
+    (component, mode): f"{component}/{modes[0]}" for component, modes in map(names, FAULTS) for mode in modes
+}
+"""(component, mode), by any of its names → its tag in the union."""
 
 
-CATALOGUE: Mapping[tuple[str, str], Entry] = {_key(kind): Entry(kind.PORT, kind.EFFECT, kind.UNIT) for kind in FAULTS}
-"""(component, mode) → port, effect, unit, as each kind of fault says of itself."""
+def _tag(value: Any) -> str | None:
+    found = value if isinstance(value, dict) else vars(value) if isinstance(value, Spec) else {}
+    component, mode = found.get("component"), found.get("mode")
+    return None if component is None or mode is None else TAGS.get((str(component), str(mode)), f"{component}/{mode}")
 
-UNITS: Mapping[tuple[str, str], str] = {key: entry.unit for key, entry in CATALOGUE.items()}
-"""What each fault's effect is measured in."""
 
-PORTS: Mapping[str, str] = {component: entry.port for (component, _), entry in CATALOGUE.items()}
-"""The port at which each component's faults act: all of its modes at the same."""
+if TYPE_CHECKING:
+    FaultSpec = Fault
+else:
+    FaultSpec = Annotated[
+        reduce(or_, (Annotated[kind, Tag(f"{names(kind)[0]}/{names(kind)[1][0]}")] for kind in FAULTS)),
+        Discriminator(_tag),
+    ]
+
+CATALOGUE: Mapping[tuple[str, str], type[Fault]] = {(names(kind)[0], names(kind)[1][0]): kind for kind in FAULTS}
+"""(component, mode) → the kind of fault."""

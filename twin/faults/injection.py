@@ -1,4 +1,4 @@
-"""One fault on one cell: when it began, what it had to act on, and the effect that its port measured."""
+"""One fault on one target: when it began, what it had to act on, and the effect that its port measured."""
 
 from __future__ import annotations
 
@@ -14,45 +14,53 @@ SURELY = 20.0
 
 @dataclass(eq=False)
 class Injection:
-    """State of a planned fault on one target. `effect` is written by ports only, never by the fault itself."""
+    """State of a planned fault on one target. Only what carries the fault out (a port, or the farm) calls `measured`."""
 
     name: str
     spec: Any
     cell: str
     lane: int
     row: int
-    unit: str
+    number: int = 0
+    """Its entry's place in the plan: of several faults at one port the earlier entry acts first."""
+    key: int = 0
+    """Of its random draws; a new one every onset."""
     active: bool = False
     onsets: int = 0
     onset_us: int | None = None
+    began_us: int = 0
+    """The latest onset."""
     cleared_us: int | None = None
     exposed_us: int = 0
     effect: float = 0.0
+    weight: float = 0.0
+    """How much was averaged, where the effect is a mean."""
     expected: float | None = None
     """Where the effect is a matter of chance: how much of it was to be expected. Under `SURELY` and none seen is masked, not
     inert."""
-    frozen: float | None = None
-    """What a stuck encoder shows, from its first reading."""
-    fired_us: int | None = None
-    """When a slip began."""
-    added_us: int = 0
-    wait_us: int = 400_000
-    """How long fingers must have held before they slip."""
-    """Delay that a latency fault adds, drawn at its onset."""
-    messages: int = 0
-    delayed_us: float = 0.0
-    since: tuple[int, int, int] = (0, 0, 0)
-    """Link counters when last read."""
 
-    def begin(self, now_us: int) -> None:
+    def begin(self, now_us: int, key: int = 0) -> None:
         """The fault is due."""
-        self.active, self.onsets = True, self.onsets + 1
+        self.active, self.onsets, self.began_us, self.key = True, self.onsets + 1, now_us, key
         self.onset_us = now_us if self.onset_us is None else self.onset_us
-        self.frozen = self.fired_us = None
 
     def clear(self, now_us: int) -> None:
         """The fault ends."""
         self.active, self.cleared_us = False, now_us
+
+    def measured(self, effect: float, exposed_us: int = 0, weight: float = 1.0, expected: float | None = None) -> None:
+        """For `exposed_us` it had something to act on, and its port found this effect. weight: for effects that are means."""
+        self.exposed_us += exposed_us
+        if expected is not None:
+            self.expected = (self.expected or 0.0) + expected
+        match self.spec.FOLD:
+            case "sum":
+                self.effect += effect
+            case "max":
+                self.effect = max(self.effect, effect)
+            case "mean" if weight > 0:
+                self.weight += weight
+                self.effect += (effect - self.effect) * weight / self.weight
 
     def status(self) -> str:
         """not_due, masked, acted or inert."""
@@ -77,7 +85,7 @@ class Injection:
             cleared_s=None if self.active or self.cleared_us is None else self.cleared_us / US,
             status=status,
             effect=self.effect if status in ("acted", "inert") else None,
-            unit=self.unit,
+            unit=self.spec.unit,
             exposed_s=self.exposed_us / US,
             must_act=self.spec.must_act,
             note=f"{self.onsets} onsets" if self.onsets > 1 else "",

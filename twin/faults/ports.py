@@ -1,50 +1,31 @@
-"""Where faults act: named ports of a lane. A port applies what is active and measures output against input.
+"""Where faults act on a lane: named ports. A port applies what is active and measures its output against its input.
 
-sense      a copy of the observation, before filter and policy see it (sensor)
-actuator   the certified command, after the filter (gripper)
-world      a model quantity of the physics, undone at clear and put back after a reset (actuator)
-link       delay and loss of messages (link)
+sense      a copy of the observation, before filter and policy see it   (signals.py)
+command    what the policy asks, before the filter                      (signals.py)
+actuator   the certified command, after the filter                      (signals.py)
+world      a quantity of the physics, undone at clear                   (fields.py)
+link       arrival of messages                                          (messages.py)
 
 With nothing active a port returns what it was given. What a fault had to act on (its exposure) is read off a port's input, what
-it did off its output: a port that does nothing has exposure without effect, and the receipt says inert.
+it did off its output: a port that does nothing has exposure without effect, and the receipt says inert. Several faults at one
+port act in the order of the plan, each on what the one before left.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from twin.core.clock import US
-from twin.core.records import Floats, Observation
-from twin.faults.catalogue import PORTS, UNITS
+from twin.core.records import Floats, Ints, Observation, Rows
+from twin.faults.fields import WorldPort
+from twin.faults.group import Body, enter, leave
 from twin.faults.injection import Injection
+from twin.faults.messages import LinkPort
+from twin.faults.signals import SignalPort
 from twin.world.base import World
 from twin.world.kinematics import Arm
-
-__all__ = ["PORTS", "UNITS", "Link", "Ports"]
-
-SLIP_S = 0.4
-"""How long slipping fingers stay open (s)."""
-SAME = 1e-9
-"""Less than this (rad, m) is no difference."""
-
-
-class Link(Protocol):
-    """What the link port needs of a lane's links."""
-
-    loss: Any
-    added_us: Any
-    lost_by_fault: Any
-    delayed_by_fault_us: Any
-
-    def sent(self, row: int) -> int:
-        """Messages sent so far."""
-        ...
-
-    def disturb(self, row: int, added_us: int, added_loss: float) -> None:
-        """Set extra delay and loss."""
-        ...
 
 
 class Ports:
@@ -52,163 +33,109 @@ class Ports:
 
     def __init__(self, n: int, arm: Arm, period_us: int, open_m: float) -> None:
         """n rows; open_m: the gripper's opening when it slips."""
-        self.arm, self.period_us, self.open_m = arm, period_us, open_m
-        self.place = np.full(n, -1)
-        self.sensors: list[Injection] = []
-        self.grippers: list[Injection] = []
-        self.drives: list[Injection] = []
-        self.links: list[Injection] = []
-        self._shown: Floats = np.full((n, 3), np.nan)
-        """Where a faulty encoder put the tool a tick ago."""
+        self.body = Body(arm, open_m, period_us)
+        self.place: Ints = np.full(n, -1)
+        self.rows: Rows = np.zeros(0, np.int32)
+        self.signals = {name: SignalPort(self.body) for name in ("sense", "command", "actuator")}
+        self.world, self.link = WorldPort(self.body), LinkPort(self.body, n)
+        self._shown: Floats = np.full((n, 3 + arm.nq), np.nan)
+        """Where a faulty encoder put the tool, and its joints, a tick ago."""
 
-    def enter(self, fault: Injection, world: World, links: Link) -> None:
+    def enter(self, fault: Injection, world: World, now_us: int) -> None:
         """A fault that acts at one of this lane's ports begins."""
-        match PORTS[fault.spec.component]:
-            case "sense":
-                self.sensors.append(fault)
-            case "actuator":
-                self.grippers.append(fault)
-            case "world":
-                self.drives.append(fault)
-                self._drive(fault.row, world)
-            case "link":
-                self.settle(links, fault.row)
-                fault.since = _counters(fault.row, links)
-                self.links.append(fault)
-                self._set_links(fault.row, links)
+        if fault.spec.PORT == "world":
+            self.world.enter(fault, world, now_us)
+        else:
+            enter(self._groups(fault), fault)
 
-    def leave(self, fault: Injection, world: World, links: Link) -> None:
+    def leave(self, fault: Injection, world: World, now_us: int) -> None:
         """It ends: what it changed is put back."""
-        if fault in self.sensors:
-            self.sensors.remove(fault)
+        if fault.spec.PORT == "world":
+            self.world.leave(fault, world, now_us)
+        else:
+            leave(self._groups(fault), fault)
             self._shown[fault.row] = np.nan
-        elif fault in self.grippers:
-            self.grippers.remove(fault)
-        elif fault in self.drives:
-            self.drives.remove(fault)
-            self._drive(fault.row, world)
-        elif fault in self.links:
-            self.settle(links, fault.row)
-            self.links.remove(fault)
-            self._set_links(fault.row, links)
 
-    def after_reset(self, row: int, world: World) -> None:
+    def _groups(self, fault: Injection) -> Any:
+        port: Any = self.link if fault.spec.PORT == "link" else self.signals[fault.spec.PORT]
+        return port.groups
+
+    def idle(self) -> bool:
+        """Whether nothing is in force."""
+        return not (self.world.groups or self.link.groups or any(port.groups for port in self.signals.values()))
+
+    def after_reset(self, row: int, world: World, now_us: int) -> None:
         """A reset restored the model of `row`; faults that go on are put back."""
         self._shown[row] = np.nan
-        if any(f.row == row for f in self.drives):
-            self._drive(row, world)
+        for name in ("command", "actuator"):
+            for group in self.signals[name].groups:
+                if group.spec.AFRESH:
+                    group.forget(row)
+        if self.world.groups:
+            self.world.put_on(row, world, now_us)
 
-    # -- sense -----------------------------------------------------------------------------------------------------------------
+    def stepped(self, rows: Rows) -> None:
+        """The rows that run from now on."""
+        self.rows = rows
+        self.place[:] = -1
+        self.place[rows] = np.arange(len(rows))
 
-    def sense(self, seen: Observation) -> Observation:
-        """Sensor faults, on the lane's own copy of the observation: joints, and the tool as the controller works it out."""
-        hit = [(fault, int(self.place[fault.row])) for fault in self.sensors if self.place[fault.row] >= 0]
-        if not hit:
+    def first(self, now_us: int, row: int, seen: Observation) -> Observation:
+        """What `row` sees at the start of an episode, before it runs."""
+        if not self.signals["sense"].groups:
             return seen
-        for fault, i in hit:
-            j = fault.spec.joint
-            read = float(seen.q[i, j])
-            if fault.frozen is None:
-                fault.frozen = read
-            self._stick(seen, i, j, fault.frozen)
-            if abs(read - fault.frozen) > SAME:
-                fault.exposed_us += self.period_us
-                fault.effect = max(fault.effect, abs(float(seen.q[i, j]) - read))
-        self._show(seen, hit)
+        running = self.rows
+        self.stepped(np.array([row], np.int32))
+        self.sense(now_us, seen)
+        self.stepped(running)
         return seen
 
-    def _stick(self, seen: Observation, i: int, joint: int, value: float) -> None:
-        seen.q[i, joint], seen.dq[i, joint] = value, 0.0
+    def sense(self, now_us: int, seen: Observation) -> Observation:
+        """Sensor faults, on the lane's own copy of the observation: joints, and the tool as the controller works it out."""
+        port = self.signals["sense"]
+        if not port.groups:
+            return seen
+        touched = port.act({"q": seen.q, "object": seen.object}, now_us, self.place)
+        encoders = [(channel.columns, at) for channel, at in touched if channel.array == "q"]
+        if encoders:
+            self._show(seen, encoders)
+        return seen
 
-    def _show(self, seen: Observation, hit: list[tuple[Injection, int]]) -> None:
-        """Tool and its speed as they follow from the joints that are shown, each row by itself."""
-        places = {i: fault.row for fault, i in hit}
-        at, rows = list(places), list(places.values())
-        tool = self.arm.fk(seen.q[at])[0]
-        moved = (tool - self._shown[rows]) * (US / self.period_us)
-        seen.tool[at] = tool
+    def _show(self, seen: Observation, encoders: list[tuple[slice, Any]]) -> None:
+        """Speeds of the joints that are shown, tool and its speed as they follow from them, each row by itself."""
+        at = np.unique(np.concatenate([at for _, at in encoders]))
+        shown = np.concatenate((self.body.arm.fk(seen.q[at])[0], seen.q[at]), axis=1)
+        moved = (shown - self._shown[self.rows[at]]) * (US / self.body.period_us)
+        known = ~np.isnan(self._shown[self.rows[at]])
+        seen.tool[at] = shown[:, :3]
         if len(seen.tool_v) == len(seen.q):
-            seen.tool_v[at] = np.where(np.isnan(moved), seen.tool_v[at], moved)
-        self._shown[rows] = tool
+            seen.tool_v[at] = np.where(known[:, :3], moved[:, :3], seen.tool_v[at])
+        for columns, some in encoders:
+            i = np.searchsorted(at, some)
+            seen.dq[some, columns] = np.where(known[:, 3:], moved[:, 3:], seen.dq[at])[i, columns]
+        self._shown[self.rows[at]] = shown
 
-    # -- actuator --------------------------------------------------------------------------------------------------------------
+    def command(self, now_us: int, asked: Floats) -> Floats:
+        """Faults of what is asked, before the filters."""
+        return self._told("command", now_us, asked, None)
 
-    def actuator(self, command: Floats, held_ticks: Any, now_us: int) -> Floats:
-        """Gripper faults: the command that reaches the fingers. held_ticks: how long each of the lane's rows held something."""
-        if not self.grippers:
+    def actuator(self, now_us: int, command: Floats, held_ticks: Ints) -> Floats:
+        """Faults of drives and gripper: the command that reaches them. held_ticks: how long each of the lane's rows held
+        something."""
+        return self._told("actuator", now_us, command, held_ticks)
+
+    def _told(self, name: str, now_us: int, command: Floats, held_ticks: Ints | None) -> Floats:
+        port = self.signals[name]
+        if not port.groups:
             return command
         out = command.copy()
-        for fault in self.grippers:
-            i = int(self.place[fault.row])
-            if i < 0:
-                continue
-            if fault.fired_us is None and held_ticks[fault.row] * self.period_us >= fault.wait_us:
-                fault.fired_us = now_us
-            if fault.fired_us is not None and now_us - fault.fired_us < SLIP_S * US:
-                self._slip(out, i)
-                if abs(float(command[i, -1]) - self.open_m) > SAME:
-                    fault.exposed_us += self.period_us
-                    fault.effect += self.period_us / US if abs(float(out[i, -1] - command[i, -1])) > SAME else 0.0
+        held_us = None if held_ticks is None else held_ticks * self.body.period_us
+        port.act({"command": out}, now_us, self.place, held_us)
         return out
 
-    def _slip(self, command: Floats, i: int) -> None:
-        command[i, -1] = self.open_m
-
-    # -- world -----------------------------------------------------------------------------------------------------------------
-
-    def measure(self, world: World) -> None:
-        """After a tick: the drives' torque that the physics has now against nominal; time that links were in use."""
-        drives = [fault for fault in self.drives if self.place[fault.row] >= 0]
-        if drives:
-            rows = np.unique(np.array([fault.row for fault in drives], np.int32))
-            strength = world.get_field(rows, "actuator_strength")
-            for fault in drives:
-                lost = 1.0 - float(strength[np.searchsorted(rows, fault.row), fault.spec.joint])
-                fault.effect = max(fault.effect, min(lost, 1.0 - fault.spec.torque))  # what is more is another fault's
-                fault.exposed_us += self.period_us
-        for fault in self.links:
-            if self.place[fault.row] >= 0:
-                fault.exposed_us += self.period_us
-
-    def _drive(self, row: int, world: World) -> None:
-        """Several faults on one drive: the weakest counts."""
-        scale = np.ones((1, self.arm.nq))
-        for fault in self.drives:
-            if fault.row == row:
-                scale[0, fault.spec.joint] = min(scale[0, fault.spec.joint], fault.spec.torque)
-        world.set_field(np.array([row], np.int32), "actuator_strength", scale)
-
-    # -- link ------------------------------------------------------------------------------------------------------------------
-
-    def settle(self, links: Link, row: int | None = None) -> None:
-        """Bring the effects of link faults up to date, on one row or on all."""
-        for fault in self.links:
-            if row is None or fault.row == row:
-                self._count(fault, links)
-
-    def _set_links(self, row: int, links: Link) -> None:
-        """Several faults on one link: delays add up, losses are independent."""
-        mine = [f for f in self.links if f.row == row]
-        kept = float(np.prod([1.0 - f.spec.loss for f in mine if f.spec.mode == "loss"]))
-        links.disturb(row, sum(f.added_us for f in mine), 1.0 - kept)
-
-    def _count(self, fault: Injection, links: Link) -> None:
-        """Add the fault's share of what the link's counters gained since they were last read."""
-        now = _counters(fault.row, links)
-        sent, lost, delayed = (a - b for a, b in zip(now, fault.since, strict=True))
-        fault.since = now
-        fault.messages += sent
-        mine = [f for f in self.links if f.row == fault.row and f.spec.mode == fault.spec.mode]
-        if fault.spec.mode == "loss":
-            fault.effect += lost * fault.spec.loss / sum(f.spec.loss for f in mine)
-            arriving = 1.0 - float(links.loss[fault.row])
-            fault.expected = (fault.expected or 0.0) + sent * arriving * fault.spec.loss
-            return
-        fault.delayed_us += delayed * fault.added_us / max(1, sum(f.added_us for f in mine))
-        fault.effect = fault.delayed_us / max(1, fault.messages) / 1000.0
-        # every message that is sent must be late; without messages, or without delay, there is nothing to see
-        fault.expected = None if fault.messages and fault.added_us else 0.0
-
-
-def _counters(row: int, links: Link) -> tuple[int, int, int]:
-    return links.sent(row), int(links.lost_by_fault[row]), int(links.delayed_by_fault_us[row])
+    def measure(self, world: World, now_us: int) -> None:
+        """After a tick: what the physics has of the faults that it got; time that links were in use."""
+        if self.world.groups:
+            self.world.measure(world, now_us, self.place)
+        if self.link.groups:
+            self.link.measure(self.place)

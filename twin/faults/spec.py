@@ -1,10 +1,10 @@
-"""A fault in a plan: what, where, from when, for how long, how strong."""
+"""What every fault of a plan has: where, from when, for how long. Each component's modes stand in a file of their own."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from twin.core.quantity import NonNegative
 from twin.core.spec import Spec
@@ -26,12 +26,17 @@ class Onset(Spec):
         return self
 
 
-class _Fault(Spec):
-    """What every fault has. A class names the port it acts at and the effect its receipt measures, with unit."""
+class Fault(Spec):
+    """What every fault has. A mode is one frozen class: `component`, `mode` and its parameters, the port where it acts, what
+    its receipt measures there, and, for the ports of a lane, what it does to what passes."""
 
     PORT: ClassVar[str]
+    """sense, command, actuator, world, link (ports of a lane); process, people, site (what the farm does)."""
     EFFECT: ClassVar[str]
+    """What its receipt measures."""
     UNIT: ClassVar[str]
+    FOLD: ClassVar[Literal["sum", "max", "mean"]] = "sum"
+    """How measurements become the receipt's one number."""
 
     name: str | None = None
     """How receipts name it; by default component-mode-number."""
@@ -45,99 +50,7 @@ class _Fault(Spec):
     announced: bool = False
     """Whether the farm is told at onset; silent faults show only through their symptoms."""
 
-
-class JointSensorStuck(_Fault):
-    """The encoder of a joint repeats its last value."""
-
-    PORT, EFFECT, UNIT = "sense", "largest |seen - true|", "rad"
-
-    component: Literal["sensor"]
-    mode: Literal["stuck"]
-    joint: int = Field(ge=0)
-    """Index of the joint, from 0 at the base."""
-
-
-class WeakActuator(_Fault):
-    """A drive delivers a fraction of its torque."""
-
-    PORT, EFFECT, UNIT = "world", "part of the nominal torque that is lost", "share"
-
-    component: Literal["actuator"]
-    mode: Literal["weak"]
-    joint: int = Field(ge=0)
-    """Index of the joint, from 0 at the base."""
-    torque: float = Field(ge=0, lt=1)
-    """Fraction of the torque limit that is left."""
-
-
-class GripperSlips(_Fault):
-    """The fingers let go of what they hold."""
-
-    PORT, EFFECT, UNIT = "actuator", "time for which the opening was forced", "s"
-
-    component: Literal["gripper"]
-    mode: Literal["slips"]
-
-
-class ProtectiveStop(_Fault):
-    """The robot's own safety controller stops it (a collision it thinks it felt)."""
-
-    PORT, EFFECT, UNIT = "process", "time stopped", "s"
-
-    component: Literal["safety"]
-    mode: Literal["protective_stop"]
-    recover_s: NonNegative = 5.0
-    """How long it takes until the stop is unlocked."""
-
-
-class LinkLatency(_Fault):
-    """Extra delay on a cell's link, each way."""
-
-    PORT, EFFECT, UNIT = "link", "mean added delay of messages", "ms"
-
-    component: Literal["link"]
-    mode: Literal["latency"]
-    added_ms: NonNegative
-
-
-class LinkLoss(_Fault):
-    """Messages on a cell's link are lost."""
-
-    PORT, EFFECT, UNIT = "link", "messages lost", "messages"
-
-    component: Literal["link"]
-    mode: Literal["loss"]
-    loss: float = Field(gt=0, le=1)
-    """Probability that a message is lost."""
-
-
-class Breakage(_Fault):
-    """The robot breaks at a time, besides what its reliability law does."""
-
-    PORT, EFFECT, UNIT = "process", "time out of service", "h"
-
-    component: Literal["joint"]
-    mode: Literal["breaks"]
-
-
-def _component_mode(value: Any) -> str | None:
-    found = value if isinstance(value, dict) else vars(value) if isinstance(value, Spec) else {}
-    component, mode = found.get("component"), found.get("mode")
-    return None if component is None or mode is None else f"{component}/{mode}"
-
-
-FaultSpec = Annotated[
-    Annotated[JointSensorStuck, Tag("sensor/stuck")]
-    | Annotated[WeakActuator, Tag("actuator/weak")]
-    | Annotated[GripperSlips, Tag("gripper/slips")]
-    | Annotated[ProtectiveStop, Tag("safety/protective_stop")]
-    | Annotated[LinkLatency, Tag("link/latency")]
-    | Annotated[LinkLoss, Tag("link/loss")]
-    | Annotated[Breakage, Tag("joint/breaks")],
-    Discriminator(_component_mode),
-]
-
-FAULTS: tuple[type[_Fault], ...] = (
-    JointSensorStuck, WeakActuator, GripperSlips, ProtectiveStop, LinkLatency, LinkLoss, Breakage,
-)  # fmt: skip
-"""Every fault there is, for the catalogue."""
+    @property
+    def unit(self) -> str:
+        """The unit of this fault's effect, where its parameters decide it."""
+        return self.UNIT

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from twin.core.quantity import NonNegative
-from twin.faults.spec import FAULTS
+from twin.faults.catalogue import FAULTS, names
 
 COMMON = ("name", "target", "onset", "duration_s", "must_act", "announced")
 """What every fault takes."""
@@ -23,7 +23,8 @@ def catalogue() -> list[dict[str, Any]]:
             for name, field in fields.items()
             if name not in (*COMMON, "component", "mode")
         ]
-        named = {key: get_args(fields[key].annotation)[0] for key in ("component", "mode")}
+        component, modes = names(kind)
+        named = {"component": component, "mode": modes[0]}
         words = {"about": inspect.getdoc(kind) or "", "port": kind.PORT, "effect": kind.EFFECT, "unit": kind.UNIT}
         out.append({**named, **words, "parameters": parameters})
     return out

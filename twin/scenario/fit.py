@@ -6,7 +6,7 @@ from typing import Any
 
 from twin.core.errors import nearest
 from twin.farm.spec import RobotSpec
-from twin.faults.spec import Breakage, LinkLatency, LinkLoss
+from twin.faults.joint import JointBreaks
 from twin.scenario.arms import arms
 from twin.scenario.cells import Cell, matching
 from twin.scenario.refs import Checker
@@ -89,7 +89,7 @@ def _grip(check: Checker, i: int, kind: str, robot: RobotSpec, workcell: str, ta
 def _faults(check: Checker) -> None:
     for i, fault in check.view.faults:
         hit = matching(check.cells, fault.target)
-        if isinstance(fault, (LinkLatency, LinkLoss)) and hit and all(cell.spec.link is None for cell in hit):
+        if fault.PORT == "link" and hit and all(cell.spec.link is None for cell in hit):
             check.refuse(("faults", i, "target"), f"none of the cells that match {fault.target!r} has a link to disturb")
         joint = getattr(fault, "joint", None)
         if joint is None:
@@ -125,5 +125,5 @@ def _repair(check: Checker) -> None:
             at = check.fleet("robots", name, "reliability", "fails_h")
             check.refuse(at, f"robot {name!r} can break, but nobody at site {sites[0]!r} can repair: {mend}")
     for i, fault in check.view.faults:
-        if isinstance(fault, Breakage) and (sites := unattended(matching(check.cells, fault.target))):
+        if isinstance(fault, JointBreaks) and (sites := unattended(matching(check.cells, fault.target))):
             check.refuse(("faults", i), f"this breaks robots, but nobody at site {sites[0]!r} can repair: {mend}")

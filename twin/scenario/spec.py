@@ -19,7 +19,7 @@ from twin.control.spec import (
 )
 from twin.core.spec import Spec
 from twin.farm.spec import Fifo, FirstFree, FleetSpec, WorkloadSpec
-from twin.faults.spec import FaultSpec
+from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
 
 SchedulerSpec = Annotated[

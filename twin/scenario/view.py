@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec
 from twin.core.yaml import Loc
 from twin.farm.spec import CellSpec, FleetSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
-from twin.faults.spec import FaultSpec
+from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
 from twin.scenario.messages import holds, meant
 from twin.scenario.spec import DispatchSpec, ScenarioSpec, SchedulerSpec
