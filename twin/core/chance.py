@@ -10,12 +10,24 @@ import hashlib
 from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 
 from twin.core.records import Floats
 
 Stream = np.random.Generator
 Keys = NDArray[np.uint64]
+
+
+class _Key(ISeedSequence):
+    """A Philox key handed over as a seed: `Philox(key=…)` gives the same bits, but asks the system for entropy first."""
+
+    def __init__(self, words: Any) -> None:
+        self.words = words
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
+        """The key (2,) uint64, as Philox asks for it."""
+        return self.words
 
 
 class Chance:
@@ -31,7 +43,7 @@ class Chance:
         """
         text = f"{self.seed}\x1f{entity}\x1f{episode}\x1f{purpose}".encode()
         key = np.frombuffer(hashlib.blake2b(text, digest_size=16).digest(), dtype=np.uint64)
-        return np.random.Generator(np.random.Philox(key=key))
+        return np.random.Generator(np.random.Philox(_Key(key)))  # type: ignore[arg-type]
 
     def key(self, entity: str, purpose: str, episode: int = 0) -> int:
         """A key for `uniforms`: 64 bits, keyed as a stream is."""

@@ -113,23 +113,24 @@ class Arm:
         """
         q: Floats = np.array(seed, dtype=np.float64)
         for _ in range(rounds):
-            jac, error = self._towards(q, point, attitude)
+            at, turned, jac = self.solve(q)
+            error = _gap(at, turned, point, attitude)
             across = jac.transpose(0, 2, 1)
             inner = jac @ across
             inner.reshape(-1, 36)[:, ::7] += 1e-3 * np.minimum((error * error).sum(axis=1), 1.0)[:, None] + 1e-9
             way = (across @ np.linalg.solve(inner, error[:, :, None]))[:, :, 0]
             q += np.maximum(np.minimum(way, 0.4), -0.4)
             np.maximum(np.minimum(q, self.limits[:, 1], out=q), self.limits[:, 0], out=q)
-        return q, np.sqrt((self._towards(q, point, attitude)[1] ** 2).sum(axis=1))
+        return q, np.sqrt((_gap(*self.fk(q), point, attitude) ** 2).sum(axis=1))
 
-    def _towards(self, q: Floats, point: Floats, attitude: Floats) -> tuple[Floats, Floats]:
-        """The Jacobian at `q`, and the way (n, 6) that the tool still has to go: m, then rad (for small turns)."""
-        at, turned, jac = self.solve(q)
-        error: Floats = np.empty((len(q), 6))
-        error[:, :3] = point - at
-        turn = attitude @ turned.transpose(0, 2, 1)
-        error[:, 3:] = 0.5 * (turn[:, (2, 0, 1), (1, 2, 0)] - turn[:, (1, 2, 0), (2, 0, 1)])
-        return jac, error
+
+def _gap(at: Floats, turned: Floats, point: Floats, attitude: Floats) -> Floats:
+    """The way (n, 6) that the tool still has to go from `at` (n, 3) and `turned` (n, 3, 3): m, then rad (for small turns)."""
+    error: Floats = np.empty((len(at), 6))
+    error[:, :3] = point - at
+    turn = attitude @ turned.transpose(0, 2, 1)
+    error[:, 3:] = 0.5 * (turn[:, (2, 0, 1), (1, 2, 0)] - turn[:, (1, 2, 0), (2, 0, 1)])
+    return error
 
 
 def _chain(model: mujoco.MjModel, base: str, tool: str) -> tuple[list[int], list[Floats]]:
