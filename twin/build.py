@@ -21,14 +21,15 @@ from twin.control.safety.tracking import Tracking
 from twin.control.safety.workspace import WorkspaceBox
 from twin.control.scripted import ScriptedPickPlace
 from twin.control.sensing import Sensors
-from twin.control.spec import JointLimitsFilter, TrackingMonitor, UseSpec
+from twin.control.spec import JointLimitsFilter, KnownPolicy, TrackingMonitor, UseSpec
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.core.errors import UseError
 from twin.core.records import CellInfo, FleetInfo, Floats
 from twin.farm.book import Book
 from twin.farm.cells import Cell
-from twin.farm.episodes import Episodes
+from twin.farm.drawn import Drawn
+from twin.farm.episodes import Episodes, Simulated
 from twin.farm.farm import Farm
 from twin.farm.host import Host
 from twin.farm.jobs import Arrivals
@@ -41,6 +42,7 @@ from twin.farm.trouble import Trouble
 from twin.farm.work import Work
 from twin.faults.ports import Ports
 from twin.scenario.load import Scenario
+from twin.scenario.tiers import policy_name
 from twin.scenario.use import resolve
 from twin.world.base import World
 from twin.world.cell import CellModel, build_cell
@@ -55,18 +57,22 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     """A farm at time zero. `run` names the run in episode rows; `threads` changes no bit of any result."""
     spec, fleet = scenario.spec, scenario.spec.fleet
     clock, chance = Clock(), Chance(scenario.seed)
-    book = Book(clock)
+    book = Book(clock, spec.everyday)
     cells, groups = _cells(scenario)
     machines: Machines = {name: Machine(name, server, chance) for name, server in fleet.compute.items()}
-    lanes = [_lane(scenario, i, key, members, machines, chance, threads) for i, (key, members) in enumerate(groups.items())]
-    tasks = [{"pick_place": PickPlace(_model(fleet, key))} for key in groups]
+    drawn = spec.tier == "outcome"
+    keys = {} if drawn else groups
+    lanes = [_lane(scenario, i, key, members, machines, chance, threads) for i, (key, members) in enumerate(keys.items())]
+    tasks = [{"pick_place": PickPlace(_model(fleet, key))} for key in keys]
     people = People(fleet.people, clock, book, chance)
     recovery = Recovery(fleet, clock, book, chance, people)
     hosts = [Host(role, make) for role, make in strategies(scenario).items()]
     work = Work(clock, book, cells, recovery, hosts, _not_wired)
     trouble = Trouble(spec.faults, cells, lanes, clock, book, chance)
     facts = _facts(scenario, run)
-    episodes = Episodes(clock, book, chance, cells, lanes, tasks, work, recovery, trouble, facts)
+    parts = (clock, book, chance, work, recovery, trouble, facts)
+    outcomes = fleet.outcomes if drawn else None
+    episodes: Episodes = Drawn(outcomes, *parts) if outcomes else Simulated(cells, lanes, tasks, *parts)
     return Farm(clock, book, chance, cells, episodes, work, recovery, Arrivals(spec.jobs, clock, chance), trouble)
 
 
@@ -78,7 +84,7 @@ def _facts(scenario: Scenario, run: str) -> dict[str, Any]:
     """Constants of the run that episode rows carry."""
     spec = scenario.spec
     policy = spec.policy
-    name, version = (policy.use, None) if isinstance(policy, UseSpec) else (policy.kind, policy.version)
+    name, version = policy_name(policy)
     columns = {
         "source": "sim",
         "schema": 1,
@@ -185,6 +191,7 @@ def _lane(
 
 def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:
     spec, goal = scenario.spec.policy, PickPlace(model).goal
+    assert not isinstance(spec, KnownPolicy), "the scenario's check lets it pass in the outcome tier only"
     if isinstance(spec, UseSpec):
         made = make(spec, scenario, model.arm, goal, model.object_m, period_s)
         return Guarded(made, spec.use, model.nq + 1)

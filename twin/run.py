@@ -118,7 +118,7 @@ def execute(
         farm.begin()
     else:
         farm, resumed_us = thaw(farm, kept.blob, strategies(scenario)), kept.t_us
-    end_us, every_us = to_us(scenario.spec.duration_s), max(1, to_us(scenario.spec.log.snapshot_s))
+    end_us, every_us = to_us(scenario.spec.duration_s), max(1, to_us(scenario.spec.commit_s))
     due_us = resumed_us
     while due_us < end_us:
         due_us = min(end_us, due_us + every_us)
@@ -152,7 +152,8 @@ def _meta(scenario: Scenario, farm: Farm, threads: int, resumed_us: int) -> dict
         "seed": scenario.seed,
         "hash": farm.book.chain.hex(),
         "tier": spec.tier,
-        "engine": scenario.engine,
+        "engine": scenario.engine if spec.tier == "physics" else None,
+        "log_events": "all" if spec.everyday else "exceptions",
         **farm.facts["made_by"],
         "code": dict(scenario.code),
         "sim_s": spec.duration_s,

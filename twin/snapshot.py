@@ -11,7 +11,6 @@ import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twin.control.guard import Guarded
 from twin.core.errors import RunFolderError, UseError
 from twin.core.records import Strategy
 from twin.farm.farm import Farm
@@ -20,8 +19,7 @@ from twin.farm.farm import Farm
 def _constants(farm: Farm) -> list[Any]:
     """In a fixed order: everything that the scenario alone decides."""
     found: list[Any] = [
-        farm.episodes.tasks,
-        farm.facts,
+        *farm.episodes.constants(),
         farm.recovery.rungs,
         farm.recovery.specs,
         farm.arrivals.workloads,
@@ -30,11 +28,6 @@ def _constants(farm: Farm) -> list[Any]:
         farm.trouble.of,
     ]
     found += [job for jobs in farm.arrivals.specs for job in jobs]
-    found += [task for tasks in farm.episodes.tasks for task in tasks.values()]
-    for lane in farm.lanes:
-        own = None if isinstance(lane.inbox.policy, Guarded) else lane.inbox.policy  # a user's policy may keep state
-        found += [lane.world, lane.arm, own, lane.inbox.links.specs, lane.inbox.links.names, lane.box]
-        found += [server.machine.spec for server in lane.inbox.servers]
     for cell in farm.cells.values():
         found += [cell.spec, cell.robot_spec, *cell.spec.maintenance]
     found += [fault.spec for fault in farm.trouble.injections]

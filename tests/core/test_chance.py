@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.core.chance import Chance
+from twin.core.chance import Chance, uniforms
 
 KEYS = st.tuples(st.text(max_size=6), st.text(max_size=6), st.integers(0, 10**6))
 
@@ -49,3 +49,9 @@ def test_streams_of_neighbours_are_not_correlated():
     streams = np.array([Chance(0).stream(f"c{i:02d}", "camera").standard_normal(2000) for i in range(12)])
     others = np.corrcoef(streams)[~np.eye(12, dtype=bool)]
     assert np.abs(others).max() < 0.1
+
+
+@given(KEYS, st.integers(0, 10**9))
+def test_one_number_of_a_series_is_what_the_array_of_them_holds(key, n):
+    chance = Chance(5)
+    assert chance.uniform(key[0], key[1], n) == uniforms(np.array([chance.key(key[0], key[1])], np.uint64), n)[0]

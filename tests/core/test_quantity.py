@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from twin.core.chance import Chance
-from twin.core.quantity import NonNegative, Quantity, draw, lowest, nominal
+from twin.core.quantity import NonNegative, Quantity, draw, lowest, mean, nominal, quantile
 from twin.core.spec import Spec
 
 
@@ -120,3 +120,13 @@ def test_times_and_rates_cannot_be_negative(bad):
 @every
 def test_all_that_is_positive_is_accepted_where_nothing_negative_is(given_value):
     assert read_non_negative(given_value) == read(given_value)
+
+
+@every
+def test_quantiles_are_what_draws_are_distributed_like(given_value):
+    quantity = read(given_value)
+    even = np.array([quantile(quantity, (i + 0.5) / 2000) for i in range(2000)])
+    drawn = sample(quantity)
+    assert np.all(np.diff(even) >= 0)
+    assert abs(even.mean() - drawn.mean()) < 5 * drawn.std() / 2000**0.5 + 1e-9
+    assert even.mean() == pytest.approx(mean(quantity), rel=0.01)

@@ -12,7 +12,7 @@ from tests.judge.test_checks import with_episodes
 from twin.core.errors import InputError, RunFolderError
 from twin.judge.checks import evaluate
 from twin.judge.spec import CheckSpec
-from twin.log.columns import EPISODES, EVENTS, RECEIPTS, records, typed_row
+from twin.log.columns import EPISODES, EVENTS, RECEIPTS, batches, records, typed_row
 from twin.log.tables import write_meta, write_table
 
 FARM = farm(cells=12, sim_s=1200.0, seed=7)
@@ -27,7 +27,8 @@ def store(tmp_path_factory):
     kept = tmp_path_factory.mktemp("kept")
     tables = (("events", AGAIN.events, EVENTS), ("episodes", AGAIN.episodes, EPISODES), ("faults", AGAIN.receipts, RECEIPTS))
     for name, frame, schema in tables:
-        write_table(kept / f"{name}.parquet", (typed_row(row, schema) for row in records(frame, schema.names)), schema)
+        rows = (typed_row(row, schema) for row in records(frame, schema.names))
+        write_table(kept / f"{name}.parquet", batches(rows, schema, 1000), schema)
 
     def store(folder, **meta):
         shutil.copytree(kept, folder, dirs_exist_ok=True)

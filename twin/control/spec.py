@@ -43,8 +43,16 @@ class ScriptedPolicy(Spec):
     version: str = "1"
 
 
+class KnownPolicy(Spec):
+    """A policy of which only the outcomes are known: for `tier: outcome`, where no policy is asked for a command."""
+
+    kind: Literal["known"]
+    name: str
+    version: str = "1"
+
+
 PolicySpec = Annotated[
-    Annotated[ScriptedPolicy, Tag("scripted")] | Annotated[UseSpec, Tag("use:")],
+    Annotated[ScriptedPolicy, Tag("scripted")] | Annotated[KnownPolicy, Tag("known")] | Annotated[UseSpec, Tag("use:")],
     Discriminator(built_in_or_use("scripted")),
 ]
 

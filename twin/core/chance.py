@@ -17,6 +17,7 @@ from twin.core.records import Floats
 
 Stream = np.random.Generator
 Keys = NDArray[np.uint64]
+_MASK = 2**64 - 1
 
 
 class _Key(ISeedSequence):
@@ -35,6 +36,8 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         self.seed = int(seed)
+        self._keys: dict[tuple[str, str], int] = {}
+        """Keys of series: kept because they are asked for again and again, no part of the state."""
 
     def stream(self, entity: str, purpose: str, episode: int = 0) -> Stream:
         """A fresh generator for `entity` (a cell, a link, a job stream), `purpose` and `episode` (0: the whole run).
@@ -49,6 +52,22 @@ class Chance:
         """A key for `uniforms`: 64 bits, keyed as a stream is."""
         text = f"{self.seed}\x1f{entity}\x1f{episode}\x1f{purpose}".encode()
         return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+    def uniform(self, entity: str, purpose: str, n: int) -> float:
+        """Number `n` in (0, 1) of the series of (entity, purpose): what `uniforms` gives, one at a time and without arrays."""
+        key = self._keys.get((entity, purpose))
+        if key is None:
+            key = self._keys[entity, purpose] = self.key(entity, purpose)
+        z = (key + (n + 1) * 0x9E3779B97F4A7C15) & _MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        return (((z ^ (z >> 31)) >> 11) + 0.5) * 2.0**-53
+
+    def __getstate__(self) -> dict[str, int]:
+        return {"seed": self.seed}
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        self.seed, self._keys = state["seed"], {}
 
 
 def uniforms(keys: Keys, counts: Any) -> Floats:

@@ -7,6 +7,8 @@ repair_h: {value: 3.5, low: 2.0, high: 6.0, n: 41, source: "maintenance log 2025
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -198,6 +200,39 @@ def quantiles(quantity: Any, u: Floats) -> Floats:
             found = np.full(np.shape(u), nominal(quantity))
     values: Floats = found
     return values
+
+
+_STANDARD = NormalDist()
+
+
+def quantile(quantity: Any, u: float) -> float:
+    """The value below which a quantity lies with probability `u` in (0, 1): as `quantiles`, of one number."""
+    match quantity:
+        case float() | int() | Estimate():
+            return nominal(quantity)
+        case Lognormal():
+            return quantity.median * math.exp(quantity.sigma * _STANDARD.inv_cdf(u))
+        case Exponential():
+            return -quantity.mean * math.log1p(-u)
+        case Uniform():
+            return quantity.low + u * (quantity.high - quantity.low)
+        case Normal():
+            return max(0.0, quantity.mean + quantity.sd * _STANDARD.inv_cdf(u))
+        case Weibull():
+            return float(quantity.scale * (-math.log1p(-u)) ** (1.0 / quantity.shape))
+        case Empirical():
+            return sorted(quantity.values)[int(u * len(quantity.values))]
+    raise TypeError(f"{quantity!r} is no quantity")
+
+
+def mean(quantity: Any) -> float:
+    """The expectation of a quantity (of a normal before it is cut off at zero)."""
+    match quantity:
+        case Lognormal():
+            return quantity.median * math.exp(0.5 * quantity.sigma**2)
+        case Weibull():
+            return quantity.scale * math.gamma(1.0 + 1.0 / quantity.shape)
+    return nominal(quantity)
 
 
 LARGEST = 1e9

@@ -243,7 +243,10 @@ ACTION_KINDS = ("assign", "cancel", "hold", "reset", "page", "release")
 
 
 class Strategy(Protocol):
-    """The user's own code, or a built-in: a message handler that sees only what a real farm would know."""
+    """The user's own code, or a built-in: a message handler that sees only what a real farm would know.
+
+    A class attribute `HEARS`, where there is one, names the kinds of events that it wants to be told of; else all.
+    """
 
     def handle(self, now_us: int, events: Sequence[Event]) -> Sequence[Action]:
         """Observable events since the last call, oldest first; returns what should be done."""

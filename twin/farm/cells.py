@@ -48,6 +48,10 @@ class Cell:
     in_reach: bool = True
     rung: int = 0
     attempt: int = 0
+    tried: int = 0
+    """Automatic attempts so far: what their draws are keyed by."""
+    everyday: bool = False
+    """The reset follows an episode that ended by itself, and all goes well so far."""
     cry: int | None = None
     """The event that asked for a person, the cause of a call."""
     page: int | None = None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from twin.core.chance import Stream
 from twin.farm.spec import DetectorSpec
 
 
-def label(truth: bool, spec: DetectorSpec, stream: Stream) -> bool:
-    """The label of an episode whose truth is known to the physics only."""
+def label(truth: bool, spec: DetectorSpec, u: float) -> bool:
+    """The label of an episode whose truth is known to the physics only; `u` in [0, 1) decides."""
     wrong = spec.false_negative if truth else spec.false_positive
-    return truth != (float(stream.random()) < wrong)
+    return truth != (u < wrong)

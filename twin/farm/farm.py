@@ -6,7 +6,7 @@ Every entry on the clock comes to one small handler here. The state machines it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twin.core.chance import Chance
@@ -44,8 +44,8 @@ class Farm:
         work.start = episodes.start
 
     @property
-    def lanes(self) -> list[Lane]:
-        """The lanes, by index."""
+    def lanes(self) -> Sequence[Lane]:
+        """The lanes, by index; the outcome tier has none."""
         return self.episodes.lanes
 
     @property
@@ -100,6 +100,9 @@ class Farm:
         if cell.episode == episode and cell.state == "episode":
             cell.timers.pop("timeout", None)
             self.episodes.end(cell, "timeout")
+
+    def _on_episode_drawn(self, name: str, _: Any) -> None:
+        self.episodes.over(self.cells[name])
 
     def _on_robot_breaks(self, name: str, _: Any) -> None:
         cell = self.cells[name]

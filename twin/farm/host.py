@@ -27,6 +27,9 @@ class Host:
     def __init__(self, role: str, make: Callable[[], Strategy]) -> None:
         self.role = role
         self.strategy: Any = make()
+        hears = getattr(self.strategy, "HEARS", None)
+        self.hears: frozenset[str] | None = None if hears is None else frozenset(hears)
+        """Kinds of events that the strategy wants to be told of (its class attribute `HEARS`); None: all."""
         self.ours = type(self.strategy).__module__.partition(".")[0] == "twin"
         self.inbox: list[tuple[int, tuple[str, ...]]] = []
         """Canonical texts of all that a strategy which does not pickle was told."""
@@ -38,6 +41,10 @@ class Host:
 
     def handle(self, now_us: int, events: Sequence[Event]) -> list[Action]:
         """Pass events on; refuse an answer that is not a sequence of sound actions."""
+        if self.hears is not None:
+            mail, events = events, [event for event in events if event.kind in self.hears]
+            if mail and not events:
+                return []
         if self.ours:
             return list(self.strategy.handle(now_us, events))
         texts = tuple(event.canonical() for event in events)
@@ -76,10 +83,12 @@ class Host:
             except Exception as error:
                 mend = "let it hold plain values only, or from the start something that does not pickle: then its mail is kept"
                 raise UseError(f"{self.role} cannot be pickled any more ({type(error).__name__}: {error}); {mend}") from error
-        return {"role": self.role, "ours": self.ours, "pickles": self.pickles, "strategy": kept, "inbox": self.inbox}
+        plain = {name: getattr(self, name) for name in ("role", "ours", "hears", "pickles", "inbox")}
+        return plain | {"strategy": kept}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.role, self.ours, self.pickles, self.inbox = (state[k] for k in ("role", "ours", "pickles", "inbox"))
+        for name in ("role", "ours", "hears", "pickles", "inbox"):
+            setattr(self, name, state[name])
         if self.pickles:
             self.strategy = pickle.loads(state["strategy"])
 

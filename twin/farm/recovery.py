@@ -11,7 +11,7 @@ from typing import Any
 
 from twin.core.chance import Chance
 from twin.core.clock import Clock
-from twin.core.quantity import draw
+from twin.core.quantity import draw, quantile
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.people import Page, People
@@ -36,9 +36,12 @@ class Recovery:
         spec = self.specs.get(pool)
         return spec is not None and skill in spec.skills and spec.site in (None, cell.site)
 
-    def begin(self, cell: Cell) -> None:
-        """An episode left a mess, or a repaired robot must be put at its start: climb the ladder from the bottom."""
-        cell.rung, cell.attempt = 0, 0
+    def begin(self, cell: Cell, everyday: bool = False) -> None:
+        """An episode left a mess, or a repaired robot must be put at its start: climb the ladder from the bottom.
+
+        everyday: it follows an episode that ended by itself; while all goes well, the log need not dwell on it.
+        """
+        cell.rung, cell.attempt, cell.everyday = 0, 0, everyday
         cell.reset_from_us = self.clock.now_us
         self._try(cell)
 
@@ -58,13 +61,18 @@ class Recovery:
 
     def _attempt(self, cell: Cell, rung: AutomaticRung) -> None:
         cell.state, cell.attempt = "reset", cell.attempt + 1
-        self.book.emit("reset.start", cell, job=cell.job, reset="automatic", attempt=cell.attempt)
-        stream = self.chance.stream(cell.name, f"reset/{cell.rung}/{cell.attempt}/{cell.repairs}", cell.count)
-        seconds, luck = draw(rung.seconds, stream), float(stream.random())
+        self._say(cell)("reset.start", cell, job=cell.job, reset="automatic", attempt=cell.attempt)
+        cell.tried += 1
+        seconds = quantile(rung.seconds, self.chance.uniform(cell.name, "reset/seconds", cell.tried))
+        luck = self.chance.uniform(cell.name, "reset/luck", cell.tried)
         cell.timers["reset"] = self.clock.after(seconds, "reset.end", cell.name, luck < rung.success)
 
+    def _say(self, cell: Cell) -> Callable[..., int | None]:
+        """How the log is told of a reset."""
+        return self.book.usual if cell.everyday else self.book.emit
+
     def _cry(self, cell: Cell, rung: PersonRung) -> None:
-        cell.state = "stuck"
+        cell.state, cell.everyday = "stuck", False
         cell.cry = self.book.emit("reset.stuck", cell, job=cell.job, rung=cell.rung, pool=rung.pool, deadline_s=rung.deadline_s)
         cell.timers["rung"] = self.clock.after(rung.deadline_s, "rung.deadline", cell.name)
 
@@ -76,6 +84,7 @@ class Recovery:
         if lucky:
             self._done(cell, "automatic")
             return True
+        cell.everyday = False
         self.book.emit("reset.failed", cell, job=cell.job, reset="automatic", attempt=cell.attempt)
         if cell.attempt >= rung.attempts:
             cell.rung, cell.attempt = cell.rung + 1, 0
@@ -123,7 +132,7 @@ class Recovery:
 
     def broken(self, cell: Cell, cause: int | None, call: int = 1) -> None:
         """The robot does not move any more: somebody must repair it."""
-        cell.state = "broken"
+        cell.state, cell.everyday = "broken", False
         self.cancel(cell, "reset", "rung")
         pools = [name for name in self.specs if self.can_come(name, cell, "repair")]
         staffed = [name for name in pools if self.specs[name].count]
@@ -147,7 +156,7 @@ class Recovery:
         cell.reset_kind = kind
         cell.reset_us += self.clock.now_us - cell.reset_from_us
         cell.in_reach = True
-        self.book.emit("reset.done", cell, job=cell.job, reset=kind)
+        self._say(cell)("reset.done", cell, job=cell.job, reset=kind)
 
     def _abandon(self, cell: Cell) -> None:
         cell.state = "out"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,14 +10,12 @@ from twin.core.clock import US
 from twin.core.records import blank_episode
 from twin.farm.cells import Cell
 from twin.farm.jobs import Job
-from twin.farm.lane import Lane
 
 
 def ended(
     facts: Mapping[str, Any],
     cell: Cell,
     job: Job,
-    lane: Lane,
     now_us: int,
     *,
     reason: str,
@@ -42,9 +39,6 @@ def ended(
         wait_s=cell.wait_us / US,
         interventions=cell.interventions,
         intervention_s=cell.intervention_us / US,
-        filtered_ticks=int(lane.filtered[cell.row]),
-        peak_speed_mps=None if lane.voided[cell.row] else math.sqrt(float(lane.peak_v2[cell.row])),
-        obs_age_p99_s=lane.inbox.age_p99_s(cell.row),
         usable=usable,
         reject_reason=None if usable else reason,
         data_uri=f"{facts['store']}/{cell.episode}" if usable else None,

@@ -15,6 +15,11 @@ class Fifo:
     The books follow events alone: what was asked for but refused is still there to be asked for again.
     """
 
+    HEARS = (
+        "job.arrived", "job.returned", "job.assigned", "job.done", "job.failed", "job.cancelled",
+        "authority.offered", "authority.granted", "authority.withdrawn",
+    )  # fmt: skip
+
     def __init__(self, fleet: FleetInfo) -> None:
         self.can = {c.name: frozenset(c.tasks) for c in fleet.cells}
         self.order = {c.name: i for i, c in enumerate(fleet.cells)}
@@ -69,6 +74,8 @@ class Fifo:
 
 class FirstFree:
     """Calls the pool that the ladder names as soon as a cell is stuck or broken."""
+
+    HEARS = ("reset.stuck", "repair.start")
 
     def __init__(self, fleet: FleetInfo) -> None:
         self.pools = dict(fleet.pools)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from twin.control.spec import ComputeSpec, LinkSpec
 from twin.core.quantity import NonNegative, Weibull
 from twin.core.spec import Spec
+from twin.farm.outcomes import OutcomeModel
 from twin.world.spec import GripperSpec, LimitsSpec, SensorSpec, WorkcellSpec
 
 
@@ -158,6 +159,8 @@ class FleetSpec(Spec):
     robots: dict[str, RobotSpec] = Field(min_length=1)
     resets: tuple[RungSpec, ...] = (AutomaticRung(kind="automatic"),)
     store: StoreSpec = StoreSpec()
+    outcomes: OutcomeModel | None = None
+    """What becomes of episodes in scenarios of `tier: outcome`."""
     cells: tuple[CellSpec, ...] = Field(min_length=1)
 
 

@@ -148,8 +148,9 @@ class Trouble:
         fault = self.injections[number]
         if not fault.active or fault.onsets != onset:
             return
-        lane = self.lanes[fault.lane]
-        lane.faults.leave(fault, lane.world, self.clock.now_us)
+        if fault.spec.PORT != "process":
+            lane = self.lanes[fault.lane]
+            lane.faults.leave(fault, lane.world, self.clock.now_us)
         self._clear(fault)
 
     def stop_cleared(self, cell: Cell, held_us: int) -> None:

@@ -48,6 +48,8 @@ class Work:
         self.wakes: dict[str, tuple[int, int]] = {}
         """Role → when it wants to be called, and the clock entry of that."""
         recovery.gone = self.gone
+        asked = [host.hears for host in hosts]
+        book.heard = None if None in asked else frozenset().union(*(kinds for kinds in asked if kinds is not None))
 
     def arrive(self, name: str, spec: JobSpec) -> None:
         """A job entered the queue."""

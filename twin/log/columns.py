@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.json as pj
 
 from twin.core.records import EPISODE_COLUMNS, EVENT_COLUMNS, RECEIPT_COLUMNS, SCHEMA, Event
 
@@ -58,9 +61,15 @@ def typed_row(row: Mapping[str, Any], schema: Any) -> dict[str, Any]:
 
     Raises `ValueError` on an unknown column: a misspelt one would silently be null for ever.
     """
-    if unknown := [name for name in row if name not in schema.names]:
-        raise ValueError(f"no column {unknown[0]!r} in this table (columns: {', '.join(schema.names)})")
-    return {field.name: _plain(row.get(field.name), field.type) for field in schema}
+    types = _types(schema)
+    if unknown := [name for name in row if name not in types]:
+        raise ValueError(f"no column {unknown[0]!r} in this table (columns: {', '.join(types)})")
+    return {name: _plain(row.get(name), kind) for name, kind in types.items()}
+
+
+@lru_cache(maxsize=8)
+def _types(schema: Any) -> dict[str, Any]:
+    return {field.name: field.type for field in schema}
 
 
 def _plain(value: Any, kind: Any) -> Any:
@@ -78,16 +87,31 @@ def _plain(value: Any, kind: Any) -> Any:
     return value
 
 
+def parsed(lines: Sequence[str], schema: Any) -> Any:
+    """Rows that are JSON objects, one text each, as a table: as `typed_row` does with plain values, at a tenth of the price."""
+    moments = [f.name for f in schema if pa.types.is_timestamp(f.type)]
+    read = pa.schema([pa.field(f.name, pa.string()) if f.name in moments else f for f in schema])
+    block = "\n".join(lines).encode()
+    whole, strict = pj.ReadOptions(False, len(block) + 1), pj.ParseOptions(read, unexpected_field_behavior="error")
+    try:
+        table = pj.read_json(pa.BufferReader(block), whole, strict)
+    except pa.ArrowInvalid:  # row by row it is told which column is wrong, or it is right after all
+        return pa.Table.from_pylist([typed_row(json.loads(line), schema) for line in lines], schema=schema)
+    return table.select(schema.names).cast(schema)
+
+
 def batches(rows: Iterable[Mapping[str, Any]], schema: Any, size: int) -> Iterator[Any]:
     """Tables of at most `size` rows, so that memory stays flat however long the run."""
-    block: list[Mapping[str, Any]] = []
-    for row in rows:
-        block.append(row)
-        if len(block) == size:
-            yield pa.Table.from_pylist(block, schema=schema)
-            block = []
-    if block:
+    each = iter(rows)
+    while block := list(islice(each, size)):
         yield pa.Table.from_pylist(block, schema=schema)
+
+
+def parsed_batches(lines: Iterable[str], schema: Any, size: int) -> Iterator[Any]:
+    """As `batches`, of rows that are JSON texts."""
+    each = iter(lines)
+    while block := list(islice(each, size)):
+        yield parsed(block, schema)
 
 
 def frame(table: Any) -> pd.DataFrame:

@@ -104,16 +104,16 @@ class Journal:
         self,
         t_us: int,
         events: Sequence[Event | str],
-        episodes: Sequence[Mapping[str, Any]],
+        episodes: Sequence[Mapping[str, Any] | str],
         snapshot: bytes | None,
         chain: bytes,
     ) -> None:
-        """Keep all of it, or (with `StorageError`) none of it. Events may be given as their canonical text.
+        """Keep all of it, or (with `StorageError`) none of it. Events and rows may be given as their text.
 
         Without a snapshot the events are kept, but a run resumes from the newest snapshot and makes them again.
         """
         lines = [e if isinstance(e, str) else e.canonical() for e in events]
-        rows = [json.dumps(e, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain) for e in episodes]
+        rows = [e if isinstance(e, str) else _row(e) for e in episodes]
         with self._explained("written"), self._transaction():
             n = int(self._value("SELECT coalesce(max(n), 0) FROM commits")) + 1
             record = (n, t_us, len(lines), len(rows), chain, "\n".join(lines), "\n".join(rows))
@@ -144,7 +144,11 @@ class Journal:
 
     def episodes(self) -> Iterator[dict[str, Any]]:
         """All episode rows, in the order in which they ended."""
-        return (json.loads(line) for line in self._lines("episode_lines"))
+        return (json.loads(line) for line in self.episode_lines())
+
+    def episode_lines(self) -> Iterator[str]:
+        """The same rows as JSON texts."""
+        return self._lines("episode_lines")
 
     @property
     def event_count(self) -> int:
@@ -245,3 +249,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     raise TypeError(f"an episode row cannot hold {type(value).__name__}")
+
+
+_row = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain).encode

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from twin.core.errors import RunFolderError, StorageError
 from twin.core.records import SCHEMA, Event
-from twin.log.columns import EPISODES, EVENTS, RECEIPTS, batches, event_row, frame, typed_row
+from twin.log.columns import EPISODES, EVENTS, RECEIPTS, batches, event_row, frame, parsed_batches, typed_row
 from twin.log.journal import FILE as JOURNAL
 from twin.log.journal import Journal
 
@@ -72,9 +72,10 @@ def write_run(folder: Path, journal: Journal, receipts: Iterable[Mapping[str, An
 def write_tables(folder: Path, journal: Journal, receipts: Iterable[Mapping[str, Any]]) -> None:
     """The three Parquet files of a run, not yet finished: `write_meta` does that. Raises `StorageError`."""
     with _explained(Path(folder)):
-        write_table(folder / "events.parquet", (event_row(text) for text in journal.events()), EVENTS)
-        write_table(folder / "episodes.parquet", (typed_row(row, EPISODES) for row in journal.episodes()), EPISODES)
-        write_table(folder / "faults.parquet", (typed_row(row, RECEIPTS) for row in receipts), RECEIPTS)
+        events, faults = map(event_row, journal.events()), (typed_row(row, RECEIPTS) for row in receipts)
+        write_table(folder / "events.parquet", batches(events, EVENTS, ROWS), EVENTS)
+        write_table(folder / "episodes.parquet", parsed_batches(journal.episode_lines(), EPISODES, ROWS), EPISODES)
+        write_table(folder / "faults.parquet", batches(faults, RECEIPTS, ROWS), RECEIPTS)
 
 
 def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
@@ -102,10 +103,10 @@ def _explained(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def write_table(path: Path, rows: Iterable[Mapping[str, Any]], schema: Any) -> None:
-    """Rows as one Parquet file, all or nothing."""
+def write_table(path: Path, parts: Iterable[Any], schema: Any) -> None:
+    """Tables, one after the other, as one Parquet file: all or nothing."""
     with replacing(path) as temp, pq.ParquetWriter(temp, schema, compression="zstd") as writer:
-        for table in batches(rows, schema, ROWS):
+        for table in parts:
             writer.write_table(table)
 
 

@@ -25,7 +25,7 @@ def check_fit(check: Checker) -> None:
             pairs.setdefault((robot.robot, cell.workcell), i)
     for (kind, workcell), i in pairs.items():
         robot_spec, table = _get(check.view.robots, kind), _get(check.view.workcells, workcell)
-        if robot_spec is not None and table is not None:
+        if robot_spec is not None and table is not None and check.view.tier == "physics":
             _period(check, kind, robot_spec, workcell, table)
             _grip(check, i, kind, robot_spec, workcell, table)
     _faults(check)

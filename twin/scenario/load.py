@@ -26,6 +26,7 @@ from twin.scenario.jobs import read_table
 from twin.scenario.messages import explain
 from twin.scenario.refs import Checker, Tables, check_names
 from twin.scenario.spec import ScenarioSpec
+from twin.scenario.tiers import check_tier
 from twin.scenario.use import resolve, source_digest
 from twin.scenario.view import partly, whole
 
@@ -152,6 +153,7 @@ def _load(file: Path, shown: str) -> tuple[ScenarioSpec | FleetSpec | None, list
     checker = Checker(document, view, tables, file.parent)
     check_names(checker)
     check_fit(checker)
+    check_tier(checker)
     problems += [*wrong, *checker.problems]
     if isinstance(spec, ScenarioSpec) and not problems:
         jobs = (JobList(kind="list", jobs=tables[i].jobs) if i in tables else load for i, load in enumerate(spec.jobs))

@@ -31,9 +31,13 @@ DispatchSpec = Annotated[
 
 
 class LogSpec(Spec):
-    """How the run is kept: a transaction and a snapshot every so many simulated seconds."""
+    """How the run is kept. What is left out depends on the tier: physics keeps all events and commits every 5 s, the outcome
+    tier keeps exceptions and commits every simulated hour."""
 
-    snapshot_s: float = Field(default=5.0, gt=0, le=1e9)
+    snapshot_s: float | None = Field(default=None, gt=0, le=1e9)
+    """A transaction and a snapshot every so many simulated seconds."""
+    events: Literal["all", "exceptions"] | None = None
+    """`exceptions`: what every episode that goes well would say is in its row of the episode table only."""
 
 
 class ScenarioSpec(Spec):
@@ -58,7 +62,8 @@ class ScenarioSpec(Spec):
     episode_timeout_s: float = Field(default=40.0, gt=0, le=1e9)
     seed: int = Field(default=0, ge=0)
     start_utc: str = "2026-01-05T08:00:00Z"
-    tier: Literal["physics"] = "physics"
+    tier: Literal["physics", "outcome"] = "physics"
+    """`outcome`: episodes are not simulated, their outcome is drawn from the fleet's `outcomes`."""
     checks: tuple[CheckSpec, ...] = ()
     log: LogSpec = LogSpec()
 
@@ -72,3 +77,13 @@ class ScenarioSpec(Spec):
         if not aware:
             raise ValueError(f"expected a date and time with its zone, such as '2026-01-05T08:00:00Z', found {text!r}")
         return text
+
+    @property
+    def commit_s(self) -> float:
+        """Simulated seconds between two transactions."""
+        return self.log.snapshot_s or (5.0 if self.tier == "physics" else 3600.0)
+
+    @property
+    def everyday(self) -> bool:
+        """Whether the log keeps the events of every episode that goes well."""
+        return (self.log.events or ("all" if self.tier == "physics" else "exceptions")) == "all"

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec
 from twin.core.yaml import Loc
+from twin.farm.outcomes import OutcomeModel
 from twin.farm.spec import CellSpec, FleetSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
 from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
@@ -50,6 +51,11 @@ class View:
     scheduler: Any
     dispatch: Any
     policy: Any
+    tier: str
+    """`physics`, or `outcome` where the scenario says so or a fleet that stands alone has outcomes."""
+    outcomes: OutcomeModel | None
+    outcomes_broken: bool = False
+    """It is there, but cannot be read."""
 
 
 _NAMED: Mapping[str, Any] = {
@@ -73,6 +79,8 @@ def whole(spec: ScenarioSpec | FleetSpec) -> View:
     parts |= {name: getattr(fleet, name) for name in _NAMED}
     parts |= {name: list(enumerate(getattr(above, name, ()))) for name in _LISTED}
     parts |= {name: getattr(above, name, None) for name in _SINGLE}
+    tier = above.tier if above else "outcome" if fleet.outcomes else "physics"
+    parts |= {"tier": tier, "outcomes": fleet.outcomes}
     return View(("fleet",) if above else (), cells_whole=True, jobs_whole=True, **parts)
 
 
@@ -85,6 +93,10 @@ def partly(data: Mapping[str, Any], *, fleet_only: bool) -> View:
     parts |= {name: [] if fleet_only else _listed(data, name, kind) for name, kind in _LISTED.items()}
     parts |= {name: None if fleet_only else _piece(kind, data.get(name, {})) for name, kind in _SINGLE.items()}
     parts |= {f"{name}_whole": _is_whole(holder, name, parts[name]) for name, holder in (("cells", fleet), ("jobs", data))}
+    given = fleet.get("outcomes")
+    outcomes = None if given is None else _piece(OutcomeModel, given)
+    tier = "outcome" if (given if fleet_only else data.get("tier") == "outcome") else "physics"
+    parts |= {"tier": tier, "outcomes": outcomes, "outcomes_broken": given is not None and outcomes is None}
     return View(() if fleet_only else ("fleet",), **parts)
 
 

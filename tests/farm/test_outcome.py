@@ -1,0 +1,146 @@
+"""The outcome tier: the same farm, its episodes drawn."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.farm.scenes import Played, breaks, cells, fails, jobs, opened, play, scene
+from twin.core.errors import SpecError
+from twin.farm.outcomes import OutcomeEntry, OutcomeModel, odds
+from twin.log.journal import Journal
+from twin.run import execute, replay, run
+
+GOOD = {"share": 0.7, "success": True, "duration_s": {"kind": "lognormal", "median": 20, "sigma": 0.3}}
+BAD = {"share": 0.3, "success": False, "end_reason": "timeout", "duration_s": 30, "symptoms": ["grip_loss"]}
+MODEL = {"source": "by hand", "entries": [{"results": [GOOD, BAD]}]}
+OPS = {"kind": "person", "pool": "ops", "deadline_s": 600}
+AUTO = {"kind": "automatic", "attempts": 1, "seconds": 4, "success": 0.8}
+
+
+def drawn(outcomes=MODEL, **changes):
+    made = scene(**{"episode_timeout_s": 100, "duration_s": 20_000, "resets": [AUTO, OPS]} | changes)
+    made["fleet"]["outcomes"] = outcomes
+    return made | {"tier": "outcome", "policy": {"kind": "known", "name": "mine"}}
+
+
+def played(folder, **changes):
+    return Played(opened(folder, drawn(**changes)))
+
+
+def rows(found):
+    plain = [json.loads(row) if isinstance(row, str) else row for row in found.rows]
+    return [{k: v for k, v in row.items() if v is not None} for row in plain]
+
+
+def test_outcomes_come_as_often_as_the_model_says(tmp_path):
+    ended = [r for r in rows(played(tmp_path)) if not r["censored"]]
+    assert len(ended) > 600 and abs(sum(r["truth"] for r in ended) / len(ended) - 0.7) < 0.06
+    assert {r["end_reason"] for r in ended if not r["truth"]} == {"timeout"}
+    assert all(r["symptoms"] == ["grip_loss"] for r in ended if not r["truth"])
+
+
+def test_the_log_keeps_exceptions_or_all_and_says_the_same_of_episodes(tmp_path):
+    few, all_ = (played(tmp_path, log={"events": e}) for e in ("exceptions", "all"))
+    assert rows(all_) == rows(few)
+    kept = {e.seq: e for e in all_.events}
+    assert all(kept[e.seq]._replace(cause=None) == e._replace(cause=None) for e in few.events)
+    assert not few.of("episode.start") and len(few.events) < len(all_.events) / 2
+
+
+def test_another_cell_moves_no_draw(tmp_path):
+    on_a = jobs({"on": "a", "episodes": 10_000})
+    alone = rows(played(tmp_path, jobs=on_a, resets=[AUTO | {"success": 1}]))
+    more = rows(played(tmp_path, jobs=on_a + [{"kind": "list", "jobs": [{"job": "k", "on": "b", "episodes": 9000}]}],
+                       cells=cells("a", "b"), resets=[AUTO | {"success": 1}]))  # fmt: skip
+    keys = ("start_s", "duration_s", "truth", "label")
+    assert [[r.get(k) for k in keys] for r in alone] == [[r.get(k) for k in keys] for r in more if r["cell"] == "a"]
+
+
+def test_a_stop_lengthens_the_episode_by_as_much_as_it_held(tmp_path):
+    sure = {"entries": [{"results": [{"share": 1, "success": True, "duration_s": 50}]}]}
+    stop = {"component": "safety", "mode": "protective_stop", "onset": {"at_s": 10}, "recover_s": 7}
+    found = played(tmp_path, outcomes=sure, faults=[stop], duration_s=150)
+    assert [r["duration_s"] for r in rows(found)][:2] == [57.0, 50.0]
+
+
+def test_a_robot_breaks_in_mid_episode_and_is_repaired(tmp_path):
+    found = played(tmp_path, faults=[breaks(5)], robots=fails(scale=1e3), duration_s=400)
+    assert found.kinds("repair") == ["repair.start", "repair.done"] and rows(found)[0]["end_reason"] == "crash"
+    assert rows(found)[0]["truth"] is False and rows(found)[0]["duration_s"] == 5.0
+
+
+class Stop(Exception):
+    """Thrown into a run."""
+
+
+def test_a_run_that_is_cut_anywhere_ends_with_the_same_hash(tmp_path):
+    made = drawn(robots=fails(scale=0.3), duration_s=40_000, cells=cells("a", "b"), log={"snapshot_s": 700})
+    scenario = opened(tmp_path, made)
+    with Journal(tmp_path / "whole") as journal:
+        whole = execute(scenario, journal, "run", 1)[0].book.chain.hex()
+    left = [9]
+
+    def stop(done_s, total_s):
+        left[0] -= 1
+        if not left[0]:
+            left[0] = 14
+            raise Stop
+
+    ended = None
+    while ended is None:
+        with Journal(tmp_path / "cut") as journal:
+            try:
+                ended = execute(scenario, journal, "run", 1, stop)[0]
+            except Stop:
+                continue  # as after a kill: the journal is opened again
+    assert ended.book.chain.hex() == whole
+
+
+def test_a_run_is_written_judged_and_found_again_by_a_replay(tmp_path):
+    result = run(opened(tmp_path, drawn(checks=[{"success_rate": {"min": 0.5}}], duration_s=4000)), tmp_path / "out")
+    assert result.verdict == "pass" and result.meta["tier"] == "outcome" and result.meta["engine"] is None
+    assert replay(result.folder).equal
+
+
+WRONG = {
+    "no outcome entry for task 'pour'": {"cells": cells("a", tasks=["pour"]), "jobs": jobs({"task": "pour"}),
+                                         "outcomes": {"entries": [{"task": "pick*", "results": [GOOD, BAD]}]}},
+    "no outcome entry for attempt 2": {"jobs": jobs({"retries": 1}),
+                                       "outcomes": {"entries": [{"attempt": 1, "results": [GOOD, BAD]}]}},
+    "tier outcome needs the fleet's 'outcomes'": {"outcomes": None},
+    "add up to 0.7, not to 1": {"outcomes": {"entries": [{"results": [GOOD]}]}},
+    "a share lies between 0 and 1": {"outcomes": {"entries": [{"results": [GOOD | {"share": 1.7}]}]}},
+    "acts on signals": {"faults": [{"component": "gripper", "mode": "slips", "onset": {"at_s": 1}}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", WRONG)
+def test_what_the_tier_cannot_do_is_refused(tmp_path, told):
+    with pytest.raises(SpecError, match=told):
+        opened(tmp_path, drawn(**WRONG[told]))
+
+
+def test_physics_refuses_a_policy_that_is_known_by_its_outcomes(tmp_path):
+    with pytest.raises(SpecError, match="commands no robot"):
+        play(tmp_path, policy={"kind": "known", "name": "mine"})
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=5), st.floats(0, 1), st.floats(0, 0.999))
+def test_scaled_odds_are_as_good_as_they_are_asked_to_be(weights, success, u):
+    total = sum(weights)
+    kinds = [GOOD | {"share": w / total, "success": i % 2 == 0} for i, w in enumerate(weights)]
+    entry = OutcomeEntry.model_validate({"results": kinds})
+    made = odds(entry.results, success)
+    bounds = (0.0, *made.bounds, 1.0)
+    good = sum(b - a for a, b, r in zip(bounds[:-1], bounds[1:], made.results, strict=True) if r.success)
+    assert made.drawn(u) in entry.results
+    assert good == pytest.approx(success if 0 < entry.success() < 1 else entry.success(), abs=1e-9)
+
+
+def test_the_first_entry_that_matches_counts():
+    first, rest = {"task": "pick*", "attempt": 2, "results": [GOOD, BAD]}, {"results": [BAD | {"share": 1}]}
+    model = OutcomeModel.model_validate({"entries": [first, rest]})
+    assert model.find("pick_place", "p@1", "arm", 2) is model.entries[0]
+    assert model.find("pick_place", "p@1", "arm", 1) is model.entries[1]

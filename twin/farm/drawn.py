@@ -1,0 +1,102 @@
+"""The outcome tier: an episode is not simulated, its outcome is drawn. All else of the farm is the same.
+
+An episode costs two entries on the clock and a handful of numbers, each from a series keyed by cell and episode, so that months
+of a fleet pass in minutes and no cell's draws move with another's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twin.core.clock import to_us
+from twin.core.quantity import quantile
+from twin.farm.cells import Cell
+from twin.farm.episodes import Episodes, Found
+from twin.farm.jobs import Job
+from twin.farm.outcomes import Odds, OutcomeModel, Result, odds
+
+NOTHING: dict[str, Any] = {}
+SAYS = {"grip_loss": "symptom.grip_loss", "link_timeout": "link.timeout"}
+"""Symptom → the event that tells it."""
+
+
+class Drawn(Episodes):
+    """Episodes whose result and length are known, to nobody, when they begin."""
+
+    def __init__(self, model: OutcomeModel, *parts: Any) -> None:
+        """parts: as `Episodes` takes them."""
+        super().__init__(*parts)
+        self.model = model
+        self.odds: dict[tuple[str, str, str, int], Odds] = {}
+        """(task, policy, robot model, attempt) → odds; made when first needed."""
+        self.results: dict[str, Result] = {}
+        """Cell → what its episode will have been."""
+        self.left_us: dict[str, int] = {}
+        """Cell → how long the episode still takes once a stop is unlocked."""
+        self.timeout_us = to_us(self.facts["timeout_s"])
+
+    def constants(self) -> list[Any]:
+        """The model and its results."""
+        return [*super().constants(), self.model, *(result for entry in self.model.entries for result in entry.results)]
+
+    def launch(self, cell: Cell, job: Job) -> None:
+        """Draw what will become of the episode and when it will be over."""
+        key = (job.spec.task, self.policy(cell), cell.robot_spec.model, job.tries + 1)
+        chances = self.odds.get(key) or self._odds(key)
+        uniform, name, count = self.chance.uniform, cell.name, cell.count
+        result = chances.drawn(uniform(name, "outcome", count))
+        long_us = round(1e6 * quantile(result.duration_s, uniform(name, "duration", count)))
+        self.results[name] = result
+        self._go(cell, max(1, min(long_us, self.timeout_us)))
+
+    def policy(self, cell: Cell) -> str:
+        """`name@version` of the policy that a cell runs."""
+        columns = self.facts["columns"]
+        return f"{columns['policy']}@{columns['policy_version']}"
+
+    def _odds(self, key: tuple[str, str, str, int]) -> Odds:
+        entry = self.model.find(*key)
+        assert entry is not None, f"no outcome entry for {key}: the scenario's check lets none pass"
+        self.odds[key] = made = odds(entry.results)
+        return made
+
+    def _go(self, cell: Cell, us: int) -> None:
+        """The episode goes on for so long; a failure is entered only where it comes before the end."""
+        now = self.clock.now_us
+        cell.timers["drawn"] = self.clock.at(now + us, "episode.drawn", cell.name, cell.episode)
+        if cell.fails_at_us is not None:
+            sound_us = cell.fails_at_us - cell.worked_us - (now - cell.started_us)
+            if sound_us < us and "failure" not in cell.timers:
+                cell.timers["failure"] = self.clock.at(now + max(0, sound_us), "robot.breaks", cell.name)
+        self.left_us[cell.name] = now + us
+
+    def over(self, cell: Cell) -> None:
+        """The drawn end of an episode has come: what it reports, and how it ended."""
+        cell.timers.pop("drawn", None)
+        result = self.results[cell.name]
+        for name in result.symptoms:
+            if name == "protective_stop":
+                cell.symptoms.append(name)
+                self.book.emit("stop.protective", cell, job=cell.job, episode=cell.episode, reason="drawn")
+                self.book.emit("stop.cleared", cell, job=cell.job, episode=cell.episode)
+            elif name in SAYS:
+                self.symptom(cell, name, SAYS[name])
+        late = self.clock.now_us - cell.started_us >= self.timeout_us
+        self.end(cell, "timeout" if late else result.end_reason)
+
+    def halt(self, cell: Cell, job: Job, reason: str) -> Found:
+        """The truth of an episode that came to its end is the drawn one; of one that was cut short, that it failed."""
+        result = self.results.pop(cell.name)
+        self.left_us.pop(cell.name, None)
+        self.robot_us += self.clock.now_us - cell.started_us
+        if reason != result.end_reason:
+            return Found(False, True, NOTHING)
+        return Found(result.success, result.in_reach and "object_lost" not in result.symptoms, NOTHING)
+
+    def held(self, cell: Cell, still: bool) -> None:
+        """A stopped robot's episode ends as much later as it stood."""
+        if still:
+            self.recovery.cancel(cell, "drawn")
+            self.left_us[cell.name] -= self.clock.now_us
+        elif cell.name in self.left_us:
+            self._go(cell, max(1, self.left_us[cell.name]))

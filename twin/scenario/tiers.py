@@ -1,0 +1,70 @@
+"""What a scenario may ask of its tier: a policy that drives robots in physics, an entry for all that is run in outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twin.control.spec import KnownPolicy, UseSpec
+from twin.core.errors import nearest
+from twin.core.yaml import Loc
+from twin.farm.outcomes import OutcomeModel
+from twin.scenario.refs import Checker, written_jobs
+
+
+def check_tier(check: Checker) -> None:
+    """Everything that depends on the tier."""
+    view = check.view
+    if view.tier == "physics":
+        if isinstance(view.policy, KnownPolicy):
+            check.refuse(("policy", "kind"), "a policy that is known by its outcomes only commands no robot: use tier: outcome")
+        return
+    if view.outcomes is None:
+        if not view.outcomes_broken:
+            check.refuse(("tier",), "tier outcome needs the fleet's 'outcomes': write them, or fit them with twin fit-outcomes")
+        return
+    _entries(check, view.outcomes)
+    for i, fault in view.faults:
+        if fault.PORT != "process":
+            told = f"{fault.component}/{fault.mode} acts on signals, which the outcome tier does not have"
+            check.refuse(("faults", i), f"{told}: put its effect into the outcomes, or use tier: physics")
+    if isinstance(view.policy, UseSpec):
+        check.refuse(("policy",), "no policy is asked for commands in the outcome tier: name it by {kind: known, name: …}")
+
+
+def _entries(check: Checker, model: OutcomeModel) -> None:
+    """An entry for every task that is run, on every kind of robot that may run it, at every attempt."""
+    policy = policy_key(check.view.policy)
+    told: dict[tuple[Loc, str, str], None] = {}
+    for at, job in written_jobs(check):
+        for robot in _robots(check, job):
+            key = ((*at, "task"), str(job.task), robot)
+            attempts = (n for n in range(1, job.retries + 2) if model.find(job.task, policy, robot, n) is None)
+            missing = next(attempts, None)
+            if missing is None or key in told:
+                continue
+            told[key] = None
+            which = f"attempt {missing} of task" if missing > 1 else "task"
+            tasks = [entry.task for entry in model.entries]
+            message = f"no outcome entry for {which} {job.task!r} under policy {policy!r} on {robot!r}"
+            check.refuse(key[0], message + nearest(job.task, tasks, what="entries for"))
+
+
+def _robots(check: Checker, job: Any) -> Iterable[str]:
+    """Models of the robots in cells that can do a job."""
+    kinds = check.view.robots or {}
+    able = (cell.spec.robots[0].robot for cell in check.cells if job.task in cell.spec.tasks)
+    return dict.fromkeys(kind.model for name in dict.fromkeys(able) if (kind := kinds.get(name)) is not None)
+
+
+def policy_key(policy: Any) -> str:
+    """`name@version` of a scenario's policy."""
+    name, version = policy_name(policy)
+    return f"{name}@{version}"
+
+
+def policy_name(policy: Any) -> tuple[str, str | None]:
+    """What episode rows call a policy, and its version."""
+    if isinstance(policy, UseSpec):
+        return policy.use, None
+    return (policy.name if isinstance(policy, KnownPolicy) else policy.kind), policy.version
