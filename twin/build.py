@@ -15,7 +15,7 @@ import numpy as np
 from twin.control.guard import Guarded
 from twin.control.inbox import Inbox, Machine, Server
 from twin.control.links import LinkBank
-from twin.control.safety.chain import Chain, Filter
+from twin.control.safety.chain import Chain, Filter, Mapped
 from twin.control.safety.limits import Bounds, JointLimits
 from twin.control.safety.tracking import Tracking
 from twin.control.safety.workspace import WorkspaceBox
@@ -184,9 +184,12 @@ def _lane(
     policy = _policy(scenario, model, period_us / 1e6)
     inbox = Inbox(policy, links, servers, n, arm.nq)
     box = np.stack((model.workspace.low, model.workspace.high))
-    chain = Chain([_filter(scenario, f, model, robot, n, period_us / 1e6, box) for f in spec.filters])
+    bounds = _bounds(arm, robot, period_us / 1e6)
+    chain = Chain([_filter(scenario, f, model, bounds, n, box) for f in spec.filters], bounds)
     sensors = Sensors([fleet.sensors[name] for name in robot.sensors], names, arm.nq, chance)
-    return Lane(index, world, arm, inbox, chain, ports, sensors, period_us, model.object_m, box)
+    lane = Lane(index, world, arm, inbox, chain, ports, sensors, period_us, model.object_m, box, bounds)
+    lane.stops.limit_us = to_us(robot.stops.limit_s)
+    return lane
 
 
 def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:
@@ -198,19 +201,19 @@ def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:
     return ScriptedPickPlace(model.arm, goal, spec, model.object_m, period_s)
 
 
-def _filter(scenario: Scenario, spec: Any, model: CellModel, robot: RobotSpec, n: int, period_s: float, box: Floats) -> Filter:
+def _filter(scenario: Scenario, spec: Any, model: CellModel, bounds: Bounds, n: int, box: Floats) -> Filter:
     if isinstance(spec, UseSpec):
+        if getattr(resolve(spec.use, scenario.folder), "single_row", False):
+            return Mapped(lambda: make(spec, scenario), n)
         used: Filter = make(spec, scenario)
         return used
-    arm = model.arm
     if isinstance(spec, TrackingMonitor):
-        return Tracking(spec.error_rad, spec.for_ms / 1000, period_s, n)
-    bounds = _bounds(arm, robot, period_s)
+        return Tracking(spec.error_rad, spec.for_ms / 1000, bounds.dt, n)
     if isinstance(spec, JointLimitsFilter):
         return JointLimits(bounds, n)
     low = box[0] if spec.low_m is None else np.array(spec.low_m)
     high = box[1] if spec.high_m is None else np.array(spec.high_m)
-    return WorkspaceBox(arm, bounds, low, high)
+    return WorkspaceBox(model.arm, bounds, low, high)
 
 
 def _bounds(arm: Arm, robot: RobotSpec, period_s: float) -> Bounds:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import numpy as np
 import pytest
 
 from tests.control.rig import robot_bounds, seen, with_grip
-from twin.control.safety.chain import Chain
+from twin.control.safety.chain import Chain, Mapped
 from twin.control.safety.limits import JointLimits
 from twin.control.safety.tracking import Tracking
 from twin.core.errors import UseError
@@ -43,6 +44,30 @@ class Says:
         return self.make(command)
 
 
+class Picky:
+    """Cannot stand nines."""
+
+    name = "picky"
+
+    def certify(self, seen, command):
+        assert not (command == 9).any()
+        return answer(command)
+
+
+class Counts:
+    """A single-row filter: adds how often it was asked; sevens break it."""
+
+    name, single_row = "counts", True
+
+    def __init__(self):
+        self.calls = 0
+
+    def certify(self, seen, command):
+        assert command.ndim == seen.q.ndim == 1
+        self.calls += 1
+        return command + self.calls / float(command[0] != 7)
+
+
 def cut(command):
     return answer(command[:, :-1])
 
@@ -60,7 +85,7 @@ def raising(command):
 
 
 def short_margin(command):
-    return answer(command, margin=np.ones(1), stop=np.zeros(1, bool))
+    return answer(command, margin=np.ones(3), stop=np.zeros(1, bool))
 
 
 def run(filters, command, **more):
@@ -94,16 +119,37 @@ def test_a_command_that_is_no_number_holds_its_row_only(bad):
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (cut, r"'says' returned commands of shape \(2, 1\); expected \(2, 2\)"),
-        (torn, "'says' returned numbers that are not finite"),
-        (silent, "'says' raised AttributeError"),
-        (raising, "'says' raised ZeroDivisionError: no time left"),
-        (short_margin, r"'says' returned margin \(1,\) and stop \(1,\); expected \(2,\) each"),
+        (cut, r"returned commands of shape \(1, 1\); expected \(1, 2\)"),
+        (torn, "returned numbers that are not finite"),
+        (silent, "raised AttributeError"),
+        (raising, "raised ZeroDivisionError: no time left"),
+        (short_margin, r"returned margin \(3,\) and stop \(1,\); expected"),
     ],
 )
-def test_a_filter_that_answers_nonsense_is_refused_by_name(make, word):
-    with pytest.raises(UseError, match=word):
-        run([Says(make)], [[0, 0]] * 2)
+def test_a_filter_that_answers_nonsense_is_named_and_its_rows_stay_where_they_are(make, word):
+    out = run([Says(make)], [[0, 0]] * 2, last=np.full((2, 2), 0.5))
+    assert [place for place, *_ in out.failed] == [0, 1] and all(re.match(word, why) for *_, why in out.failed)
+    assert (out.command == 0.5).all() and out.changed.tolist() == [1, 1] and {name for _, name, _ in out.failed} == {"says"}
+
+
+def test_nonsense_about_one_row_leaves_the_others_alone():
+    out = run([Picky()], [[1, 0], [9, 0], [2, 0]])
+    assert out.command[:, 0].tolist() == [1, 0, 2] and [place for place, *_ in out.failed] == [1]
+
+
+def test_a_single_row_filter_is_mapped_over_rows_each_with_its_own_instance():
+    chain = Chain([Mapped(Counts, 3)])
+    observed = seen(np.zeros((2, 2)), np.zeros((2, 1)))
+    observed.rows = np.array([0, 2], np.int32)
+    out = [chain.certify(observed, np.ones((2, 2))) for _ in range(2)][-1]
+    assert chain.names == ("counts",) and out.command[:, 0].tolist() == [3, 3] and out.changed.tolist() == [1, 1]
+    assert [each.calls for each in chain.filters[0].each] == [2, 0, 2]
+
+
+def test_a_single_row_filter_that_fails_on_a_row_stops_that_row_only():
+    out = run([Mapped(Counts, 2)], [[7, 0], [1, 0]])
+    assert [(at, name) for at, name, _ in out.failed] == [(0, "counts")] and "ZeroDivision" in out.failed[0][2]
+    assert out.command[1, 0] > 1
 
 
 def test_a_filter_that_cannot_be_kept_over_a_kill_is_refused_at_once():

@@ -62,7 +62,7 @@ def test_a_stop_lengthens_the_episode_by_as_much_as_it_held(tmp_path):
     sure = {"entries": [{"results": [{"share": 1, "success": True, "duration_s": 50}]}]}
     stop = {"component": "safety", "mode": "protective_stop", "onset": {"at_s": 10}, "recover_s": 7}
     found = played(tmp_path, outcomes=sure, faults=[stop], duration_s=150)
-    assert [r["duration_s"] for r in rows(found)][:2] == [57.0, 50.0]
+    assert [r["duration_s"] for r in rows(found)][:2] == [57.5, 50.0]  # 7 s to the reset, half a second to the start
 
 
 def test_a_robot_breaks_in_mid_episode_and_is_repaired(tmp_path):

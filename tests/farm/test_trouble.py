@@ -57,9 +57,10 @@ def test_wear_has_a_receipt_with_hours_out_of_service_and_in_operation(tmp_path)
 
 def test_a_stop_holds_the_robot_and_the_episode_goes_on(tmp_path):
     played = play(tmp_path, episode_timeout_s=30, faults=[stop(3, 4)], duration_s=20)
-    assert [(e.kind, e.t_us / 1e6) for e in played.of("stop")] == [("stop.protective", 3), ("stop.cleared", 7)]
-    assert receipts(played) == [("acted", 4.0, 3.0, 7.0)]
-    assert played.rows[0]["duration_s"] == pytest.approx(13.8 + 4) and played.rows[0]["label"] is True
+    told = [("stop.protective", 3), ("stop.standstill", 3), ("stop.reset", 7), ("stop.cleared", 7.5)]
+    assert [(e.kind, e.t_us / 1e6) for e in played.of("stop")] == told
+    assert receipts(played) == [("acted", 4.5, 3.0, 7.5)]
+    assert 13.8 < played.rows[0]["duration_s"] <= 13.8 + 4.6 and played.rows[0]["label"] is True
 
 
 def test_too_many_stops_end_the_episode_once_the_last_is_unlocked(tmp_path):
@@ -69,16 +70,18 @@ def test_too_many_stops_end_the_episode_once_the_last_is_unlocked(tmp_path):
     assert [r[0] for r in receipts(played)] == ["acted", "acted"]
 
 
-def test_a_stop_that_a_timeout_cuts_short_is_cleared(tmp_path):
-    played = play(tmp_path, faults=[stop(1.5, 99)], duration_s=5)
-    assert [(e.kind, e.t_us / 1e6) for e in played.of("stop")] == [("stop.protective", 1.5), ("stop.cleared", 2)]
-    assert not played.farm.lanes[0].stopped.any() and receipts(played)[0][:2] == ("acted", 0.5)
+def test_a_stop_outlives_the_episode_that_it_interrupts_and_the_reset_waits_for_its_start(tmp_path):
+    played = play(tmp_path, faults=[stop(1, 3)], duration_s=8)
+    assert played.rows[0]["end_reason"] == "timeout" and played.rows[0]["duration_s"] == 2.0
+    times = {e.kind: e.t_us / 1e6 for e in reversed(played.of("stop", "reset.start"))}
+    assert times["stop.reset"] == 4 and times["stop.cleared"] == times["reset.start"] == 4.5
 
 
-def test_a_stop_that_a_timeout_cut_short_does_not_end_in_the_next_episode(tmp_path):
-    played = play(tmp_path, faults=[stop(1, 3), stop(3.5, 1)], duration_s=5)
-    assert [e.t_us / 1e6 for e in played.of("stop.protective")] == [1, 3.5]
-    assert [e.t_us / 1e6 for e in played.of("stop.cleared")] == [2, 4.5]
+def test_a_stop_takes_a_cell_out_of_its_automatic_reset(tmp_path):
+    slow = [{"kind": "automatic", "attempts": 2, "seconds": 5, "success": 1}]
+    played = play(tmp_path, resets=slow, faults=[stop(3, 2)], duration_s=12)
+    assert [e.t_us / 1e6 for e in played.of("reset")] == [2, 5.5, 10.5]
+    assert receipts(played) == [("acted", 2.5, 3.0, 5.5)]
 
 
 def test_a_stop_that_the_end_of_the_run_cuts_off_has_acted_so_far(tmp_path):

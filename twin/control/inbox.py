@@ -91,6 +91,10 @@ class Inbox:
         self.timeouts = np.zeros(n, np.int64)
         self.late: Rows = NOBODY
         """Rows whose request went unanswered for too long at this tick and was sent again."""
+        self.barred_us = np.zeros(n, np.int64)
+        """No chunk that was asked for before this may be played; `stale` are rows that began one at this tick all the same."""
+        self.born_us = np.zeros(n, np.int64)
+        self.stale: Rows = NOBODY
 
     def begin(self, row: int, seen: Observation, stream: Any, hold: Floats, episode: int) -> None:
         """A new episode on `row`: nothing under way, hold `hold` (nu,) until the first chunk arrives."""
@@ -103,10 +107,17 @@ class Inbox:
         self.state[row] = IDLE
         self.cursor[row] = self.horizon
         self.chunk[row] = hold
-        self.answers[row] = self.timeouts[row] = 0
+        self.answers[row] = self.timeouts[row] = self.barred_us[row] = 0
+
+    def forget(self, row: int, hold: Floats) -> None:
+        """Drop all that was commanded or asked on `row`: hold `hold` (nu,) until a chunk comes that is asked for later."""
+        self.state[row] = IDLE
+        self.cursor[row] = self.horizon
+        self.chunk[row] = hold
 
     def due(self, now_us: int, rows: Rows, seen: Observation, playing: Bools) -> Floats:
-        """(n, nu) what the policy asks of `rows` now. Rows not `playing` (stopped) keep their place in their chunk."""
+        """(n, nu) what the policy asks of `rows` now. Rows not `playing` (stopped) ask for nothing."""
+        self.stale = NOBODY
         self._deliver(now_us, rows)
         self._request(now_us, rows, seen, playing)
         if now_us >= self.next_ask_us:
@@ -121,6 +132,8 @@ class Inbox:
         if np.count_nonzero(swap):
             which = rows[swap]
             self.chunk[which] = self.coming[which]
+            if (self.born_us[which] < self.barred_us[which]).any():
+                self.stale = which[self.born_us[which] < self.barred_us[which]]
             self.state[which] = np.where(self.coming_done[which], LAST, IDLE)
             cursor[swap] = 0
         asked: Floats = self.chunk[rows, np.minimum(cursor, self.horizon - 1)]
@@ -218,5 +231,6 @@ class Inbox:
         for key, value in self.planned.items():
             self.memory[key][arrived] = value[arrived]
         self.state[arrived] = READY
+        self.born_us[arrived] = self.asked_us[arrived]
         self.ages_us[arrived, self.answers[arrived] % AGES] = arrives[there] - self.asked_us[arrived]
         self.answers[arrived] += 1

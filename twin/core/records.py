@@ -34,8 +34,11 @@ EVENT_KINDS: Mapping[str, str] = {
     "reset.failed": "a reset attempt failed",
     "reset.stuck": "automatic attempts are used up; the cell needs a person",
     "reset.abandoned": "every rung failed or ran out of time; the cell is out of service",
-    "stop.protective": "the robot stopped itself (payload: reason)",
-    "stop.cleared": "the stop was unlocked",
+    "stop.protective": "the robot stopped itself (payload: reason, category)",
+    "stop.emergency": "an emergency stop was pressed (payload: reason, category)",
+    "stop.standstill": "a stop came to rest (payload: category, time_s, distance_m, turned_rad, late, moved)",
+    "stop.reset": "a stop was unlatched: power is back, nothing moves",
+    "stop.cleared": "the robot was started again after a stop",
     "fault.onset": "an injected fault began",
     "fault.cleared": "an injected fault ended",
     "symptom.grip_loss": "the gripper lost what it held",
@@ -51,12 +54,13 @@ EVENT_KINDS: Mapping[str, str] = {
     "repair.done": "a robot was repaired",
     "policy.changed": "a cell runs another policy or version",
     "filter.acted": "the safety chain changed commands in an episode for the first time (payload: filter)",
+    "filter.failed": "a filter raised or answered nonsense: its cell stops (payload: filter, error)",
     "filter.breach": "ground truth left what a filter promises (never known to the farm; payload: what, by)",
     "authority.offered": "a cell is free to be leased",
     "authority.granted": "a lease was granted",
     "authority.refused": "an action named a stale lease, an unknown job or an unfit cell",
     "authority.released": "a lease ended",
-    "authority.withdrawn": "a cell cannot be leased (payload: reason broken, resting, maintenance, reset, out_of_service)",
+    "authority.withdrawn": "a cell cannot be leased (reason: broken, resting, maintenance, stopped, out_of_service)",
     "data.saved": "an episode's data were stored",
     "data.rejected": "an episode's data are not usable (payload: reason)",
 }
@@ -188,6 +192,14 @@ class Observation:
         """What the sensors say of some of its rows (without the lane's additions)."""
         return Observation(self.q[index], self.dq[index], self.grip[index], self.tool[index], self.object[index])
 
+    def part(self, index: Any) -> Observation:
+        """Some of its rows, with all that filters are shown."""
+        return Observation(**{k: v[index] if len(v) == len(self.q) else v for k, v in vars(self).items()})
+
+    def row(self, i: int) -> Observation:
+        """One row without the row axis, as single-row filters see it."""
+        return self.part(i)
+
 
 @dataclass
 class Truth:
@@ -218,12 +230,15 @@ class Chunk:
 class Certified:
     """What the safety chain lets through. command (n, nu); changed (n,) index into the chain's filters + 1, 0 where nothing
     changed (the last filter that changed it); margin (n,) the smallest normalised distance to a limit (negative: beyond it);
-    stop (n,) True where the chain demands a protective stop."""
+    stop (n,) True where the chain demands a protective stop. Only a chain says `by` (n,), the filter that demanded it
+    (index + 1), and `failed`, (place in the call, filter, what it did) of filters that answered nonsense."""
 
     command: Floats
     changed: Ints
     margin: Floats
     stop: Bools
+    by: Ints | None = None
+    failed: tuple[tuple[int, str, str], ...] = ()
 
 
 class Action(NamedTuple):

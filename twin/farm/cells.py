@@ -9,7 +9,7 @@ from twin.farm.spec import CellSpec, RobotSpec
 
 @dataclass
 class Cell:
-    """One cell. `state`: free, leased, episode, reset, stuck, broken, resting, maintenance, out."""
+    """One cell. `state`: free, leased, episode, reset, stuck, broken, resting, maintenance, stopped, out."""
 
     name: str
     site: str
@@ -44,7 +44,11 @@ class Cell:
     """Operating time since the last rest."""
     maintenance_until_us: int = 0
     stops: int = 0
+    stop: int | None = None
+    """Category of the stop that is latched."""
     stopped_from_us: int | None = None
+    stopped_in: str = "free"
+    """What a stop between episodes interrupted: free, reset."""
     in_reach: bool = True
     rung: int = 0
     attempt: int = 0

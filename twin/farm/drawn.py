@@ -93,10 +93,17 @@ class Drawn(Episodes):
             return Found(False, True, NOTHING)
         return Found(result.success, result.in_reach and "object_lost" not in result.symptoms, NOTHING)
 
-    def held(self, cell: Cell, still: bool) -> None:
+    def stop_robot(self, cell: Cell, category: int) -> bool:
         """A stopped robot's episode ends as much later as it stood."""
-        if still:
+        if "drawn" in cell.timers:
             self.recovery.cancel(cell, "drawn")
             self.left_us[cell.name] -= self.clock.now_us
-        elif cell.name in self.left_us:
-            self._go(cell, max(1, self.left_us[cell.name]))
+        return True
+
+    def reset_stop(self, cell: Cell) -> bool:
+        """It stands at once."""
+        return True
+
+    def start_robot(self, cell: Cell) -> None:
+        """What is left of the episode begins."""
+        self._go(cell, max(1, self.left_us[cell.name]))

@@ -14,7 +14,6 @@ import numpy as np
 from twin.control.guard import Guarded
 from twin.core.chance import Chance
 from twin.core.clock import Clock
-from twin.core.quantity import draw
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.detector import label
@@ -22,6 +21,7 @@ from twin.farm.jobs import Job
 from twin.farm.lane import Lane
 from twin.farm.recovery import Recovery
 from twin.farm.rows import ended
+from twin.farm.stopping import Stopping
 from twin.farm.trouble import Trouble
 from twin.farm.work import Work
 
@@ -55,6 +55,7 @@ class Episodes:
         """facts: constants of the run that episode rows carry."""
         self.clock, self.book, self.chance = clock, book, chance
         self.work, self.recovery, self.trouble = work, recovery, trouble
+        self.stopping = Stopping(clock, book, chance, self, work, recovery, trouble)
         self.facts = dict(facts)
         self.begun = self.voided = 0
         self.robot_us = 0
@@ -72,8 +73,16 @@ class Episodes:
         """Take the episode off its cell."""
         raise NotImplementedError
 
-    def held(self, cell: Cell, still: bool) -> None:
-        """A robot has to stand still from now on, or may move again."""
+    def stop_robot(self, cell: Cell, category: int) -> bool:
+        """A robot has to stand still from now on. False where it is stopped so strictly already."""
+        raise NotImplementedError
+
+    def reset_stop(self, cell: Cell) -> bool:
+        """Unlatch its stop. False while it still moves."""
+        raise NotImplementedError
+
+    def start_robot(self, cell: Cell) -> None:
+        """It may move again."""
         raise NotImplementedError
 
     def tick(self, index: int) -> None:
@@ -104,9 +113,9 @@ class Episodes:
         episode, now = cell.episode, self.clock.now_us
         assert episode is not None and cell.job is not None
         job = self.work.jobs[cell.job]
-        if cell.stopped_from_us is not None:
-            self.clear_stop(cell)
-        self.recovery.cancel(cell, "timeout", "failure", "stop", "drawn")
+        if reason in ("crash", "stop"):
+            self.stopping.over(cell)
+        self.recovery.cancel(cell, "timeout", "failure", "drawn")
         self.trouble.episode_ends(cell)
         truth, cell.in_reach, columns = self.halt(cell, job, reason)
         spent = now - cell.started_us
@@ -135,7 +144,7 @@ class Episodes:
         self.book.row({**row, **columns})
         self._fresh(cell)
         cell.state = "leased"
-        if reason != "crash":
+        if reason != "crash" and not self.stopping.outlives(cell):
             self.recovery.begin(cell, everyday=reason != "void")
 
     def symptom(self, cell: Cell, name: str, kind: str) -> None:
@@ -143,28 +152,6 @@ class Episodes:
         if name not in cell.symptoms:
             cell.symptoms.append(name)
         self.book.emit(kind, cell, job=cell.job, episode=cell.episode)
-
-    def stop(self, cell: Cell, why: str, recover_s: Any) -> bool:
-        """A protective stop: the robot holds until unlocked; too many in one episode end it then. False where it held."""
-        if cell.state != "episode" or cell.stopped_from_us is not None:
-            return False
-        cell.stops += 1
-        self.book.emit("stop.protective", cell, job=cell.job, episode=cell.episode, reason=why)
-        if "protective_stop" not in cell.symptoms:
-            cell.symptoms.append("protective_stop")
-        self.held(cell, True)
-        cell.stopped_from_us = self.clock.now_us
-        stream = self.chance.stream(cell.name, f"stop/{cell.stops}", cell.count)
-        cell.timers["stop"] = self.clock.after(draw(recover_s, stream), "stop.recover", cell.name)
-        return True
-
-    def clear_stop(self, cell: Cell) -> None:
-        """Unlock a stopped robot; the episode goes on from where it stands."""
-        self.held(cell, False)
-        self.book.emit("stop.cleared", cell, job=cell.job, episode=cell.episode)
-        if cell.stopped_from_us is not None:
-            self.trouble.stop_cleared(cell, self.clock.now_us - cell.stopped_from_us)
-        cell.stopped_from_us = None
 
     def _fresh(self, cell: Cell) -> None:
         """What the next episode's row counts begins now."""
@@ -190,7 +177,7 @@ class Simulated(Episodes):
         found = [*super().constants(), self.tasks, *(task for tasks in self.tasks for task in tasks.values())]
         for lane in self.lanes:
             own = None if isinstance(lane.inbox.policy, Guarded) else lane.inbox.policy
-            found += [lane.world, lane.arm, own, lane.inbox.links.specs, lane.inbox.links.names, lane.box]
+            found += [lane.world, lane.arm, own, lane.stops.bounds, lane.inbox.links.specs, lane.inbox.links.names, lane.box]
             found += [server.machine.spec for server in lane.inbox.servers]
         return found
 
@@ -234,12 +221,18 @@ class Simulated(Episodes):
         real = lane.world.truth(np.array([cell.row], np.int32))
         return Found(bool(task.success(real)[0]), bool(task.in_reach(real)[0]), columns)
 
-    def held(self, cell: Cell, still: bool) -> None:
-        """The row is asked to stay; afterwards the filters begin anew from where it stands."""
+    def stop_robot(self, cell: Cell, category: int) -> bool:
+        """The row brakes; what it was commanded is forgotten."""
+        return self.lanes[cell.lane].stop(self.clock.now_us, cell.row, category)
+
+    def reset_stop(self, cell: Cell) -> bool:
+        """Power is back where the arm has come to rest."""
         lane = self.lanes[cell.lane]
-        lane.stopped[cell.row] = still
-        if not still:
-            lane.safety.begin(cell.row)
+        return lane.stops.reset(cell.row, lane.world)
+
+    def start_robot(self, cell: Cell) -> None:
+        """The filters begin anew from where the arm stands, and the policy is asked again."""
+        self.lanes[cell.lane].start(cell.row)
 
     def _outcome(self, cell: Cell, what: str, detail: Any) -> None:
         """Something a lane's tick brought about. An episode that ended at this tick hears of nothing more."""
@@ -251,7 +244,13 @@ class Simulated(Episodes):
             case "finished":
                 self.end(cell, "done")
             case "stop":
-                self.stop(cell, detail, cell.robot_spec.stop_recover_s)
+                self.stopping.stop(cell, None, detail)
+            case "standstill":
+                self.stopping.at_rest(cell, detail)
+            case "filter_failed":
+                name, why = detail
+                self.book.emit("filter.failed", cell, job=cell.job, episode=cell.episode, filter=name, error=why)
+                self.stopping.stop(cell, 1, f"filter {name} failed")
             case "grip_loss":
                 self.symptom(cell, "grip_loss", "symptom.grip_loss")
             case "link_timeout":

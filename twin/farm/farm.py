@@ -19,6 +19,7 @@ from twin.farm.jobs import Arrivals
 from twin.farm.lane import Lane
 from twin.farm.pending import pending
 from twin.farm.recovery import Recovery
+from twin.farm.stopping import Stopping
 from twin.farm.trouble import Trouble
 from twin.farm.work import Work
 
@@ -47,6 +48,11 @@ class Farm:
     def lanes(self) -> Sequence[Lane]:
         """The lanes, by index; the outcome tier has none."""
         return self.episodes.lanes
+
+    @property
+    def stopping(self) -> Stopping:
+        """What stops cells."""
+        return self.episodes.stopping
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -112,10 +118,19 @@ class Farm:
     def _on_stop_recover(self, name: str, _: Any) -> None:
         cell = self.cells[name]
         cell.timers.pop("stop", None)
-        if cell.stops >= cell.robot_spec.stops_per_episode:
+        if cell.state == "episode" and cell.stops >= cell.robot_spec.stops_per_episode:
             self.episodes.end(cell, "stop")
         else:
-            self.episodes.clear_stop(cell)
+            self.stopping.reset(cell)
+
+    def _on_stop_start(self, name: str, _: Any) -> None:
+        cell = self.cells[name]
+        cell.timers.pop("stop", None)
+        self.stopping.start(cell)
+        if cell.state == "stopped" and cell.stopped_in == "reset":
+            self.recovery.begin(cell)
+        elif cell.state == "stopped":
+            self.go_on(cell)
 
     def _on_reset_end(self, name: str, lucky: bool) -> None:
         cell = self.cells[name]
@@ -189,9 +204,13 @@ class Farm:
             return "resting", now + to_us(60 * duty.rest_min)
         return None, now
 
-    def stop_robot(self, cell: Cell, why: str, recover_s: Any) -> bool:
-        """A protective stop. False where the robot works not, or is stopped already."""
-        return self.episodes.stop(cell, why, recover_s)
+    def stop(self, cell: Cell, category: int | None, cause: str, **how: Any) -> bool:
+        """Stop the robot of a cell (see `Stopping.stop`). False where nothing moves it or it is stopped."""
+        return self.stopping.stop(cell, category, cause, **how)
+
+    def release_stop(self, cell: Cell) -> None:
+        """What held a stop lets go; somebody resets it."""
+        self.stopping.release(cell)
 
     def break_robot(self, cell: Cell, cause: int | None) -> bool:
         """The robot breaks, by a plan (`cause`) or by wear. False where it is broken or out of service, or switched off for
@@ -204,6 +223,7 @@ class Farm:
             cause = self.trouble.wore_out(cell)
         if cell.state == "episode":
             self.episodes.end(cell, "crash")
+        self.stopping.over(cell)
         self.recovery.cancel(cell, "rest")
         self.work.withdraw(cell, "broken")
         self.recovery.broken(cell, cause)

@@ -9,6 +9,8 @@ import numpy as np
 
 from twin.control.inbox import Inbox
 from twin.control.safety.chain import Chain
+from twin.control.safety.limits import Bounds
+from twin.control.safety.stops import Stops
 from twin.control.sensing import Sensors
 from twin.core.clock import US
 from twin.core.clock import Chain as HashChain
@@ -18,7 +20,7 @@ from twin.world.base import Start, World
 from twin.world.kinematics import Arm
 
 Outcome = tuple[int, str, Any]
-"""(row, what, detail): void, finished, stop, grip_loss, link_timeout, filter, breach."""
+"""(row, what, detail): void, finished, stop, standstill, grip_loss, link_timeout, filter, filter_failed, breach."""
 
 HOLD_S = 0.2
 """How long the gripper must have held an object before losing it counts as a loss (s)."""
@@ -39,8 +41,10 @@ class Lane:
         period_us: int,
         object_m: float,
         box: Floats,
+        bounds: Bounds,
     ) -> None:
-        """box (2, 3) m: the workspace in which the tool must stay, judged on ground truth; object_m: width of the object."""
+        """bounds: what the joints may do in a period; box (2, 3) m: the workspace in which the tool must stay, judged on ground
+        truth; object_m: width of the object."""
         n, self.index, self.world, self.arm = world.n, index, world, arm
         self.inbox, self.safety, self.faults, self.sensors = inbox, safety, ports, sensors
         self.period_us, self.period_s, self.steps = period_us, period_us / US, period_us // world.step_us
@@ -53,7 +57,7 @@ class Lane:
         self.sent, self.sent_v = np.zeros((n, world.nu)), np.zeros((n, world.nq))
         self.tool, self.peak_v2 = np.zeros((n, 3)), np.zeros(n)
         self.filtered = np.zeros(n, np.int64)
-        self.stopped, self.voided = np.zeros(n, bool), np.zeros(n, bool)
+        self.stops, self.voided = Stops(bounds, n), np.zeros(n, bool)
         self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 3), bool)
         self.ticks = self.row_ticks = 0
 
@@ -71,13 +75,30 @@ class Lane:
         self.safety.begin(row)
         self.sent[row], self.sent_v[row] = hold, 0.0
         self.peak_v2[row], self.filtered[row], self.held[row] = 0.0, 0, 0
-        self.stopped[row] = self.voided[row] = False
+        self.voided[row] = False
         self.breached[row] = False
         self._set_rows(np.sort(np.concatenate((self.rows, one))))
 
     def end(self, row: int) -> None:
         """Row `row` runs no longer and costs nothing."""
+        self.stops.clear(row, self.world)
         self._set_rows(self.rows[self.rows != row])
+
+    def stop(self, now_us: int, row: int, category: int) -> bool:
+        """Stop a row; what it was commanded before is forgotten. False where it is stopped so strictly already."""
+        if not self.stops.trip(row, category, now_us, self.world):
+            return False
+        self.inbox.forget(row, self.sent[row])
+        self.inbox.barred_us[row] = now_us
+        return True
+
+    def start(self, row: int) -> bool:
+        """Let commands through again, from where the arm stands. False unless the row's stop was reset."""
+        if not self.stops.start(row):
+            return False
+        self.safety.begin(row)
+        self.inbox.forget(row, self.sent[row])
+        return True
 
     def _set_rows(self, rows: Rows) -> None:
         self.rows = rows
@@ -90,13 +111,15 @@ class Lane:
         seen, breaches = self._observe(now_us, rows, at)
         asked = self._asked(now_us, rows, at, seen)
         sent = self.safety.certify(seen, asked)
+        if self.stops.any:
+            sent = self._stopping(at, seen, sent)
         self.world.step(rows, self.faults.actuator(now_us, sent.command, self.held), self.steps)
         self.faults.measure(self.world, now_us)
         self._keep(at, seen, sent)
         self.ticks, self.row_ticks = self.ticks + 1, self.row_ticks + len(rows)
         log.add_array(rows)
         log.add_array(self.world.state(rows))
-        return self._outcomes(rows, at, seen, sent, breaches)
+        return self._outcomes(now_us, rows, at, seen, sent, breaches)
 
     def _observe(self, now_us: int, rows: Rows, at: Any) -> tuple[Observation, Bools | None]:
         """What the rows sense, and whether the truth behind it broke a promise (n, 3); None: nowhere."""
@@ -118,19 +141,29 @@ class Lane:
         return seen, out
 
     def _asked(self, now_us: int, rows: Rows, at: Any, seen: Observation) -> Floats:
-        """The policy's command; a stopped robot is asked to stay."""
-        stopped = self.stopped[at]
-        asked = self.inbox.due(now_us, rows, seen, ~stopped)
-        if np.count_nonzero(stopped):
-            asked[stopped] = seen.last[stopped]
-        return self.faults.command(now_us, asked)
+        """The policy's command; a stopped robot asks for nothing, and is given nothing."""
+        return self.faults.command(now_us, self.inbox.due(now_us, rows, seen, self.stops.running(at)))
+
+    def _stopping(self, at: Any, seen: Observation, sent: Certified) -> Certified:
+        """Rows that are stopped do what their stop says, whatever filters made of a command: no filter delays a stop."""
+        held = ~self.stops.running(at)
+        command, changed, off = sent.command.copy(), sent.changed.copy(), self.stops.off[at][held]
+        last, last_v = seen.last[held], seen.last_v[held]
+        last[:, :-1] = self.stops.slowed(last[:, :-1], last_v)
+        last[off, :-1] = seen.q[held][off]
+        command[held], changed[held] = last, 0
+        return Certified(command, changed, sent.margin, sent.stop, sent.by, sent.failed)
 
     def _keep(self, at: Any, seen: Observation, sent: Certified) -> None:
         """What the next tick compares with."""
         self.sent_v[at] = (sent.command[:, :-1] - seen.last[:, :-1]) / self.period_s
         self.sent[at] = sent.command
+        if self.stops.any:
+            self.sent_v[self.stops.off] = 0.0
 
-    def _outcomes(self, rows: Rows, at: Any, seen: Observation, sent: Certified, breaches: Bools | None) -> list[Outcome]:
+    def _outcomes(
+        self, now_us: int, rows: Rows, at: Any, seen: Observation, sent: Certified, breaches: Bools | None
+    ) -> list[Outcome]:
         out: list[Outcome] = []
         bad = self.world.status(rows)
         if np.count_nonzero(bad):
@@ -144,13 +177,24 @@ class Lane:
             first = np.flatnonzero(changed & (self.filtered[at] == 1))
             out += [(int(rows[i]), "filter", self.safety.label(int(sent.changed[i]))) for i in first]
         if np.count_nonzero(sent.stop):
-            out += [(int(r), "stop", "tracking") for r in rows[sent.stop & ~self.stopped[at]]]
+            demanded = np.flatnonzero(sent.stop & self.stops.running(at))
+            out += [(int(rows[i]), "stop", self.safety.label(int(sent.by[i]))) for i in demanded]  # type: ignore[index]
+        out += [(int(rows[i]), "filter_failed", (name, why)) for i, name, why in sent.failed]
+        if self.stops.any:
+            self._stopped(now_us, rows, out)
         out += [(int(r), "grip_loss", None) for r in rows[self._dropped(rows, at, seen, sent)]]
         out += [(int(r), "link_timeout", None) for r in self.inbox.late]
+        out += [(int(r), "breach", "stop_violation") for r in self.inbox.stale]
         done = self.inbox.finished(rows)
         if np.count_nonzero(done):
             out += [(int(r), "finished", None) for r in rows[done]]
         return out
+
+    def _stopped(self, now_us: int, rows: Rows, out: list[Outcome]) -> None:
+        """Stops that came to rest, and what moved or was carried out against a stop (never known to the farm)."""
+        found = self.stops.watch(now_us + self.period_us, rows, self.world)
+        out += [(stop.row, "breach", "stop_violation") for stop in found if stop.moved]
+        out += [(stop.row, "standstill", stop) for stop in found]
 
     def _first_breaches(self, rows: Rows, at: Any, breaches: Bools, out: list[Outcome]) -> None:
         fresh = breaches & ~self.breached[at]

@@ -37,6 +37,18 @@ class ReliabilitySpec(Spec):
     repair_h: NonNegative = 2.0
 
 
+class StopSpec(Spec):
+    """Categories of IEC 60204-1 of a robot's stops (0: power off at once; 1: brake, then power off; 2: brake and stand)."""
+
+    protective: Literal[0, 1, 2] = 2
+    emergency: Literal[0, 1] = 1
+    """An emergency stop takes power away: category 2 is none."""
+    limit_s: float = Field(default=1.0, gt=0, le=60)
+    """A stop of category 1 or 2 that is not at rest by then takes power away."""
+    restart_s: NonNegative = 0.5
+    """From the reset of a stop, which moves nothing, to the start, which does."""
+
+
 class RobotSpec(Spec):
     """A kind of robot in this fleet: arm, gripper, limits, control rate, versions, reliability."""
 
@@ -52,6 +64,7 @@ class RobotSpec(Spec):
     """How long a protective stop holds before the robot is unlocked and goes on."""
     stops_per_episode: int = Field(default=3, ge=1)
     """With this many stops an episode ends, once the last one is unlocked."""
+    stops: StopSpec = StopSpec()
 
 
 class RobotInCell(Spec):

@@ -25,7 +25,7 @@ from twin.faults.joint import JointBreaks
 class FarmLike(Protocol):
     """What a fault of process needs of the farm."""
 
-    def stop_robot(self, cell: Cell, why: str, recover_s: Any) -> bool:
+    def stop(self, cell: Cell, category: int | None, cause: str, **how: Any) -> bool:
         """Stop the robot of a cell; False where that cannot be."""
         ...
 
@@ -127,7 +127,7 @@ class Trouble:
     def _process(self, farm: FarmLike, number: int, fault: Injection, cell: Cell, cause: int) -> None:
         """A stop or a breakage happens at once, and lasts until the robot is unlocked or repaired."""
         if fault.spec.component == "safety":
-            happened = farm.stop_robot(cell, fault.name, fault.spec.recover_s)
+            happened = farm.stop(cell, None, fault.name, recover_s=fault.spec.recover_s)
             if happened:
                 self.stopping[cell.name] = number
         else:

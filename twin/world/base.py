@@ -58,7 +58,8 @@ class World(Protocol):
     def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
         """Scale a model quantity of rows by `scale` (n,) or (n, k) against its nominal value; 1 restores it.
 
-        Fields: `actuator_strength` (n, nq) torque limit of each joint's drive; `friction` (n,) of the object.
+        Fields: `actuator_strength` (n, nq) torque limit of each joint's drive; `friction` (n,) of the object; `power` (n,) of
+        the drives: at 0 they give no torque and the brakes are shut; `brake` (n, nq) torque with which shut brakes hold.
         """
         ...
 

@@ -25,6 +25,8 @@ GRIP_MPS = 0.2
 """How fast the opening changes, m/s: 0.1 a finger, as the Franka Hand (0.05) and Robotiq's 2F-85 (0.02 to 0.15)."""
 STIFF = {"solref": [0.005, 1.0], "solimp": [0.95, 0.99, 0.001, 0.5, 2.0]}
 """Contacts that give way by less than 0.1 mm: in MuJoCo's softer default the grip sinks in by 3 mm and spits the object out."""
+BRAKES = {"solref": [0.004, 1.0], "solimp": [0.99, 0.99, 0.001, 0.5, 2.0]}
+"""Shut brakes that creep by 1 mrad/s under the arm's weight; MuJoCo's softer default lets go by 35."""
 TURNING_M = 0.005
 """Torsional over sliding friction of a pad, m: two thirds of the radius of a pressed patch of 15 mm across."""
 
@@ -175,6 +177,8 @@ def cell_spec(robot: str, gripper: GripperSpec, workcell: WorkcellSpec) -> mujoc
         set_options(part, workcell)
     spec.attach(parts["hand_"], site=_need(spec.site, "attachment", arm), prefix="hand_")
     spec.attach(parts["cell_"], frame=spec.worldbody.add_frame(), prefix="cell_")
+    for joint in spec.joints:  # felt only where a world shuts the brakes
+        joint.solref_friction, joint.solimp_friction = BRAKES["solref"], BRAKES["solimp"]
     for key in list(spec.keys):
         spec.delete(key)
     _need(spec.site, "hand_tool", hand).name = "tool"

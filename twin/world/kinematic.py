@@ -6,7 +6,8 @@ What it does, exactly:
   along their line of motion, within half its width across it and below or above the tool point. Else it closes on air.
 - What is held moves with the tool point and keeps its turn. It drops, at once, onto table or tray when the gripper opens
   wider than it, or while `friction` is scaled below `SLIPPERY`.
-- A drive scaled below `DEAD` does not move; above it, its speed scales. There are no contacts: the arm goes through all things.
+- A drive scaled below `DEAD`, or without power, does not move; above it, its speed scales. Brakes always hold. There are no
+  contacts: the arm goes through all things.
 
 Same protocol and the same conformance tests as `MujocoWorld`.
 """
@@ -55,7 +56,10 @@ class KinematicWorld:
         self._object, self._yaw, self._held = slice(2 * nq + 7, 2 * nq + 10), 2 * nq + 10, 2 * nq + 11
         self._void, self._time = 2 * nq + 12, 2 * nq + 13
         self._table: Floats = np.zeros((n, 2 * nq + 14))
-        self._scale: Floats = np.ones((n, nq + 1))
+        self._scale: Floats = np.ones((n, 2 * nq + 2))
+        self._columns = {
+            "actuator_strength": slice(0, nq), "friction": nq, "power": nq + 1, "brake": slice(nq + 2, 2 * nq + 2),
+        }  # fmt: skip
 
     def reset(self, rows: Rows, start: Start) -> None:
         """Put rows into start states, at rest, undoing every field set by `set_field`."""
@@ -80,7 +84,7 @@ class KinematicWorld:
         wanted = np.clip(command[:, -1], 0.0, self.cell.stroke_m)
         table[:, self._grip] += np.clip(wanted - opening, -GRIP_MPS * period, GRIP_MPS * period)
         self._grasp(table, opening)
-        self._drop(table, scale[:, -1])
+        self._drop(table, scale[:, self.nq])
         table[:, self._time] += period
         self._table[rows] = table
 
@@ -91,7 +95,8 @@ class KinematicWorld:
     def _move_joints(self, table: Floats, scale: Floats, asked: Floats, period: float) -> None:
         """Joints towards their commands; tool point and what it holds follow."""
         arm = self.cell.arm
-        share = np.where(scale[:, :-1] < DEAD, 0.0, np.minimum(scale[:, :-1], 1.0))
+        strength = scale[:, : self.nq] * scale[:, self.nq + 1, None]
+        share = np.where(strength < DEAD, 0.0, np.minimum(strength, 1.0))
         step = share * arm.velocity * period
         move = np.clip(np.clip(asked, arm.limits[:, 0], arm.limits[:, 1]) - table[:, self._q], -step, step)
         table[:, self._q] += move
@@ -156,20 +161,18 @@ class KinematicWorld:
         return self.cell.arm.jac(self._table[rows, self._q])
 
     def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
-        """Scale `actuator_strength` (n, nq) or `friction` (n,) of rows against the nominal value; 1 restores it."""
-        if field == "actuator_strength":
-            self._scale[rows, :-1] = scale
-        elif field == "friction":
-            self._scale[rows, -1] = scale
-        else:
-            raise ValueError(f"unknown field {field!r} (fields: actuator_strength, friction)")
+        """Scale a field of rows against the nominal value; 1 restores it."""
+        self._scale[rows, self._column(field)] = scale
+
+    def _column(self, field: str) -> Any:
+        if field not in self._columns:
+            raise ValueError(f"unknown field {field!r} (fields: {', '.join(self._columns)})")
+        return self._columns[field]
 
     def get_field(self, rows: Rows, field: str) -> Floats:
         """(n, nq) or (n, 1): the scale in force now (1: nominal)."""
-        if field not in ("actuator_strength", "friction"):
-            raise ValueError(f"unknown field {field!r} (fields: actuator_strength, friction)")
-        scale: Floats = self._scale[rows, :-1] if field == "actuator_strength" else self._scale[rows, -1:]
-        return scale.copy()
+        scale: Floats = self._scale[rows, self._column(field)]
+        return scale.reshape(len(rows), -1).copy()
 
     def fields_digest(self, rows: Rows) -> bytes:
         """A hash of everything `set_field` can change, to prove that faults were undone."""

@@ -56,7 +56,8 @@ class MujocoWorld:
         self._any_void = False
         self._strength = np.ones((n, self.nq))
         self._friction = np.ones(n)
-        self._scaled = False
+        self._power, self._brake = np.ones(n), np.ones((n, self.nq))
+        self._scaled = self._braked = False
 
     def _index(self, rows: Rows) -> tuple[Any, Rows | None]:
         """How to index arrays of n rows by `rows`, and how to name them to the batch: slices where they are all of them."""
@@ -69,6 +70,7 @@ class MujocoWorld:
         cell, (index, ids) = self.cell, self._index(rows)
         if self._scaled:
             self._strength[index], self._friction[index] = 1.0, 1.0
+            self._power[index], self._brake[index] = 1.0, 1.0
             self._write_fields(index)
         self._batch.reset(ids, stage=_NONE)
         self._qpos[index, cell.arm_q] = start.q
@@ -141,25 +143,33 @@ class MujocoWorld:
         return self.cell.arm.jac(self._qpos[self._index(rows)[0], self.cell.arm_q])
 
     def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
-        """Scale `actuator_strength` (n, nq) or `friction` (n,) of rows against the nominal value; 1 restores it."""
+        """Scale a field (`FIELDS`) of rows against the nominal value; 1 restores it."""
         index = self._index(rows)[0]
-        if field == "actuator_strength":
-            self._strength[index] = scale
-        elif field == "friction":
-            self._friction[index] = scale
-        else:
-            raise ValueError(f"unknown field {field!r} (fields: actuator_strength, friction)")
+        self._field(field)[index] = scale
         self._scaled = True
+        self._braked |= field in ("power", "brake")
         self._write_fields(index)
+
+    def _field(self, name: str) -> Floats:
+        """The scales in force of a field, (n,) or (n, nq)."""
+        known = {"actuator_strength": self._strength, "friction": self._friction, "power": self._power, "brake": self._brake}
+        if name not in known:
+            raise ValueError(f"unknown field {name!r} (fields: {', '.join(known)})")
+        return known[name]
 
     def _write_fields(self, index: Any) -> None:
         """Write nominal × scale into the batch's model fields, which become per row on first use."""
         cell, model = self.cell, self.cell.model
         force = self._batch.expand("actuator_forcerange")
-        force[index, cell.arm_q] = model.actuator_forcerange[cell.arm_q] * self._strength[index][:, :, None]
+        power = self._power[index][:, None]
+        force[index, cell.arm_q] = model.actuator_forcerange[cell.arm_q] * (self._strength[index] * power)[:, :, None]
         pair = self._batch.expand("pair_friction")
         share = np.where(cell.object_pairs, self._friction[index][:, None], 1.0)
         pair[index] = model.pair_friction * share[:, :, None]
+        if self._braked:  # without power brakes hold with the torque of the drives, and nothing carries the arm's weight
+            loss, carried = self._batch.expand("dof_frictionloss"), self._batch.expand("body_gravcomp")
+            loss[index, cell.arm_q] = (1.0 - power) * self._brake[index] * cell.arm.torque
+            carried[index] = model.body_gravcomp * power
 
     def get_field(self, rows: Rows, field: str) -> Floats:
         """(n, nq) or (n, 1): the scale in force now, read back from the model fields that the engine steps with."""
@@ -169,7 +179,9 @@ class MujocoWorld:
             if own is None:
                 return np.ones((len(rows), self.nq))
             strength: Floats = own[index, cell.arm_q, 1] / cell.model.actuator_forcerange[cell.arm_q, 1]
-            return strength
+            powered = self._power[index][:, None] > 0
+            shown: Floats = np.where(powered, strength, self._strength[index])
+            return shown
         if field == "friction":
             own = self._batch.expanded("pair_friction")
             if own is None:
@@ -177,13 +189,14 @@ class MujocoWorld:
             pair = cell.object_pairs[0]
             friction: Floats = own[index, pair, :1] / cell.model.pair_friction[pair, 0]
             return friction
-        raise ValueError(f"unknown field {field!r} (fields: actuator_strength, friction)")
+        found: Floats = self._field(field)[index]
+        return found.reshape(len(rows), -1).copy()
 
     def fields_digest(self, rows: Rows) -> bytes:
         """A hash of everything `set_field` can change, to prove that faults were undone."""
         index = self._index(rows)[0]
         parts = []
-        for name in ("actuator_forcerange", "pair_friction"):
+        for name in ("actuator_forcerange", "pair_friction", "dof_frictionloss", "body_gravcomp"):
             nominal, own = getattr(self.cell.model, name), self._batch.expanded(name)
             values = np.broadcast_to(nominal, (len(rows), *nominal.shape)) if own is None else own[index]
             parts.append(values.tobytes())
@@ -203,6 +216,8 @@ class MujocoWorld:
             "void": self._void.copy(),
             "strength": self._strength.copy(),
             "friction": self._friction.copy(),
+            "power": self._power.copy(),
+            "brake": self._brake.copy(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -214,8 +229,10 @@ class MujocoWorld:
         self._any_void = bool(self._void.any())
         self._strength[:] = snapshot["strength"]
         self._friction[:] = snapshot["friction"]
-        if self._scaled or (self._strength != 1).any() or (self._friction != 1).any():
-            self._scaled = True
+        self._power[:], self._brake[:] = snapshot["power"], snapshot["brake"]
+        self._braked |= bool((self._power != 1).any() or (self._brake != 1).any())
+        self._scaled |= self._braked or bool((self._strength != 1).any() or (self._friction != 1).any())
+        if self._scaled:
             self._write_fields(slice(None))
 
     def close(self) -> None:

@@ -59,6 +59,18 @@ class Bounds:
         return able
 
 
+def periods(bounds: Bounds, speed: Floats) -> Floats:
+    """(n,) control periods until joints at `speed` (n, nq) stand, when all brake together as hard as the slowest can."""
+    longest: Floats = np.maximum.reduce(np.abs(speed) / bounds.gain, axis=1)
+    return longest
+
+
+def braked(bounds: Bounds, speed: Floats) -> Floats:
+    """Joint speeds (n, nq) a period later when all joints brake together: the arm stays on its line in joint space."""
+    left: Floats = speed * np.maximum(0.0, 1.0 - 1.0 / np.maximum(periods(bounds, speed)[:, None], 1e-9))
+    return left
+
+
 def untouched(command: Floats) -> Certified:
     """`command` as it is."""
     n = len(command)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.control.safety.limits import Bounds
+from twin.control.safety.limits import Bounds, braked, periods
 from twin.core.records import Bools, Certified, Floats, Ints, Observation
 from twin.world.kinematics import Arm
 
@@ -53,7 +53,7 @@ class WorkspaceBox:
                 which, last, last_v = which[leaving], last[leaving], last_v[leaving]
                 changed[which] = 1
                 command = command.copy()
-                command[which, :-1] = last + self.bounds.reachable(self._braked(last_v), last, last_v) * self.bounds.dt
+                command[which, :-1] = last + self.bounds.reachable(braked(self.bounds, last_v), last, last_v) * self.bounds.dt
         return Certified(command, changed, beyond * self._per_m, stop)
 
     def _reach(self, seen: Observation, command: Floats) -> Floats:
@@ -117,22 +117,11 @@ class WorkspaceBox:
         excess: Floats = np.maximum(self.low - tool, tool - self.high)
         return excess
 
-    def _braked(self, speed: Floats) -> Floats:
-        """Joint speeds (n, nq) a period later when all joints brake together as hard as the slowest of them can."""
-        periods = self._periods(speed)[:, None]
-        braked: Floats = speed * np.maximum(0.0, 1.0 - 1.0 / np.maximum(periods, 1e-9))
-        return braked
-
-    def _periods(self, speed: Floats) -> Floats:
-        """(n,) control periods until joints at `speed` (n, nq) stand."""
-        periods: Floats = (np.abs(speed) / self.bounds.gain).max(axis=1)
-        return periods
-
     def _way_s(self, speed: Floats) -> Floats:
         """(n,) s for which `speed` (n, nq) would have to last to make the way of this period and of braking after it."""
-        periods = self._periods(speed)
-        whole = np.floor(periods)
-        way: Floats = self.bounds.dt * (1.0 + whole - whole * (whole + 1) / (2 * np.maximum(periods, 1e-9)))
+        spent = periods(self.bounds, speed)
+        whole = np.floor(spent)
+        way: Floats = self.bounds.dt * (1.0 + whole - whole * (whole + 1) / (2 * np.maximum(spent, 1e-9)))
         return way
 
 
