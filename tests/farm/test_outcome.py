@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from tests.farm.scenes import Played, breaks, cells, fails, jobs, opened, play, scene
 from twin.core.errors import SpecError
 from twin.farm.outcomes import OutcomeEntry, OutcomeModel, odds
+from twin.judge.accounting import account
 from twin.log.journal import Journal
+from twin.log.tables import read_run
 from twin.run import execute, replay, run
 
 GOOD = {"share": 0.7, "success": True, "duration_s": {"kind": "lognormal", "median": 20, "sigma": 0.3}}
@@ -144,3 +146,13 @@ def test_the_first_entry_that_matches_counts():
     model = OutcomeModel.model_validate({"entries": [first, rest]})
     assert model.find("pick_place", "p@1", "arm", 2) is model.entries[0]
     assert model.find("pick_place", "p@1", "arm", 1) is model.entries[1]
+
+
+def test_the_books_are_the_same_whether_the_log_keeps_exceptions_or_all(tmp_path):
+    made = {"cells": cells("a", "b"), "robots": fails(scale=0.5), "duration_s": 20_000}
+    one, two = (
+        account(read_run(run(opened(tmp_path, drawn(log={"events": e}, **made)), tmp_path / e).folder))
+        for e in ("exceptions", "all")
+    )
+    assert one.lost_us() == two.lost_us() and one.by_cell() == two.by_cell() and one.person_us == two.person_us > 0
+    assert one.spans == two.spans

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from twin.judge.columns import US, cells, column, duration_us, payload, times_us
+from twin.judge.columns import US, cells, duration_us, payload
+from twin.judge.happenings import happenings
 from twin.log.tables import RunLog
 
 STATES: Mapping[str, str] = {
@@ -184,14 +185,11 @@ def account(log: RunLog) -> Accounts:
     live = {str(c["name"]): _Cell(str(c["name"])) for c in cells(log)}
     labels, rejected = _outcomes(log)
     people_us = 0
-    names = ("kind", "cell", "episode", "payload")
-    rows = zip(*(column(log.events, c, table="events") for c in names), strict=True)
-    when = times_us(log.events, "t_s", table="events").tolist()
-    for row, (kind, name, episode, text) in enumerate(rows):
+    for when, kind, name, episode, text, row in happenings(log):
         cell = live.get(name)
         if cell is None or not (kind in RAISES or kind in LOWERS or kind.startswith("authority.")):
             continue
-        t = min(when[row], end)
+        t = min(when, end)
         cell.close(t, labels)
         _apply(cell, _changes(kind, text, row))
         people_us += _people(cell, kind, t)
@@ -240,13 +238,10 @@ def _outcomes(log: RunLog) -> tuple[dict[int, bool | None], dict[int, str]]:
     """Labels and reasons of rejection, by episode, as the events tell them."""
     labels: dict[int, bool | None] = {}
     rejected: dict[int, str] = {}
-    kinds = column(log.events, "kind", table="events")
-    numbers = column(log.events, "episode", table="events")
-    texts = column(log.events, "payload", table="events")
-    for row, (kind, number) in enumerate(zip(kinds, numbers, strict=True)):
+    for _, kind, _, number, text, row in happenings(log):
         if number is None or kind not in ("episode.end", "episode.void", "data.rejected"):
             continue
-        said = payload(texts[row], row)
+        said = payload(text, row)
         if kind == "episode.end":
             label = said.get("label")
             labels[int(number)] = label if isinstance(label, bool) else None
