@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from mujoco.batch import Batch
 
-from benchmarks import clock
+from benchmarks import clock, outcome
 from twin.build import build
 from twin.core.clock import US
 from twin.farm.farm import Farm
@@ -197,6 +197,7 @@ def measure(segments: int = 7) -> dict[str, Any]:
         "mb_per_robot": (memory_mb(512) - memory_mb(256)) / 256,
         "journal_cost": max(at_64["journal"], at_256["journal"]),
         **clock.measure(),
+        **outcome.measure(),
     }
 
 
@@ -213,6 +214,7 @@ BOUNDS: dict[str, tuple[str, Callable[[dict[str, Any]], Any], Callable[[Any], bo
     "MB a further robot": ("< 1", lambda f: f["mb_per_robot"], lambda v: v < 1),
     "journal and snapshots": ("≤ 0.03", lambda f: f["journal_cost"], lambda v: v <= 0.03),
     "events a second": ("≥ 200,000", lambda f: f["events_per_s"], lambda v: v >= 200_000),
+    "outcome robot-hours an hour": ("≥ 1,000,000", lambda f: f["outcome_robot_h_per_h"], lambda v: v >= 1e6),
 }
 
 
