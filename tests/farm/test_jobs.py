@@ -1,6 +1,8 @@
 import pytest
 
-from tests.farm.scenes import breaks, cells, jobs, play
+from tests.farm.scenes import breaks, cells, jobs, opened, play, scene
+from twin.build import build
+from twin.core.clock import to_us
 
 PERSON = {"kind": "person", "pool": "ops", "deadline_s": 60}
 
@@ -96,3 +98,16 @@ def test_a_job_does_not_wait_for_a_cell_that_is_out_of_service_without_a_word(tm
     never = [{"kind": "automatic", "attempts": 1, "seconds": 1, "success": 0}]
     played = play(tmp_path, resets=never)
     assert "job j: queued, 999 to do; no cell in service can do it" in played.farm.pending()
+
+
+def test_a_scene_starts_alike_on_every_cell_and_says_so(tmp_path):
+    scenario = opened(tmp_path, scene(cells=cells("a", "b"), jobs=jobs({"scene": "s1"}, {"scene": "s1"}, {}, {"scene": "s2"})))
+    farm, starts = build(scenario, "run", 1), {}
+    lane = farm.lanes[0]
+    kept, lane.begin = lane.begin, lambda *given: (starts.setdefault(len(starts) + 1, given[3]), kept(*given))
+    farm.begin()
+    while farm.step(to_us(20)):
+        pass
+    at = {row["job"]: starts[row["episode"]].object for row in farm.book.episodes}
+    assert {row["job"]: row["scene"] for row in farm.book.episodes} == {"j1": "s1", "j2": "s1", "j3": None, "j4": "s2"}
+    assert (at["j1"] == at["j2"]).all() and (at["j1"] != at["j3"]).any() and (at["j1"] != at["j4"]).any()

@@ -9,6 +9,7 @@ from twin.core.errors import InputError, TableError
 from twin.judge.compare import as_text, compare
 from twin.judge.equivalence import beta_limits
 from twin.judge.paired import interval
+from twin.judge.report import beside
 
 PREDICTS, GUESSES = 0.95, 0.0
 
@@ -104,6 +105,11 @@ def test_a_comparison_pairs_by_scene():
     assert told == same.as_dict() == json.loads(json.dumps(told, allow_nan=False))
     assert (told["n"], told["rest"]) == (40, 200) and told["width"] < 0.9 and paired()["not_paired"] is None
     assert "40 conditions paired, 200 more simulated" in as_text(compare(SIM, REAL))
+
+
+def test_the_page_tells_what_the_pairs_say():
+    (group,) = compare(SIM, REAL).groups
+    assert any(said.startswith("Real success with pairs") for said in beside._group(group)["said"])
 
 
 def test_several_episodes_of_one_condition_count_once():

@@ -195,7 +195,9 @@ class Simulated(Episodes):
     def launch(self, cell: Cell, job: Job) -> None:
         """Draw a start state and put it on the cell's row; the lane takes its turns from now on."""
         lane, now = self.lanes[cell.lane], self.clock.now_us
-        start = self.tasks[cell.lane][job.spec.task].start([self.chance.stream(cell.name, "start", cell.count)])
+        scene = job.spec.scene
+        keyed = (cell.name, "start", cell.count) if scene is None else (f"scene/{scene}", "start")
+        start = self.tasks[cell.lane][job.spec.task].start([self.chance.stream(*keyed)])
         lane.begin(now, cell.row, cell.count, start, self.chance.stream(cell.name, "policy", cell.count))
         cell.timers["timeout"] = self.clock.after(self.facts["timeout_s"], "episode.timeout", cell.name, cell.episode)
         if cell.fails_at_us is not None:

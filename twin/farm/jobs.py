@@ -49,6 +49,7 @@ class Job:
             "priority": s.priority,
             "deadline_s": s.deadline_s,
             "on": s.on,
+            "scene": s.scene,
         }
 
 

@@ -63,6 +63,7 @@ def _begun(facts: Mapping[str, Any], cell: Cell, job: Job, now_us: int) -> dict[
         robots=[cell.robot],
         robot_model=cell.robot_spec.model,
         task=job.spec.task,
+        scene=job.spec.scene,
         stack_version=cell.stack_version,
         job=job.name,
         start_utc=began.isoformat(),

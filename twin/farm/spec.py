@@ -191,6 +191,8 @@ class JobSpec(Spec):
     """Seconds after its arrival at which it has failed if it is not done; the episode that runs then is finished."""
     on: str | None = None
     """A cell name or pattern that this job must run on."""
+    scene: str | None = None
+    """Name of the initial condition: episodes of one scene start alike on every cell. Pairs simulated and real episodes."""
 
 
 class JobList(Spec):
@@ -214,7 +216,7 @@ class PoissonJobs(Spec):
 
 
 class TableJobs(Spec):
-    """Real requests: a CSV with columns at_s, task and, where wanted, job, episodes, retries, owner, priority, deadline_s."""
+    """Real requests: a CSV with columns at_s, task and, where wanted, the other keys of a job."""
 
     kind: Literal["table"]
     path: str

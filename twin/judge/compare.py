@@ -65,7 +65,7 @@ class Group:
     durations: Mapping[str, Any]
     time_to_success: Mapping[str, Any]
     events: Mapping[str, Any]
-    paired: Paired | str = "not asked for"
+    paired: Paired | str | None = None
 
     @property
     def name(self) -> str:
@@ -337,11 +337,12 @@ def as_text(told: Comparison) -> str:
     for group in told.groups:
         lines += ["", f"{group.name}: {count(group.n_sim)} simulated, {count(group.n_real)} real"]
         lines += [f"  {row.name:<60} {_figure(row.sim, row)} {_figure(row.real, row)}  {row.words}" for row in group.rows]
-        lines += [f"  {_paired(group.paired)}"]
+        lines += [f"  {by_pairs(group.paired)}"] if group.paired is not None else []
     return "\n".join([*lines, *(["", *told.notes] if told.notes else [])])
 
 
-def _paired(told: Paired | str) -> str:
+def by_pairs(told: Paired | str) -> str:
+    """What pairs of episodes say of real success, or why they say nothing."""
     return told.words() if isinstance(told, Paired) else f"success by pairs: not paired, {told}"
 
 

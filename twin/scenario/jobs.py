@@ -16,8 +16,8 @@ from twin.farm.spec import JobSpec
 from twin.scenario.messages import wording
 
 NEEDED = ("at_s", "task")
-COLUMNS = (*NEEDED, "job", "episodes", "retries", "owner", "priority", "deadline_s", "on")
-TEXT = ("task", "job", "owner", "on")
+COLUMNS = (*NEEDED, "job", "episodes", "retries", "owner", "priority", "deadline_s", "on", "scene")
+TEXT = ("task", "job", "owner", "on", "scene")
 
 
 @dataclass(frozen=True)

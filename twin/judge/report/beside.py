@@ -13,7 +13,7 @@ from markupsafe import Markup
 from twin.core.errors import TableError
 from twin.judge import words
 from twin.judge.columns import column
-from twin.judge.compare import Comparison, Group, Row, compare
+from twin.judge.compare import Comparison, Group, Row, by_pairs, compare
 from twin.judge.report import curves, published
 from twin.judge.report.pools import Pool
 from twin.judge.stats import NOTHING
@@ -190,6 +190,9 @@ def _distances(group: Group) -> list[str]:
         p = words.p_value(test.get("p_adjusted") or test["p"])
         medians = [words.unit((group.time_to_success[s] or {}).get("median_s"), "s") for s in ("sim", "real")]
         out.append(f"Time to success, failed attempts censored: median {medians[0]} simulated, {medians[1]} real; log-rank {p}")
+    if group.paired is not None:
+        said = by_pairs(group.paired)
+        out.append(said[0].upper() + said[1:])
     return out
 
 
