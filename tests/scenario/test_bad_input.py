@@ -13,7 +13,7 @@ ONE_MISTAKE: dict[str, Case] = {
     "unknown key": (
         ("sites:", "sites2:"),
         "sites2",
-        "unknown key 'sites2' (known: cells, compute, fleet, grippers, links, people, resets, robots, sensors, sites, store, ",
+        "unknown key 'sites2' (known: cells, compute, fleet, ",
     ),
     "duplicate key": (
         ("duration_s: 60", "duration_s: 60\nduration_s: 61"),
