@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from twin.control.scripted import ScriptedPickPlace
+from twin.control.scripted import Scripted
 from twin.control.spec import ScriptedPolicy
 from twin.core.chance import Chance
 from twin.core.records import Floats, Rows
@@ -22,7 +22,7 @@ from twin.farm.spec import RobotSpec
 from twin.world.cell import CellModel, build_cell
 from twin.world.mujoco import MujocoWorld
 from twin.world.spec import GripperSpec, WorkcellSpec
-from twin.world.tasks import PickPlace
+from twin.world.tasks import tasks_of
 
 PERIOD_S = 0.02
 ERRORS_MM = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 20.0)
@@ -43,27 +43,31 @@ class Outcome:
     grasped: Floats
 
 
-def episodes(cell: CellModel, error_mm: float, n: int, seed: int, threads: int, limit_s: float = 20.0) -> Outcome:
+def episodes(
+    cell: CellModel, error_mm: float, n: int, seed: int, threads: int, task: str = "pick_place", limit_s: float = 20.0
+) -> Outcome:
     """Run n episodes side by side, each with streams of its own."""
-    task, chance = PickPlace(cell), Chance(seed)
-    policy = ScriptedPickPlace(cell.arm, task.goal, ScriptedPolicy(perception_error_mm=error_mm), cell.object_m, PERIOD_S)
+    does, chance = tasks_of(cell)[task], Chance(seed)
+    policy = Scripted(cell, ScriptedPolicy(perception_error_mm=error_mm), PERIOD_S)
     world = MujocoWorld(cell, n, threads)
     rows: Rows = np.arange(n, dtype=np.int32)
-    world.reset(rows, task.start([chance.stream(f"r{i}", "start") for i in range(n)]))
+    start = does.start([chance.stream(f"r{i}", "start") for i in range(n)])
+    world.reset(rows, start)
     memory, steps = policy.memory(n), round(1e6 * PERIOD_S / world.step_us)
-    policy.begin(memory, world.observe(rows), [chance.stream(f"r{i}", "policy") for i in range(n)])
+    asked = {"goal": start.goal, "task": np.full(n, list(tasks_of(cell)).index(task))}
+    policy.begin(memory, replace(world.observe(rows), **asked), [chance.stream(f"r{i}", "policy") for i in range(n)])
     seconds, grasped = np.full(n, np.nan), np.zeros(n, dtype=np.bool_)
     tick = 0
     while np.isnan(seconds).any() and tick * PERIOD_S < limit_s:
-        chunk = policy.act(world.observe(rows), memory)
+        chunk = policy.act(replace(world.observe(rows), **asked), memory)
         for now in range(chunk.actions.shape[1]):
             world.step(rows, chunk.actions[:, now], steps)
             tick += 1
-        grasped |= world.truth(rows).held
+        grasped |= world.truth(rows).held.any(axis=1)
         seconds[chunk.done & np.isnan(seconds)] = tick * PERIOD_S
     if world.status(rows).any():
         raise RuntimeError(f"{int(world.status(rows).sum())} of {n} episodes were voided by the physics")
-    return Outcome(task.success(world.truth(rows)).astype(float), seconds, grasped.astype(float))
+    return Outcome(does.success(world.truth(rows), start).astype(float), seconds, grasped.astype(float))
 
 
 def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -80,8 +84,16 @@ def measure(robot: str, error_mm: float, n: int, seed: int, threads: int) -> dic
     low, high = wilson(k, n)
     dropped = int(((out.success == 0) & (out.grasped > 0)).sum())
     return {
-        "robot": robot, "error_mm": error_mm, "n": n, "success": k, "share": k / n, "low": low, "high": high,
-        "never_held": n - k - dropped, "lost": dropped, "median_s": float(np.nanmedian(out.seconds)),
+        "robot": robot,
+        "error_mm": error_mm,
+        "n": n,
+        "success": k,
+        "share": k / n,
+        "low": low,
+        "high": high,
+        "never_held": n - k - dropped,
+        "lost": dropped,
+        "median_s": float(np.nanmedian(out.seconds)),
     }
 
 

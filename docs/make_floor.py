@@ -18,7 +18,7 @@ from twin.world.cell import CellModel, build_cell
 from twin.world.mujoco import MujocoWorld
 from twin.world.render import render_floor
 from twin.world.spec import GripperSpec, WorkcellSpec
-from twin.world.tasks import PickPlace
+from twin.world.tasks import tasks_of
 
 DOWN = np.diag([1.0, -1.0, -1.0])
 BOARD = ("ur3", "panda", "ur3", "panda", "panda", "ur3", "panda", "ur3", "ur3", "panda", "ur3", "panda")
@@ -29,12 +29,12 @@ LEGS = 8
 
 def caught(model: CellModel, moments: list[float]) -> Floats:
     """(n, nq) qpos of n cells, each stopped at its moment: 2.5 is half-way through its third move."""
-    n, task, chance = len(moments), PickPlace(model), Chance(5)
+    n, task, chance = len(moments), tasks_of(model)["pick_place"], Chance(5)
     world, rows = MujocoWorld(model, n, threads=2), np.arange(n, dtype=np.int32)
     start = task.start([chance.stream(f"{model.robot}{i}", "start") for i in range(n)])
     world.reset(rows, start)
-    up, goal = np.array([0, 0, 0.11]), task.goal + np.zeros((n, 3)) + [0, 0, 0.01]
-    at, wide = start.object, model.stroke_m
+    up, goal = np.array([0, 0, 0.11]), start.goal + [0, 0, 0.01]
+    at, wide = start.objects[:, 0, :3], model.stroke_m
     path = [(at + up, wide), (at, wide), (at, 0.0), (at + up, 0.0)]
     path += [(goal + up, 0.0), (goal, 0.0), (goal, wide), (goal + up, wide)]
     q, ticks = start.q, 40

@@ -15,11 +15,12 @@ import numpy as np
 from twin.control.guard import Guarded
 from twin.control.inbox import Inbox, Machine, Server
 from twin.control.links import LinkBank
+from twin.control.policy import Setup
 from twin.control.safety.chain import Chain, Filter, Mapped
 from twin.control.safety.limits import Bounds, JointLimits
 from twin.control.safety.tracking import Tracking
 from twin.control.safety.workspace import WorkspaceBox
-from twin.control.scripted import ScriptedPickPlace
+from twin.control.scripted import Scripted
 from twin.control.sensing import Sensors
 from twin.control.spec import JointLimitsFilter, KnownPolicy, TrackingMonitor, UseSpec
 from twin.core.chance import Chance
@@ -50,7 +51,7 @@ from twin.world.kinematic import KinematicWorld
 from twin.world.kinematics import Arm
 from twin.world.mujoco import MujocoWorld
 from twin.world.spec import GripperSpec
-from twin.world.tasks import PickPlace
+from twin.world.tasks import tasks_of
 
 
 def build(scenario: Scenario, run: str, threads: int) -> Farm:
@@ -63,7 +64,6 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     drawn = spec.tier == "outcome"
     keys = {} if drawn else groups
     lanes = [_lane(scenario, i, key, members, machines, chance, threads) for i, (key, members) in enumerate(keys.items())]
-    tasks = [{"pick_place": PickPlace(_model(fleet, key))} for key in keys]
     people = People(fleet.people, clock, book, chance)
     recovery = Recovery(fleet, clock, book, chance, people)
     hosts = [Host(role, make) for role, make in strategies(scenario).items()]
@@ -72,7 +72,7 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     facts = _facts(scenario, run)
     parts = (clock, book, chance, work, recovery, trouble, facts)
     outcomes = fleet.outcomes if drawn else None
-    episodes: Episodes = Drawn(outcomes, *parts) if outcomes else Simulated(cells, lanes, tasks, *parts)
+    episodes: Episodes = Drawn(outcomes, *parts) if outcomes else Simulated(cells, lanes, *parts)
     return Farm(clock, book, chance, cells, episodes, work, recovery, Arrivals(spec.jobs, clock, chance), trouble)
 
 
@@ -182,23 +182,24 @@ def _lane(
     in_the_cell = Machine("", None, chance)
     servers = [Server(machines[name] if name else in_the_cell, rows) for name, rows in by_server.items()]
     policy = _policy(scenario, model, period_us / 1e6)
-    inbox = Inbox(policy, links, servers, n, arm.nq)
+    inbox = Inbox(policy, links, servers, n, arm.nq, model.things)
     box = np.stack((model.workspace.low, model.workspace.high))
     bounds = _bounds(arm, robot, period_us / 1e6)
     chain = Chain([_filter(scenario, f, model, bounds, n, box) for f in spec.filters], bounds)
-    sensors = Sensors([fleet.sensors[name] for name in robot.sensors], names, arm.nq, chance)
-    lane = Lane(index, world, arm, inbox, chain, ports, sensors, period_us, model.object_m, box, bounds)
+    sensors = Sensors([fleet.sensors[name] for name in robot.sensors], names, arm.nq, model.things, chance)
+    lane = Lane(index, world, arm, inbox, chain, ports, sensors, period_us, tasks_of(model),
+                model.things, float(model.width_m[0]), box, bounds)  # fmt: skip
     lane.stops.limit_us = to_us(robot.stops.limit_s)
     return lane
 
 
 def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:
-    spec, goal = scenario.spec.policy, PickPlace(model).goal
+    spec = scenario.spec.policy
     assert not isinstance(spec, KnownPolicy), "the scenario's check lets it pass in the outcome tier only"
     if isinstance(spec, UseSpec):
-        made = make(spec, scenario, model.arm, goal, model.object_m, period_s)
-        return Guarded(made, spec.use, model.nq + 1)
-    return ScriptedPickPlace(model.arm, goal, spec, model.object_m, period_s)
+        setup = Setup(model.arm, tuple(tasks_of(model)), model.things, model.object_m, model.stroke_m, period_s)
+        return Guarded(make(spec, scenario, setup), spec.use, model.nq + 1)
+    return Scripted(model, spec, period_s)
 
 
 def _filter(scenario: Scenario, spec: Any, model: CellModel, bounds: Bounds, n: int, box: Floats) -> Filter:

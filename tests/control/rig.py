@@ -40,7 +40,8 @@ def seen(last: Floats, last_v: Floats, **more: Floats) -> Observation:
     q = more.get("q", last[:, :-1].copy())
     none = np.zeros((n, 3))
     tool, tool_v = more.get("tool", none), more.get("tool_v", none)
-    return Observation(q, last_v.copy(), last[:, -1].copy(), tool, none, np.arange(n, dtype=np.int32), last, last_v, tool_v)
+    lane = {"rows": np.arange(n, dtype=np.int32), "last": last, "last_v": last_v, "tool_v": tool_v}
+    return Observation(q, last_v.copy(), last[:, -1].copy(), tool, np.zeros((n, 1, 7)), **lane)
 
 
 def with_grip(q: Floats) -> Floats:

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
+from tests.poses import lying
 from twin.control.inbox import Inbox, Machine, Server
 from twin.control.links import LinkBank
 from twin.control.policy import PolicySpec, Wanted
@@ -26,7 +27,7 @@ class Counting:
         self.replan, self.chunks, self.calls = replan, chunks, []
 
     def spec(self):
-        return PolicySpec({"object": Wanted((3,), 50.0)}, 2, H, self.replan, "1")
+        return PolicySpec({"objects": Wanted((1, 7), 50.0)}, 2, H, self.replan, "1")
 
     def memory(self, n):
         return {"k": np.zeros(n)}
@@ -35,7 +36,7 @@ class Counting:
         memory["k"][:] = 0
 
     def act(self, seen, memory):
-        self.calls.append(seen.object[:, 0].tolist())
+        self.calls.append(seen.objects[:, 0, 0].tolist())
         actions = (10 * memory["k"])[:, None, None] + np.arange(H)[:, None] + np.zeros((len(memory["k"]), H, 2))
         memory["k"] += 1
         return Chunk(actions, memory["k"] >= self.chunks)
@@ -52,7 +53,8 @@ class Dead:
 
 def look(rows, at_us=0):
     n = len(rows)
-    return Observation(np.zeros((n, 1)), np.zeros((n, 1)), np.zeros(n), np.zeros((n, 3)), np.full((n, 3), at_us, np.float64))
+    things, three = lying(np.full((n, 3), at_us)), np.zeros((n, 3))
+    return Observation(np.zeros((n, 1)), np.zeros((n, 1)), np.zeros(n), three, things, three, np.zeros(n, int))
 
 
 class Rig:
@@ -62,7 +64,7 @@ class Rig:
         self.n, self.now_us, self.policy = n, 0, policy or Counting()
         spec = ComputeSpec(**({"inference_ms": 40, "timeout_ms": 200} | server)) if compute else None
         links = LinkBank([LinkSpec(latency_ms=way_ms)] * n, [f"c{i}" for i in range(n)], Chance(0))
-        self.inbox = Inbox(self.policy, links, [Server(Machine("s", spec, Chance(0)), np.ones(n, bool))], n, 1)
+        self.inbox = Inbox(self.policy, links, [Server(Machine("s", spec, Chance(0)), np.ones(n, bool))], n, 1, 1)
         for row in range(n):
             self.begin(row)
 
@@ -221,7 +223,7 @@ def test_a_pickled_inbox_goes_on_where_it_was():
 def test_a_chunk_of_another_shape_is_refused_with_the_policy_named():
     class Wrong(Counting):
         def act(self, seen, memory):
-            return Chunk(np.zeros((len(seen.object), H, 5)), np.zeros(len(seen.object), bool))
+            return Chunk(np.zeros((len(seen.objects), H, 5)), np.zeros(len(seen.objects), bool))
 
     rig = Rig(policy=Wrong())
     with pytest.raises(UseError, match=r"policy Wrong answered actions .*; expected"):

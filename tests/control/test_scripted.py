@@ -12,35 +12,39 @@ from hypothesis import strategies as st
 
 from benchmarks.perception import episodes
 from twin.control.policy import Policy
-from twin.control.scripted import AWAY, CLOSED, ERROR, HORIZON, LOW, REACH, ScriptedPickPlace
+from twin.control.scripted import CLOSED, ERROR, HORIZON, REACH, Scripted
 from twin.control.spec import ScriptedPolicy
 from twin.core.chance import Chance
 from twin.core.records import Chunk, Observation
 from twin.world.cell import build_cell
 from twin.world.spec import GripperSpec, WorkcellSpec
-from twin.world.tasks import PickPlace
+from twin.world.tasks import tasks_of
 
 CELLS = {name: build_cell(SimpleNamespace(model=name), GripperSpec(), WorkcellSpec()) for name in ("ur3", "panda")}
 PERIOD_S = 0.02
+LOW = 6
+"""The knot of a pick and place at which the object is over its goal and low."""
 names = st.sampled_from(list(CELLS))
 
 
-def policy(name: str = "ur3", error_mm: float = 3.0, speed: float = 1.0) -> ScriptedPickPlace:
+def policy(name: str = "ur3", error_mm: float = 3.0, speed: float = 1.0) -> Scripted:
     cell = CELLS[name]
     spec = ScriptedPolicy(perception_error_mm=error_mm, speed=speed)
-    return ScriptedPickPlace(cell.arm, PickPlace(cell).goal, spec, cell.object_m, PERIOD_S)
+    return Scripted(cell, spec, PERIOD_S)
 
 
 def look(name: str = "ur3", n: int = 4, seed: int = 0) -> Observation:
     """What n rows see at the start: arm at home, objects anywhere in the start area."""
     cell, rng = CELLS[name], np.random.default_rng(seed)
     q = np.repeat(cell.arm.home[None], n, axis=0)
-    thing = rng.uniform(cell.start.low, cell.start.high, (n, 3))
-    thing[:, 2] = 0.5 * cell.object_m
-    return Observation(q, 0 * q, np.full(n, 0.08), cell.arm.fk(q)[0], thing)
+    thing = np.zeros((n, 1, 7))
+    thing[:, 0, :3] = rng.uniform(cell.areas["start"].low, cell.areas["start"].high, (n, 3))
+    thing[:, 0, 2:4] = 0.5 * cell.object_m, 1.0
+    goal = np.tile(tasks_of(cell)["pick_place"].goal, (n, 1))
+    return Observation(q, 0 * q, np.full(n, 0.08), cell.arm.fk(q)[0], thing, goal, np.zeros(n, np.int64))
 
 
-def begin(pol: ScriptedPickPlace, seen: Observation, ids: Any = None) -> dict[str, Any]:
+def begin(pol: Scripted, seen: Observation, ids: Any = None) -> dict[str, Any]:
     ids = range(len(seen.q)) if ids is None else ids
     memory = pol.memory(len(seen.q))
     pol.begin(memory, seen, [Chance(5).stream(f"c{i}", "policy") for i in ids])
@@ -52,7 +56,7 @@ def follow(seen: Observation, memory: dict[str, Any], grip: float = 0.04) -> Non
     seen.q, seen.grip = memory["last"][:, :-1].copy(), np.full(len(seen.q), grip)
 
 
-def play(pol: ScriptedPickPlace, seen: Observation, memory: dict[str, Any], grip: float = 0.04) -> list[Chunk]:
+def play(pol: Scripted, seen: Observation, memory: dict[str, Any], grip: float = 0.04) -> list[Chunk]:
     """All chunks of an episode whose arm follows exactly."""
     chunks: list[Chunk] = []
     while not (chunks and chunks[-1].done.all()):
@@ -69,7 +73,7 @@ def commands(chunks: list[Chunk]) -> Any:
 def test_it_is_a_policy_that_declares_what_it_reads():
     pol: Policy = policy()
     spec = pol.spec()
-    assert set(spec.observations) == {"q", "grip", "object"}
+    assert set(spec.observations) == {"q", "grip", "objects"}
     assert (spec.nu, spec.horizon) == (7, HORIZON) and 0 < spec.replan <= HORIZON
     assert {len(v) for v in pol.memory(3).values()} == {3}
 
@@ -102,8 +106,8 @@ def test_without_error_it_reaches_the_object_and_the_goal_exactly(name):
     pol, seen = policy(name, error_mm=0.0), look(name)
     plan = begin(pol, seen)["plan"]
     reach, low = (CELLS[name].arm.fk(plan[:, knot, :-2])[0] for knot in (REACH, LOW))
-    assert reach == pytest.approx(seen.object, abs=1e-6)
-    assert low == pytest.approx(np.tile(PickPlace(CELLS[name]).goal, (4, 1)) + (0, 0, 0.008), abs=1e-6)
+    assert reach == pytest.approx(seen.objects[:, 0, :3], abs=1e-6)
+    assert low == pytest.approx(seen.goal + (0, 0, 0.008), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -140,7 +144,7 @@ def test_nan_in_one_row_holds_that_row_alone():
     pol, seen, clean = policy(), look(), look()
     memory, other = begin(pol, seen), begin(pol, clean)
     before = memory["last"][1].copy()
-    seen.q[1, 3] = seen.object[2, 0] = np.nan
+    seen.q[1, 3] = seen.objects[2, 0, 0] = np.nan
     chunk, wanted = pol.act(seen, memory).actions, pol.act(clean, other).actions
     assert (chunk[1] == before).all() and np.isfinite(chunk).all()
     assert np.array_equal(chunk[[0, 2, 3]], wanted[[0, 2, 3]])
@@ -148,7 +152,7 @@ def test_nan_in_one_row_holds_that_row_alone():
 
 def test_a_row_that_is_blind_at_the_start_goes_once_it_sees():
     pol, seen, clean = policy(), look(), look()
-    seen.object[0], seen.q[1] = np.nan, np.nan
+    seen.objects[0], seen.q[1] = np.nan, np.nan
     memory = begin(pol, seen)
     first = pol.act(seen, memory).actions
     assert (first[0] == first[0, :1]).all() and np.isfinite(first).all()
@@ -166,7 +170,7 @@ def test_an_empty_grip_gives_up_early_and_opens():
 
 def test_an_object_out_of_reach_ends_the_episode_where_it_began():
     pol, seen = policy(), look()
-    seen.object[2] = (1.5, 0.0, 0.02)
+    seen.objects[2, 0, :3] = (1.5, 0.0, 0.02)
     chunk = pol.act(seen, begin(pol, seen))
     assert chunk.done.tolist() == [False, False, True, False]
     assert (chunk.actions[2, :, :-1] == seen.q[2]).all()
@@ -194,7 +198,7 @@ def test_memory_is_all_there_is_to_know():
 
 
 def test_slower_takes_longer_and_a_plan_lasts_some_seconds():
-    fast, slow = (begin(policy(speed=v), look())["plan"][:, AWAY, -1] for v in (1.0, 0.5))
+    fast, slow = (begin(policy(speed=v), look())["plan"][:, -1, -1] for v in (1.0, 0.5))
     assert ((fast > 8) & (fast < 15)).all() and (slow > 1.5 * fast).all()
 
 

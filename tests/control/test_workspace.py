@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.control.rig import CELLS, PERIOD_S, robot_bounds, seen, with_grip
+from tests.poses import lying
 from twin.control.safety.chain import Chain
 from twin.control.safety.limits import JointLimits
 from twin.control.safety.workspace import LAG_S, MARGIN_M, WorkspaceBox, levers
@@ -46,7 +47,7 @@ def furthest_out(name: str, kind: str, filters: list[Any], ticks: int = 300) -> 
     """How far beyond a face, in m, the tool of any of N robots got: ground truth of a world that does what it is told."""
     world, rng, rows = KinematicWorld(CELLS[name], N), np.random.default_rng(1), np.arange(N, dtype=np.int32)
     home, area, chain = np.tile(world.cell.arm.home, (N, 1)), world.cell.workspace, Chain(filters)
-    world.reset(rows, Start(home, np.zeros(N), np.tile(area.centre, (N, 1)), np.zeros(N)))
+    world.reset(rows, Start(home, np.zeros(N), lying(np.tile(area.centre, (N, 1))), np.zeros((N, 3))))
     last, last_v, tool, out, held = with_grip(home), 0 * home, world.truth(rows).tool, -1.0, {}
     for t in range(ticks):
         now = world.truth(rows).tool

@@ -12,7 +12,7 @@ def times(played, *kinds, cell=None):
 
 def lost(monkeypatch):
     """Every object ends up on the floor."""
-    monkeypatch.setattr("twin.world.tasks.PickPlace.in_reach", lambda self, truth: truth.held & False)
+    monkeypatch.setattr("twin.world.tasks.Carry.in_reach", lambda self, truth: truth.held[:, 0] & False)
 
 
 def test_automatic_attempts_come_before_a_person(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from tests.poses import lying
 from twin.control.links import LinkBank
 from twin.control.spec import LinkSpec
 from twin.core.chance import Chance
@@ -55,8 +56,8 @@ class Rig:
 
     def reset(self, rows):
         n = len(rows)
-        at = np.tile(CELL.start.centre + [0, 0, 0.02], (n, 1))
-        self.world.reset(np.array(rows, np.int32), Start(HOME[:n], np.full(n, OPEN_M), at, np.zeros(n)))
+        at = np.tile(CELL.areas["start"].centre + [0, 0, 0.02], (n, 1))
+        self.world.reset(np.array(rows, np.int32), Start(HOME[:n], np.full(n, OPEN_M), lying(at), np.zeros((n, 3))))
         for row in rows:
             self.ports.after_reset(int(row), self.world, 0)
 
@@ -70,7 +71,7 @@ class Rig:
 
     def sense(self, q, tool_v=None, ports=None):
         tool = CELL.arm.fk(q)[0]
-        seen = Observation(q.copy(), np.ones_like(q), np.zeros(len(q)), tool, np.zeros((len(q), 3)))
+        seen = Observation(q.copy(), np.ones_like(q), np.zeros(len(q)), tool, lying(0 * tool))
         seen.tool_v = np.zeros((len(q), 3)) if tool_v is None else tool_v
         self.now_us += PERIOD_US
         return (ports or self.ports).sense(self.now_us, seen)
@@ -250,7 +251,7 @@ def test_too_few_messages_to_expect_a_loss_are_no_proof_that_it_did_not_work():
 
 def test_with_nothing_active_a_port_returns_what_it_was_given():
     rig = Rig()
-    seen, command = Observation(HOME, HOME, HOME[:, 0], HOME[:, :3], HOME[:, :3]), np.zeros((N, 7))
+    seen, command = Observation(HOME, HOME, HOME[:, 0], HOME[:, :3], lying(HOME[:, :3])), np.zeros((N, 7))
     assert rig.ports.sense(0, seen) is seen and rig.ports.idle()
     assert rig.ports.actuator(0, command, np.full(N, 9)) is command is rig.ports.command(0, command)
 

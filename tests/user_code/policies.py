@@ -7,8 +7,8 @@ from twin.core.records import Chunk
 
 
 class Idle:
-    def __init__(self, arm, goal, object_m, period_s, ticks=10):
-        self.nu, self.ticks = arm.nq + 1, ticks
+    def __init__(self, setup, ticks=10):
+        self.nu, self.ticks = setup.arm.nq + 1, ticks
 
     def spec(self):
         seen = {"q": Wanted((self.nu - 1,), 50.0), "grip": Wanted((), 50.0)}

@@ -13,9 +13,10 @@ import pytest
 
 from twin.core.errors import AssetError, InputError
 from twin.world import cell as module
+from twin.world import compose
 from twin.world.cell import CellModel, build_cell
 from twin.world.spec import GripperSpec, WorkcellSpec
-from twin.world.tasks import PickPlace
+from twin.world.tasks import tasks_of
 
 UR3 = SimpleNamespace(model="ur3")
 
@@ -34,9 +35,9 @@ def swapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Replaces one asset by a text for the length of a test."""
 
     def swap(name: str, change: Any) -> Path:
-        real, file = module.asset, tmp_path / Path(name).name
+        real, file = compose.asset, tmp_path / Path(name).name
         file.write_text(change(real(name).read_text()))
-        monkeypatch.setattr(module, "asset", lambda path: file if path == name else real(path))
+        monkeypatch.setattr(compose, "asset", lambda path: file if path == name else real(path))
         module._build.cache_clear()
         return file
 
@@ -56,7 +57,7 @@ def test_home_is_the_same_point_for_engine_and_arm(cell: CellModel) -> None:
 
 
 def test_start_area_and_tray_lie_in_reach(cell: CellModel) -> None:
-    corners = np.array([cell.start.low, cell.start.high, PickPlace(cell).goal]) + [0, 0, 0.02]
+    corners = np.array([cell.areas["start"].low, cell.areas["start"].high, tasks_of(cell)["pick_place"].goal]) + [0, 0, 0.02]
     assert cell.reach.holds(corners).all() and cell.workspace.holds(corners).all()
 
 
@@ -77,7 +78,7 @@ def test_the_object_is_as_the_workcell_says() -> None:
     model, thing = cell.model, cell.model.geom("cell_object").id
     assert model.geom_size[thing].tolist() == [0.015] * 3 and cell.object_m == 0.03
     assert model.body("cell_object").mass[0] == pytest.approx(0.2)
-    assert (model.pair_friction[cell.object_pairs, 0] == 0.5).all() and cell.object_pairs.sum() == 8
+    assert (model.pair_friction[cell.thing_pairs, 0] == 0.5).all() and cell.thing_pairs.sum() == 8
 
 
 def test_the_gripper_is_as_its_spec_says() -> None:

@@ -17,7 +17,7 @@ from twin.world.cell import CellModel, build_cell
 from twin.world.kinematic import KinematicWorld
 from twin.world.mujoco import MujocoWorld
 from twin.world.spec import GripperSpec, WorkcellSpec
-from twin.world.tasks import PickPlace
+from twin.world.tasks import tasks_of
 
 N = 5
 ALL = np.arange(N, dtype=np.int32)
@@ -31,15 +31,15 @@ def make(engine: str, model: CellModel, n: int = N) -> Any:
     return MujocoWorld(model, n, threads=2) if engine == "mujoco" else KinematicWorld(model, n)
 
 
-def start(model: CellModel, names: Any = range(N)) -> Start:
+def start(model: CellModel, names: Any = range(N), task: str = "pick_place") -> Start:
     chance = Chance(7)
-    return PickPlace(model).start([chance.stream(f"c{i}", "start") for i in names])
+    return tasks_of(model)[task].start([chance.stream(f"c{i}", "start") for i in names])
 
 
 def command(world: World, rows: Any) -> Any:
     """A policy with feedback that never saturates: a step towards the object, closing the gripper on the way."""
     seen = world.observe(rows)
-    way = seen.object - seen.tool
+    way = seen.objects[:, 0, :3] - seen.tool
     way *= 0.02 / np.sqrt((way * way).sum(axis=1, keepdims=True))
     turn = (world.jac(rows)[:, :3] * way[:, :, None]).sum(axis=1)
     return np.concatenate((seen.q + turn, 0.05 + 0.1 * way[:, 2:]), axis=1)
@@ -217,7 +217,7 @@ def test_reset_puts_rows_where_the_task_says(world: Any) -> None:
     asked = start(world.cell, [8, 9])
     world.reset(ALL[2:4], asked)
     seen = world.observe(ALL[2:4])
-    for got, wanted in ((seen.q, asked.q), (seen.grip, asked.grip), (seen.object, asked.object), (seen.dq, 0 * asked.q)):
+    for got, wanted in ((seen.q, asked.q), (seen.grip, asked.grip), (seen.objects, asked.objects), (seen.dq, 0 * asked.q)):
         np.testing.assert_array_equal(got, wanted)
     np.testing.assert_allclose(seen.tool, world.cell.arm.fk(asked.q)[0], atol=1e-9)
 

@@ -15,7 +15,7 @@ from twin.world.cell import CellModel, build_cell
 from twin.world.kinematic import KinematicWorld
 from twin.world.mujoco import MujocoWorld
 from twin.world.spec import GripperSpec, WorkcellSpec
-from twin.world.tasks import PickPlace
+from twin.world.tasks import tasks_of
 
 DOWN = np.diag([1.0, -1.0, -1.0])
 UP = np.array([0.0, 0.0, 0.1])
@@ -29,7 +29,7 @@ def make(engine: str, model: CellModel, n: int) -> tuple[Any, Any, Start]:
     """A world of n rows at task starts."""
     world = MujocoWorld(model, n, threads=2) if engine == "mujoco" else KinematicWorld(model, n)
     rows, chance = np.arange(n, dtype=np.int32), Chance(3)
-    start = PickPlace(model).start([chance.stream(f"c{i}", "start") for i in range(n)])
+    start = tasks_of(model)["pick_place"].start([chance.stream(f"c{i}", "start") for i in range(n)])
     world.reset(rows, start)
     return world, rows, start
 
@@ -51,10 +51,10 @@ def go(world: Any, q: Any, goal: Any, grip: float, ticks: int = 25) -> Any:
 def pick(world: Any, start: Start, miss: Any = 0.0) -> Any:
     """Grasp where the object is, `miss` m beside it, and lift."""
     wide = world.cell.stroke_m
-    q = go(world, start.q, start.object + miss + UP, wide)
-    q = go(world, q, start.object + miss, wide)
-    q = go(world, q, start.object + miss, 0.0)
-    return go(world, q, start.object + miss + UP, 0.0)
+    q = go(world, start.q, start.objects[:, 0, :3] + miss + UP, wide)
+    q = go(world, q, start.objects[:, 0, :3] + miss, wide)
+    q = go(world, q, start.objects[:, 0, :3] + miss, 0.0)
+    return go(world, q, start.objects[:, 0, :3] + miss + UP, 0.0)
 
 
 @pytest.fixture(params=["mujoco", "kinematic"])
@@ -65,28 +65,28 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("arm", ["ur3", "panda"])
 def test_a_centred_grasp_carries_the_object_into_the_tray(engine: str, arm: str) -> None:
     world, rows, start = make(engine, cell(arm), 6)
-    task = PickPlace(world.cell)
+    task = tasks_of(world.cell)["pick_place"]
     q = pick(world, start)
-    assert world.truth(rows).held.all() and not task.success(world.truth(rows)).any()
+    assert world.truth(rows).held.all() and not task.success(world.truth(rows), start).any()
     goal = np.tile(task.goal + [0, 0, 0.01], (6, 1))
     q = go(world, go(world, q, goal + UP, 0.0, 40), goal, 0.0)
     go(world, go(world, q, goal, 0.08), goal + UP, 0.08)
-    assert task.success(world.truth(rows)).all() and not world.status(rows).any()
+    assert task.success(world.truth(rows), start).all() and not world.status(rows).any()
 
 
 def test_a_grasp_beside_the_object_fails(engine: str) -> None:
     world, rows, start = make(engine, cell(), 3)
     pick(world, start, miss=np.array([0.045, 0, 0]))
-    assert not world.truth(rows).held.any() and (world.truth(rows).object[:, 2] < 0.03).all()
+    assert not world.truth(rows).held.any() and (world.truth(rows).objects[:, 0, 2] < 0.03).all()
 
 
 def test_a_slippery_object_falls_out_of_the_fingers(engine: str) -> None:
     world, rows, start = make(engine, cell(), 2)
     q = pick(world, start)
     world.set_field(rows[:1], "friction", np.array([0.0]))
-    go(world, q, start.object + UP, 0.0)
+    go(world, q, start.objects[:, 0, :3] + UP, 0.0)
     truth = world.truth(rows)
-    assert truth.held.tolist() == [False, True] and truth.object[0, 2] < 0.05 < truth.object[1, 2]
+    assert truth.held[:, 0].tolist() == [False, True] and truth.objects[0, 0, 2] < 0.05 < truth.objects[1, 0, 2]
 
 
 def test_a_dead_drive_does_not_follow(engine: str) -> None:
@@ -94,7 +94,7 @@ def test_a_dead_drive_does_not_follow(engine: str) -> None:
     strength = np.ones((2, 6))
     strength[0, 0] = 0
     world.set_field(rows, "actuator_strength", strength)
-    go(world, start.q, start.object + UP, 0.08, ticks=40)
+    go(world, start.q, start.objects[:, 0, :3] + UP, 0.08, ticks=40)
     moved = np.abs(world.observe(rows).q - start.q)[:, 0]
     assert moved[0] < 0.2 * moved[1]
 
@@ -113,14 +113,14 @@ def test_the_thread_count_changes_nothing(arm: str) -> None:
         world, rows, start = make("mujoco", model, 7)
         world = MujocoWorld(model, 7, threads)
         world.reset(rows, start)
-        go(world, start.q, start.object, 0.03, ticks=20)
+        go(world, start.q, start.objects[:, 0, :3], 0.03, ticks=20)
         states.append(world.state(rows).tobytes())
     assert states[0] == states[1]
 
 
 def test_the_jacobian_is_the_engines_own() -> None:
     world, rows, start = make("mujoco", cell("panda"), 3)
-    go(world, start.q, start.object + UP, 0.08, ticks=10)
+    go(world, start.q, start.objects[:, 0, :3] + UP, 0.08, ticks=10)
     body, points = world.cell.model.site("tool").bodyid[0], world.cell.arm.fk(world.observe(rows).q)[0]
     linear, angular = world._batch.jac(body, points)
     np.testing.assert_allclose(world.jac(rows), np.concatenate((linear, angular), axis=1)[:, :, :7], atol=1e-9)
@@ -128,7 +128,7 @@ def test_the_jacobian_is_the_engines_own() -> None:
 
 def test_the_tool_point_lags_by_no_more_than_a_physics_step() -> None:
     world, rows, start = make("mujoco", cell(), 3)
-    go(world, start.q, start.object + UP, 0.08, ticks=8)
+    go(world, start.q, start.objects[:, 0, :3] + UP, 0.08, ticks=8)
     seen = world.observe(rows)
     step = np.abs(world.jac(rows)[:, :3] * seen.dq[:, None]).sum(axis=2) * 0.002
     assert (np.abs(seen.tool - world.cell.arm.fk(seen.q)[0]) <= 1.1 * step + 1e-6).all()

@@ -65,7 +65,7 @@ class Server:
 class Inbox:
     """Chunks on their way and in use, for the n rows of a lane."""
 
-    def __init__(self, policy: Policy, links: LinkBank, servers: Sequence[Server], n: int, nq: int) -> None:
+    def __init__(self, policy: Policy, links: LinkBank, servers: Sequence[Server], n: int, nq: int, things: int) -> None:
         spec = policy.spec()
         self.policy, self.links, self.servers = policy, links, tuple(servers)
         self.horizon, self.replan, nu = spec.horizon, spec.replan, nq + 1
@@ -80,10 +80,12 @@ class Inbox:
         self.chunk, self.coming = np.zeros((n, self.horizon, nu)), np.zeros((n, self.horizon, nu))
         self.coming_done = np.zeros(n, bool)
         self.cursor = np.full(n, self.horizon)
-        shapes: dict[str, tuple[int, ...]] = {"q": (nq,), "dq": (nq,), "grip": (), "tool": (3,), "object": (3,)}
+        shapes: dict[str, tuple[int, ...]] = {"q": (nq,), "dq": (nq,), "grip": (), "tool": (3,)}
+        shapes["objects"] = (things, 7)
         self.blank = {k: np.full((n, *shape), np.nan) for k, shape in shapes.items() if k not in spec.observations}
         """What the policy did not declare, and so does not get: not a number."""
         self.seen = {k: np.zeros((n, *shape)) for k, shape in shapes.items() if k in spec.observations}
+        self.goal, self.task = np.zeros((n, 3)), np.zeros(n, np.int64)
         self.ages_us = np.zeros((n, AGES), np.int64)
         self.answers = np.zeros(n, np.int64)
         self.next_ask_us = self.next_answer_us = self.next_late_us = 0
@@ -103,6 +105,7 @@ class Inbox:
         self.policy.begin(part, seen, [stream])
         for key, value in part.items():
             self.memory[key][rows] = value
+        self.goal[row], self.task[row] = seen.goal[0], seen.task[0]
         self.links.begin(row, episode)
         self.state[row] = IDLE
         self.cursor[row] = self.horizon
@@ -207,7 +210,7 @@ class Inbox:
         part = {k: v[batch] for k, v in self.memory.items()}
         blank = {key: value[: len(batch)] for key, value in self.blank.items()}
         told = {key: value[batch] for key, value in self.seen.items()}
-        seen = Observation(**blank, **told)  # type: ignore[arg-type]
+        seen = Observation(**blank, **told, goal=self.goal[batch], task=self.task[batch])  # type: ignore[arg-type]
         chunk = self.policy.act(seen, part)
         wanted = (len(batch), *self.coming.shape[1:])
         if np.shape(chunk.actions) != wanted or np.shape(chunk.done) != wanted[:1]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from twin.core.chance import Stream
 from twin.core.records import Chunk, Observation
+from twin.world.kinematics import Arm
 
 Memory = dict[str, Any]
 """Arrays with one line a row. The farm owns, copies and snapshots them; a policy keeps nothing about rows anywhere else."""
@@ -30,6 +31,20 @@ class PolicySpec:
     horizon: int
     replan: int
     version: str
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a policy may know of the cells that it drives, handed to its constructor: the arm, the tasks there by name (an
+    observation's `task` is the index), how many things can be moved, the edge of an object and the widest opening in m, and the
+    control period in s."""
+
+    arm: Arm
+    tasks: tuple[str, ...]
+    things: int
+    object_m: float
+    stroke_m: float
+    period_s: float
 
 
 class Policy(Protocol):

@@ -23,12 +23,12 @@ BLOCK = 128
 class Sensors:
     """The sensors of a lane's n rows. A cell without a declared sensor reads the physics exactly, at every tick."""
 
-    def __init__(self, specs: Sequence[SensorSpec], names: Sequence[str], nq: int, chance: Chance) -> None:
-        """specs: what stands in every cell of the lane; names (n) of the cells; nq joints."""
+    def __init__(self, specs: Sequence[SensorSpec], names: Sequence[str], nq: int, things: int, chance: Chance) -> None:
+        """specs: what stands in every cell of the lane; names (n) of the cells; nq joints; things that the camera sees."""
         n = len(names)
         self.names, self.chance = tuple(names), chance
-        self.scale = np.zeros(nq + 3)
-        """Standard deviations: joints in rad, object position in m."""
+        self.nq, self.scale = nq, np.zeros(nq + 3 * things)
+        """Standard deviations: joints in rad, positions of the things in m."""
         self.frame_us = 0
         """Time between two pictures of the camera; 0: one a tick."""
         for spec in specs:
@@ -38,11 +38,11 @@ class Sensors:
                 self.scale[nq:] = nominal(spec.noise)
                 self.frame_us = round(US / spec.rate_hz)
         self.noisy = bool(self.scale.any())
-        self._noise: Floats = np.zeros((n, BLOCK, nq + 3) if self.noisy else (n, 0, 0))
+        self._noise: Floats = np.zeros((n, BLOCK, nq + 3 * things) if self.noisy else (n, 0, 0))
         self._next: Ints = np.zeros(n, np.int64)
         self._block: Ints = np.zeros(n, np.int64)
         self._episode: Ints = np.zeros(n, np.int64)
-        self._picture: Floats = np.zeros((n, 3))
+        self._picture: Floats = np.zeros((n, things, 7))
         self._taken_us: Ints = np.full(n, -1, np.int64)
 
     def begin(self, row: int, episode: int) -> None:
@@ -60,14 +60,14 @@ class Sensors:
         """Add noise to an observation of `rows` and hold the camera's picture between frames, in place."""
         if self.noisy:
             noise = self._draw(rows)
-            seen.q += noise[:, :-3]
-            seen.object += noise[:, -3:]
+            seen.q += noise[:, : self.nq]
+            seen.objects[:, :, :3] += noise[:, self.nq :].reshape(len(rows), -1, 3)
         if self.frame_us:
             frame = now_us // self.frame_us
             fresh = self._taken_us[rows] != frame
-            self._picture[rows[fresh]] = seen.object[fresh]
+            self._picture[rows[fresh]] = seen.objects[fresh]
             self._taken_us[rows] = frame
-            seen.object = self._picture[rows]
+            seen.objects = self._picture[rows]
         return seen
 
     def _draw(self, rows: Rows) -> Floats:

@@ -174,23 +174,28 @@ class Observation:
     """What n rows sense at one tick. Arrays are copies: editing them never touches the world.
 
     q, dq (n, nq) rad, rad/s, measured joints; grip (n,) opening in m; tool (n, 3) m, tool point in the robot's base frame;
-    object (n, 3) m, the object's position as the camera gives it. The lane adds, for filters: rows (n,) which rows these are;
-    last (n, nu) the command sent a tick ago; last_v (n, nq) its speed in rad/s; tool_v (n, 3) m/s, tool moved per tick.
+    objects (n, k, 7) position in m and unit quaternion (w, x, y, z) of each thing that can be moved, as the camera gives it.
+    For policies, what is asked of the episode: goal (n, 3) m, where its object should come; task (n,) index into the tasks
+    that the cell can do. For filters, by the lane: rows (n,) which rows these are; last (n, nu) the command sent a tick ago;
+    last_v (n, nq) its speed in rad/s; tool_v (n, 3) m/s, tool moved per tick.
     """
 
     q: Floats
     dq: Floats
     grip: Floats
     tool: Floats
-    object: Floats
+    objects: Floats
+    goal: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    task: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     rows: Rows = field(default_factory=lambda: np.zeros(0, np.int32))
     last: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     last_v: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     tool_v: Floats = field(default_factory=lambda: np.zeros((0, 3)))
 
     def take(self, index: Any) -> Observation:
-        """What the sensors say of some of its rows (without the lane's additions)."""
-        return Observation(self.q[index], self.dq[index], self.grip[index], self.tool[index], self.object[index])
+        """What the sensors say of some of its rows (without what the lane adds for filters)."""
+        asked = {} if not len(self.goal) else {"goal": self.goal[index], "task": self.task[index]}
+        return Observation(self.q[index], self.dq[index], self.grip[index], self.tool[index], self.objects[index], **asked)
 
     def part(self, index: Any) -> Observation:
         """Some of its rows, with all that filters are shown."""
@@ -205,14 +210,14 @@ class Observation:
 class Truth:
     """Ground truth of n rows: as `Observation`, but exact, never seen by policy, filter or farm.
 
-    q, dq (n, nq); tool (n, 3); object (n, 3) m; held (n,) bool, whether the gripper carries the object;
+    q, dq (n, nq); tool (n, 3); objects (n, k, 7) as in `Observation`; held (n, k) bool, whether the gripper carries each;
     force (n,) N, contact force at the fingers (0 where a world has none).
     """
 
     q: Floats
     dq: Floats
     tool: Floats
-    object: Floats
+    objects: Floats
     held: Bools
     force: Floats
 

@@ -162,22 +162,21 @@ class Episodes:
 class Simulated(Episodes):
     """Episodes on rows of lanes. What runs is stepped by `tick`, nothing else is."""
 
-    def __init__(
-        self, cells: Mapping[str, Cell], lanes: Sequence[Lane], tasks: Sequence[Mapping[str, Any]], *parts: Any
-    ) -> None:
-        """tasks: for each lane its tasks by name. parts: as `Episodes` takes them."""
+    def __init__(self, cells: Mapping[str, Cell], lanes: Sequence[Lane], *parts: Any) -> None:
+        """parts: as `Episodes` takes them."""
         super().__init__(*parts)
-        self.lanes, self.tasks = list(lanes), list(tasks)
+        self.lanes = list(lanes)
         self.at = {(c.lane, c.row): c for c in cells.values()}
         self.running = [False] * len(self.lanes)
         """Lanes that have an entry on the clock."""
 
     def constants(self) -> list[Any]:
-        """Tasks, and what lanes are built from; not a user's policy, which may keep state."""
-        found = [*super().constants(), self.tasks, *(task for tasks in self.tasks for task in tasks.values())]
+        """What lanes are built from; not a user's policy, which may keep state."""
+        found = super().constants()
         for lane in self.lanes:
             own = None if isinstance(lane.inbox.policy, Guarded) else lane.inbox.policy
-            found += [lane.world, lane.arm, own, lane.stops.bounds, lane.inbox.links.specs, lane.inbox.links.names, lane.box]
+            found += [lane.world, lane.arm, lane.tasks, own, lane.stops.bounds, lane.box]
+            found += [lane.inbox.links.specs, lane.inbox.links.names]
             found += [server.machine.spec for server in lane.inbox.servers]
         return found
 
@@ -197,8 +196,8 @@ class Simulated(Episodes):
         lane, now = self.lanes[cell.lane], self.clock.now_us
         scene = job.spec.scene
         keyed = (cell.name, "start", cell.count) if scene is None else (f"scene/{scene}", "start")
-        start = self.tasks[cell.lane][job.spec.task].start([self.chance.stream(*keyed)])
-        lane.begin(now, cell.row, cell.count, start, self.chance.stream(cell.name, "policy", cell.count))
+        start = lane.tasks[job.spec.task].start([self.chance.stream(*keyed)])
+        lane.begin(now, cell.row, cell.count, job.spec.task, start, self.chance.stream(cell.name, "policy", cell.count))
         cell.timers["timeout"] = self.clock.after(self.facts["timeout_s"], "episode.timeout", cell.name, cell.episode)
         if cell.fails_at_us is not None:
             cell.timers["failure"] = self.clock.at(now + max(0, cell.fails_at_us - cell.worked_us), "robot.breaks", cell.name)
@@ -211,7 +210,7 @@ class Simulated(Episodes):
 
     def halt(self, cell: Cell, job: Job, reason: str) -> Found:
         """What the physics says of the row, which runs no more."""
-        lane, task = self.lanes[cell.lane], self.tasks[cell.lane][job.spec.task]
+        lane, one = self.lanes[cell.lane], np.array([cell.row], np.int32)
         lane.end(cell.row)
         columns = {
             "filtered_ticks": int(lane.filtered[cell.row]),
@@ -220,8 +219,8 @@ class Simulated(Episodes):
         }
         if reason == "void":
             return Found(None, True, columns)
-        real = lane.world.truth(np.array([cell.row], np.int32))
-        return Found(bool(task.success(real)[0]), bool(task.in_reach(real)[0]), columns)
+        task, real = lane.tasks[job.spec.task], lane.world.truth(one)
+        return Found(bool(task.success(real, lane.began.take(one))[0]), bool(task.in_reach(real)[0]), columns)
 
     def stop_robot(self, cell: Cell, category: int) -> bool:
         """The row brakes; what it was commanded is forgotten."""

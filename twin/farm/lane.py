@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from twin.core.records import Bools, Certified, Floats, Observation, Rows
 from twin.faults.ports import Ports
 from twin.world.base import Start, World
 from twin.world.kinematics import Arm
+from twin.world.tasks import Task
 
 Outcome = tuple[int, str, Any]
 """(row, what, detail): void, finished, stop, standstill, grip_loss, link_timeout, filter, filter_failed, breach."""
@@ -39,21 +41,25 @@ class Lane:
         ports: Ports,
         sensors: Sensors,
         period_us: int,
-        object_m: float,
+        tasks: Mapping[str, Task],
+        things: int,
+        width_m: float,
         box: Floats,
         bounds: Bounds,
     ) -> None:
-        """bounds: what the joints may do in a period; box (2, 3) m: the workspace in which the tool must stay, judged on ground
-        truth; object_m: width of the object."""
+        """tasks: those of its cells, by name; things: how many can be moved; width_m: what fingers that hold one measure;
+        bounds: what the joints may do in a period; box (2, 3) m: where the tool must stay, judged on ground truth."""
         n, self.index, self.world, self.arm = world.n, index, world, arm
         self.inbox, self.safety, self.faults, self.sensors = inbox, safety, ports, sensors
         self.period_us, self.period_s, self.steps = period_us, period_us / US, period_us // world.step_us
-        self.object_m, self.box = object_m, box
+        self.tasks, self.width_m, self.box = tasks, width_m, box
         self.hold_ticks = math.ceil(HOLD_S / self.period_s)
         self.q_low, self.q_high, self.v_max = arm.limits[:, 0] - 1e-3, arm.limits[:, 1] + 1e-3, arm.velocity * 1.1
         self.rows: Rows = np.zeros(0, np.int32)
         self.at: Any = self.rows
         """What indexes the lane's arrays: the rows, or a slice when all run."""
+        self.began = Start.blank(n, world.nq, things)
+        """How the last episode of each row began."""
         self.sent, self.sent_v = np.zeros((n, world.nu)), np.zeros((n, world.nq))
         self.tool, self.peak_v2 = np.zeros((n, 3)), np.zeros(n)
         self.filtered = np.zeros(n, np.int64)
@@ -61,8 +67,8 @@ class Lane:
         self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 3), bool)
         self.ticks = self.row_ticks = 0
 
-    def begin(self, now_us: int, row: int, episode: int, start: Start, stream: Any) -> None:
-        """Row `row` runs an episode from `start` (one row)."""
+    def begin(self, now_us: int, row: int, episode: int, task: str, start: Start, stream: Any) -> None:
+        """Row `row` runs an episode of a task from `start` (one row)."""
         one = np.array([row], np.int32)
         self.world.reset(one, start)
         self.faults.after_reset(row, self.world, now_us)
@@ -70,6 +76,8 @@ class Lane:
         self.sensors.begin(row, episode)
         self.tool[row] = seen.tool[0]
         seen = self.faults.first(now_us, row, self.sensors.read(now_us, one, seen))
+        seen.goal, seen.task = start.goal, np.array([list(self.tasks).index(task)])
+        self.began.put(one, start)
         hold = np.append(start.q[0], start.grip[0])
         self.inbox.begin(row, seen, stream, hold, episode)
         self.safety.begin(row)
@@ -204,8 +212,8 @@ class Lane:
 
     def _dropped(self, rows: Rows, at: Any, seen: Observation, sent: Certified) -> Bools:
         """(n,) fingers that held an object, are told to hold, and hold nothing now: a grip loss."""
-        told = sent.command[:, -1] < 0.9 * self.object_m
-        holding = told & (np.abs(seen.grip - self.object_m) < 0.2 * self.object_m)
+        told = sent.command[:, -1] < 0.9 * self.width_m
+        holding = told & (np.abs(seen.grip - self.width_m) < 0.2 * self.width_m)
         held = self.held[rows]
         lost: Bools = (told > holding) & (held >= self.hold_ticks)
         held += 1

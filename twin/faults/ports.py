@@ -95,7 +95,8 @@ class Ports:
         port = self.signals["sense"]
         if not port.groups:
             return seen
-        touched = port.act({"q": seen.q, "object": seen.object}, now_us, self.place)
+        things = seen.objects.reshape(len(seen.objects), -1)  # a view: the seven columns of one thing after those of the other
+        touched = port.act({"q": seen.q, "objects": things}, now_us, self.place)
         encoders = [(channel.columns, at) for channel, at in touched if channel.array == "q"]
         if encoders:
             self._show(seen, encoders)

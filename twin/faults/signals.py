@@ -57,7 +57,7 @@ class SignalFault(Fault):
 
 
 class Channel(NamedTuple):
-    """Columns of one array of a port: q, force, object (sense); command (command, actuator)."""
+    """Columns of one array of a port: q, force, objects (sense); command (command, actuator)."""
 
     array: str
     columns: slice

@@ -9,9 +9,6 @@ from xml.etree import ElementTree
 
 from twin.core.assets import names
 
-TASKS = ("pick_place",)
-"""The tasks there are; each is a task of one arm with a gripper."""
-
 
 @lru_cache(maxsize=1)
 def arms() -> dict[str, int]:

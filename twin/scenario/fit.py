@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from twin.core.errors import nearest
+from twin.core.yaml import Loc
 from twin.farm.spec import RobotSpec
 from twin.faults.joint import JointBreaks
 from twin.scenario.arms import arms
 from twin.scenario.cells import Cell, matching
 from twin.scenario.refs import Checker
-from twin.world.spec import WorkcellSpec
+from twin.world.spec import TASKS, WorkcellSpec
 
 
 def check_fit(check: Checker) -> None:
@@ -28,6 +29,10 @@ def check_fit(check: Checker) -> None:
         if robot_spec is not None and table is not None and check.view.tier == "physics":
             _period(check, kind, robot_spec, workcell, table)
             _grip(check, i, kind, robot_spec, workcell, table)
+    for i, cell in check.view.cells:
+        table = _get(check.view.workcells, cell.workcell)
+        for k, task in enumerate(cell.tasks if table else ()):
+            _task(check, check.fleet("cells", i, "tasks", k), task, cell.workcell, table)
     _faults(check)
     _repair(check)
 
@@ -74,11 +79,25 @@ def _period(check: Checker, kind: str, robot: RobotSpec, workcell: str, table: W
     )
 
 
+def _task(check: Checker, at: Loc, task: str, workcell: str, table: WorkcellSpec) -> None:
+    """A task needs the right workcell, with enough in it."""
+    needs = TASKS.get(task)
+    if needs is None:
+        return
+    if needs.workcell != table.kind:
+        there = [name for name, other in TASKS.items() if other.workcell == table.kind]
+        kind = f"a workcell of kind {needs.workcell!r}, and {workcell!r} is a {table.kind}"
+        check.refuse(at, f"{task} needs {kind}{nearest(task, there, what='tasks there')}")
+    elif needs.objects > table.count:
+        short = f"workcell {workcell!r} has {table.count}: set its `objects`"
+        check.refuse(at, f"{task} needs {needs.objects} objects, and {short}")
+
+
 def _grip(check: Checker, i: int, kind: str, robot: RobotSpec, workcell: str, table: WorkcellSpec) -> None:
     """A cell's tasks need a gripper that goes round the object."""
-    at = check.fleet("cells", i, "tasks")
+    at, tasks = check.fleet("cells", i, "tasks"), " or ".join(dict(check.view.cells)[i].tasks)
     if robot.gripper is None:
-        check.refuse(at, f"robot {kind!r} has no gripper and cannot do pick_place: give it one of grippers")
+        check.refuse(at, f"robot {kind!r} has no gripper and cannot do {tasks}: give it one of grippers")
         return
     gripper = _get(check.view.grippers, robot.gripper)
     if gripper is not None and gripper.stroke_mm <= table.object_mm:

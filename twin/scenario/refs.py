@@ -10,11 +10,12 @@ from twin.control.spec import UseSpec
 from twin.core.errors import Problem, UseError, nearest
 from twin.core.yaml import Document, Loc
 from twin.farm.spec import JobList, PersonRung
-from twin.scenario.arms import TASKS, arms
+from twin.scenario.arms import arms
 from twin.scenario.cells import Cell, expand, matching, only_site
 from twin.scenario.jobs import Table
 from twin.scenario.use import lacking, refused_arguments, resolve
 from twin.scenario.view import Named, View
+from twin.world.spec import TASKS
 
 Tables = dict[int, Table]
 """Jobs read from CSV, by the index of their entry in `jobs`; a row's column has the path `("jobs", i, "path", row, column)`."""

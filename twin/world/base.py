@@ -9,17 +9,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from twin.core.records import Bools, Floats, Observation, Rows, Truth
 
 
 @dataclass
 class Start:
-    """Start states of n rows. q (n, nq) rad; grip (n,) m; object (n, 3) m; yaw (n,) rad, its turn about the vertical."""
+    """Start states of n rows, and what is asked there. q (n, nq) rad; grip (n,) m; objects (n, k, 7) poses of the things in the
+    cell (position in m, unit quaternion); goal (n, 3) m, where the task wants its object."""
 
     q: Floats
     grip: Floats
-    object: Floats
-    yaw: Floats
+    objects: Floats
+    goal: Floats
+
+    @staticmethod
+    def blank(n: int, nq: int, things: int) -> Start:
+        """n rows of zeros."""
+        return Start(np.zeros((n, nq)), np.zeros(n), np.zeros((n, things, 7)), np.zeros((n, 3)))
+
+    def take(self, rows: Rows) -> Start:
+        """Copies of some of its rows."""
+        return Start(self.q[rows], self.grip[rows], self.objects[rows], self.goal[rows])
+
+    def put(self, rows: Any, start: Start) -> None:
+        """Write a start of as many rows into these."""
+        self.q[rows], self.grip[rows] = start.q, start.grip
+        self.objects[rows], self.goal[rows] = start.objects, start.goal
 
 
 class World(Protocol):

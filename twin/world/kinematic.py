@@ -2,12 +2,13 @@
 
 What it does, exactly:
 - Joints go straight to their command, as fast as the arm's velocity limit lets them over the period; the gripper at `GRIP_MPS`.
-- A gripper that closes to the object's width takes hold of it if it lies between the fingers: within half the free opening
-  along their line of motion, within half its width across it and below or above the tool point. Else it closes on air.
-- What is held moves with the tool point and keeps its turn. It drops, at once, onto table or tray when the gripper opens
-  wider than it, or while `friction` is scaled below `SLIPPERY`.
+- A gripper that closes to a thing's width takes hold of it if it lies between the fingers: within half the free opening
+  along their line of motion, within half its size across it and below or above the tool point. Else it closes on air.
+- What is held moves with the tool point and keeps its turn; what slides on a rail follows along the rail only. It drops, at
+  once, onto table or tray or what lies there, when the gripper opens wider than it, or while `friction` is below `SLIPPERY`.
+- Fingers that are closed push what lies in their way: seen from above, both are round.
 - A drive scaled below `DEAD`, or without power, does not move; above it, its speed scales. Brakes always hold. There are no
-  contacts: the arm goes through all things.
+  other contacts: the arm goes through all things.
 
 Same protocol and the same conformance tests as `MujocoWorld`.
 """
@@ -22,10 +23,13 @@ import xxhash
 from twin.core.clock import US
 from twin.core.records import Bools, Floats, Observation, Rows, Truth
 from twin.world.base import Start
-from twin.world.cell import GRIP_MPS, CellModel
+from twin.world.cell import CellModel
+from twin.world.compose import GRIP_MPS
 
 DEAD = 0.1
 """A drive with less than this share of its torque does not move its joint."""
+TIP_M, CLOSED_M = 0.010, 0.010
+"""Radius of closed fingers seen from above; with less than this between them they count as closed."""
 SLIPPERY = 0.5
 """With less than this share of its friction the object slips out of the fingers."""
 
@@ -37,8 +41,8 @@ def _finite(values: Floats) -> Bools:
 
 
 class KinematicWorld:
-    """n rows of a cell, each one line of a table: joints, their speed, opening, tool point and line of the fingers, object,
-    its turn, held, failed, time.
+    """n rows of a cell, each one line of a table: joints, their speed, opening, tool point and line of the fingers, the things'
+    poses and whether each is held; failed, time.
 
     `held` is kept as 0 or 1, and what is held keeps its offset from the tool point. Rows are computed element by element, so
     that no row's bits depend on another.
@@ -50,12 +54,13 @@ class KinematicWorld:
         self.cell = model
         self.n, self.nq, self.nu = n, model.nq, model.nq + 1
         self.step_us = model.step_us
-        nq = self.nq
+        nq, k = self.nq, model.things
         self._q, self._dq, self._grip = slice(0, nq), slice(nq, 2 * nq), 2 * nq
         self._tool, self._line = slice(2 * nq + 1, 2 * nq + 4), slice(2 * nq + 4, 2 * nq + 7)
-        self._object, self._yaw, self._held = slice(2 * nq + 7, 2 * nq + 10), 2 * nq + 10, 2 * nq + 11
-        self._void, self._time = 2 * nq + 12, 2 * nq + 13
-        self._table: Floats = np.zeros((n, 2 * nq + 14))
+        at = 2 * nq + 7
+        self._poses, self._held = slice(at, at + 7 * k), slice(at + 7 * k, at + 8 * k)
+        self._void, self._time = at + 8 * k, at + 8 * k + 1
+        self._table: Floats = np.zeros((n, at + 8 * k + 2))
         self._scale: Floats = np.ones((n, 2 * nq + 2))
         self._columns = {
             "actuator_strength": slice(0, nq), "friction": nq, "power": nq + 1, "brake": slice(nq + 2, 2 * nq + 2),
@@ -66,7 +71,8 @@ class KinematicWorld:
         self._scale[rows] = 1.0
         table: Floats = np.zeros((len(rows), self._table.shape[1]))
         table[:, self._q], table[:, self._grip] = start.q, start.grip
-        table[:, self._object], table[:, self._yaw] = start.object, start.yaw
+        self._things(table)[:] = start.objects
+        self._slide(table)
         self._place_tool(table)
         self._table[rows] = table
         self._fail(rows, ~_finite(table))
@@ -83,6 +89,7 @@ class KinematicWorld:
         opening = table[:, self._grip].copy()
         wanted = np.clip(command[:, -1], 0.0, self.cell.stroke_m)
         table[:, self._grip] += np.clip(wanted - opening, -GRIP_MPS * period, GRIP_MPS * period)
+        self._push(table)
         self._grasp(table, opening)
         self._drop(table, scale[:, self.nq])
         table[:, self._time] += period
@@ -103,37 +110,74 @@ class KinematicWorld:
         table[:, self._dq] = move / period
         before = table[:, self._tool].copy()
         self._place_tool(table)
-        carried = table[:, self._held, None] * (table[:, self._tool] - before)
-        table[:, self._object] += carried
+        places = self._things(table)[..., :3]
+        places += table[:, self._held, None] * (table[:, self._tool] - before)[:, None]
+        self._slide(table)
 
     def _place_tool(self, table: Floats) -> None:
-        """Tool point and the line on which the fingers move, from the joints."""
+        """Tool point and line on which the fingers move, from the joints."""
         table[:, self._tool], rotation = self.cell.arm.fk(table[:, self._q])
         table[:, self._line] = rotation[:, :, 1]
 
+    def _slide(self, table: Floats) -> None:
+        """What runs on a rail comes back to it."""
+        things = self._things(table)
+        for i, rail in enumerate(self.cell.rails, start=self.cell.things - len(self.cell.rails)):
+            things[:, i, :3] = rail.points(rail.along(things[:, i, :3]))
+
+    def _things(self, table: Floats) -> Floats:
+        """(n, things, 7) a view of the poses in a table."""
+        return table[:, self._poses].reshape(len(table), self.cell.things, 7)
+
+    def _push(self, table: Floats) -> None:
+        """Closed fingers shift an object that they have come into, straight away from them."""
+        edge, objects = self.cell.object_m, self._things(table)[:, : self.cell.things - len(self.cell.rails), :3]
+        offset = objects - table[:, None, self._tool]
+        far = np.sqrt(offset[..., 0] ** 2 + offset[..., 1] ** 2)
+        met = (far < TIP_M + 0.5 * edge) & (np.abs(offset[..., 2]) < 0.5 * edge)
+        met &= (table[:, self._grip] < CLOSED_M)[:, None]
+        if met.any():
+            out = np.where(met, (TIP_M + 0.5 * edge) / np.maximum(far, 1e-6) - 1.0, 0.0)
+            objects[..., :2] += out[..., None] * offset[..., :2]
+
     def _grasp(self, table: Floats, before: Floats) -> None:
-        """Fingers that have just closed to the object's width hold it if it is between them."""
-        width = self.cell.object_m
-        offset, line = table[:, self._object] - table[:, self._tool], table[:, self._line]
-        along = offset[:, 0] * line[:, 0] + offset[:, 1] * line[:, 1] + offset[:, 2] * line[:, 2]
-        rest = offset - along[:, None] * line
-        across = np.sqrt(rest[:, 0] ** 2 + rest[:, 1] ** 2)
+        """Fingers that have just closed to a thing's width hold it if it is between them."""
+        width, size, line = self.cell.width_m, self.cell.size_m, table[:, None, self._line]
+        places = self._things(table)[..., :3]
+        offset = places - table[:, None, self._tool]
+        along = offset[..., 0] * line[..., 0] + offset[..., 1] * line[..., 1] + offset[..., 2] * line[..., 2]
+        rest = offset - along[..., None] * line
+        across = np.sqrt(rest[..., 0] ** 2 + rest[..., 1] ** 2)
         between = np.abs(along) <= 0.5 * (self.cell.stroke_m - width)
-        near = between & (across <= 0.5 * width) & (np.abs(rest[:, 2]) <= 0.5 * width)
-        closed = (before > width) & (table[:, self._grip] <= width)
-        taken = closed & near
-        table[:, self._held] = np.where(taken, 1.0, table[:, self._held])
-        table[:, self._object] -= np.where(taken, along, 0.0)[:, None] * line
-        holding = table[:, self._held] == 1
-        table[:, self._grip] = np.where(holding, np.maximum(table[:, self._grip], width), table[:, self._grip])
+        near = between & (across <= 0.5 * size) & (np.abs(rest[..., 2]) <= 0.5 * size)
+        grip, held = table[:, self._grip, None], table[:, self._held]
+        taken = (before[:, None] > width) & (grip <= width) & near & ~(held == 1).any(axis=1)[:, None]
+        taken &= np.cumsum(taken, axis=1) == 1
+        places -= np.where(taken, along, 0.0)[..., None] * line
+        table[:, self._held] = np.where(taken, 1.0, held)
+        stop = np.where(table[:, self._held] == 1, width, 0.0).max(axis=1, initial=0.0)
+        table[:, self._grip] = np.maximum(table[:, self._grip], stop)
 
     def _drop(self, table: Floats, friction: Floats) -> None:
-        """Let go where the gripper is open wider than the object or the object is slippery; it falls at once."""
+        """Let go where the gripper is open wider than the thing or it is slippery; it falls at once."""
         held = table[:, self._held] == 1
-        loose = held & ((table[:, self._grip] > self.cell.object_m) | (friction < SLIPPERY))
+        loose = held & ((table[:, self._grip, None] > self.cell.width_m) | (friction < SLIPPERY)[:, None])
+        if not loose.any():
+            return
         table[:, self._held] = np.where(loose, 0.0, table[:, self._held])
-        down = self._object.stop - 1
-        table[:, down] = np.where(loose, self.cell.floor(table[:, self._object]), table[:, down])
+        places = self._things(table)[..., :3]
+        for i in range(self.cell.things - len(self.cell.rails)):
+            places[:, i, 2] = np.where(loose[:, i], self._ground(places, i), places[:, i, 2])
+
+    def _ground(self, places: Floats, i: int) -> Floats:
+        """(n,) m, where the centre of object i comes to rest: on table, tray, or an object below it."""
+        edge, mine = self.cell.object_m, places[:, i]
+        ground = self.cell.floor(mine)
+        for other in (places[:, j] for j in range(places.shape[1]) if j != i):
+            over = (np.abs(other[:, 0] - mine[:, 0]) < 0.5 * edge) & (np.abs(other[:, 1] - mine[:, 1]) < 0.5 * edge)
+            below = over & (other[:, 2] < mine[:, 2])
+            ground = np.where(below, np.maximum(ground, other[:, 2] + edge), ground)
+        return ground
 
     def observe(self, rows: Rows) -> Observation:
         """What the sensors read now, without faults: copies."""
@@ -143,13 +187,13 @@ class KinematicWorld:
             dq=table[:, self._dq].copy(),
             grip=table[:, self._grip].copy(),
             tool=table[:, self._tool].copy(),
-            object=table[:, self._object].copy(),
+            objects=self._things(table).copy(),
         )
 
     def truth(self, rows: Rows) -> Truth:
         """Ground truth: copies. There are no forces here: `force` is 0."""
-        seen, held = self.observe(rows), self._table[rows, self._held] == 1
-        return Truth(seen.q, seen.dq, seen.tool, seen.object, held, np.zeros(len(rows)))
+        seen, held = self.observe(rows), self._table[rows][:, self._held] == 1
+        return Truth(seen.q, seen.dq, seen.tool, seen.objects, held, np.zeros(len(rows)))
 
     def status(self, rows: Rows) -> Bools:
         """(n,) True where a command or state was not finite since the last reset."""

@@ -75,11 +75,16 @@ class MujocoWorld:
         self._batch.reset(ids, stage=_NONE)
         self._qpos[index, cell.arm_q] = start.q
         self._qpos[index, cell.grip_q] = (0.5 * start.grip)[:, None]
-        self._qpos[index, cell.object_q] = cell.object_pose(start.object, start.yaw)
+        self._place(index, start.objects)
         self._ctrl[index, :-1], self._ctrl[index, -1] = start.q, start.grip
         self._void[index] = ~np.isfinite(self._qpos[index]).all(axis=1)
         self._run(self._batch.forward, index, ids)
         self._any_void = bool(self._void.any())
+
+    def _place(self, index: Any, poses: Floats) -> None:
+        qpos = self._qpos[index]
+        self.cell.place(qpos, poses)
+        self._qpos[index] = qpos
 
     def step(self, rows: Rows, command: Floats, steps: int) -> None:
         """Hold `command` (n, nu) for `steps` physics steps. Rows not named, and rows that failed, keep every bit."""
@@ -119,20 +124,20 @@ class MujocoWorld:
             dq=self._qvel[index, cell.arm_q].copy(),
             grip=qpos[:, cell.grip_q].sum(axis=1),
             tool=self._derived[index, :3].copy(),
-            object=qpos[:, cell.object_q][:, :3].copy(),
+            objects=cell.poses(qpos),
         )
 
     def truth(self, rows: Rows) -> Truth:
-        """Ground truth: copies. Held: both fingers press on the object, which is between them and not below them."""
-        seen = self.observe(rows)
-        pads = self._derived[self._index(rows)[0], 3:]
-        squared = pads * pads
-        left, right = squared[:, :3].sum(axis=1), squared[:, 3:].sum(axis=1)
-        offset = seen.object - seen.tool
-        between = (offset * offset).sum(axis=1) < self.cell.object_m**2
-        level = np.abs(offset[:, 2]) < 0.75 * self.cell.object_m
-        held = (np.minimum(left, right) > _TOUCH_N**2) & between & level
-        return Truth(seen.q, seen.dq, seen.tool, seen.object, held, np.sqrt(np.maximum(left, right)))
+        """Ground truth: copies. Held: both fingers press on a thing, which is between them and not below them."""
+        seen, cell = self.observe(rows), self.cell
+        pads = self._derived[self._index(rows)[0], 3:].reshape(len(rows), cell.things, 2, 3)
+        squared = (pads * pads).sum(axis=3)
+        offset = seen.objects[:, :, :3] - seen.tool[:, None]
+        between = (offset * offset).sum(axis=2) < cell.size_m**2
+        level = np.abs(offset[:, :, 2]) < 0.75 * cell.size_m
+        held = (squared.min(axis=2) > _TOUCH_N**2) & between & level
+        force = np.sqrt(squared.max(axis=(1, 2), initial=0.0))
+        return Truth(seen.q, seen.dq, seen.tool, seen.objects, held, force)
 
     def status(self, rows: Rows) -> Bools:
         """(n,) True where the physics of a row failed since its last reset."""
@@ -164,7 +169,7 @@ class MujocoWorld:
         power = self._power[index][:, None]
         force[index, cell.arm_q] = model.actuator_forcerange[cell.arm_q] * (self._strength[index] * power)[:, :, None]
         pair = self._batch.expand("pair_friction")
-        share = np.where(cell.object_pairs, self._friction[index][:, None], 1.0)
+        share = np.where(cell.thing_pairs, self._friction[index][:, None], 1.0)
         pair[index] = model.pair_friction * share[:, :, None]
         if self._braked:  # without power brakes hold with the torque of the drives, and nothing carries the arm's weight
             loss, carried = self._batch.expand("dof_frictionloss"), self._batch.expand("body_gravcomp")
@@ -186,7 +191,7 @@ class MujocoWorld:
             own = self._batch.expanded("pair_friction")
             if own is None:
                 return np.ones((len(rows), 1))
-            pair = cell.object_pairs[0]
+            pair = cell.thing_pairs[0]
             friction: Floats = own[index, pair, :1] / cell.model.pair_friction[pair, 0]
             return friction
         found: Floats = self._field(field)[index]

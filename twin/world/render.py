@@ -19,7 +19,8 @@ from PIL import Image
 
 from twin.core.errors import AssetError
 from twin.core.records import Floats
-from twin.world.cell import CellModel, cell_spec, set_options
+from twin.world.cell import CellModel
+from twin.world.compose import cell_spec, set_options
 
 SPACING_M = (1.40, 1.26)
 """Between the bases of neighbouring cells along x and y, m."""
@@ -57,10 +58,9 @@ def _columns(n: int) -> int:
 
 
 def _moved(cell: CellModel, qpos: Floats, spot: tuple[float, float]) -> Floats:
-    """qpos with the object, whose joint is free, moved with its cell."""
+    """qpos with the objects, whose joints are free, moved with their cell."""
     out = np.array(qpos, dtype=np.float64)
-    at = cell.object_q.start
-    out[at : at + 3] += (*spot, TABLE_M)
+    out[cell.object_q].reshape(-1, 7)[:, :3] += (*spot, TABLE_M)
     return out
 
 

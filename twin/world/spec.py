@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from twin.core.quantity import NonNegative
 from twin.core.spec import Spec
@@ -47,10 +48,38 @@ class SensorSpec(Spec):
 
 
 class WorkcellSpec(Spec):
-    """A table with a start area and a tray to place into."""
+    """What stands before the robot: a table with a tray and objects, a bin of objects beside a tray, or a drawer."""
 
-    kind: Literal["table"] = "table"
+    kind: Literal["table", "bin", "drawer"] = "table"
+    objects: int | None = Field(default=None, ge=1, le=6)
+    """How many; left out: one on the table, six in the bin."""
     object_mm: float = Field(default=40.0, ge=20, le=80)
     object_kg: float = Field(default=0.08, gt=0, le=2)
     object_friction: float = Field(default=0.8, gt=0, le=3)
     physics_step_ms: float = Field(default=2.0, gt=0, le=10)
+
+    @property
+    def count(self) -> int:
+        """Objects that lie free."""
+        usual = {"table": 1, "bin": 6, "drawer": 0}[self.kind]
+        return usual if self.objects is None else self.objects
+
+    @model_validator(mode="after")
+    def _drawers_are_empty(self) -> WorkcellSpec:
+        if self.kind == "drawer" and self.objects is not None:
+            raise ValueError("a drawer has no objects beside it: leave `objects` out")
+        return self
+
+
+class Needs(NamedTuple):
+    """What a task needs of the workcell it is done in: its kind, and at least so many objects."""
+
+    workcell: str
+    objects: int = 0
+
+
+TASKS: Mapping[str, Needs] = {
+    "pick_place": Needs("table", 1),
+    "clear_tray": Needs("table", 1),
+}
+"""The tasks there are, each of one arm with a gripper; `twin/world/tasks.py` does them."""
