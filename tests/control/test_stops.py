@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.control.rig import CELLS, PERIOD_S, robot_bounds
+from tests.poses import lying
 from twin.control.safety.stops import BRAKING, READY, RUNNING, STANDING, Stops
 from twin.world.base import Start
 from twin.world.mujoco import MujocoWorld
@@ -23,7 +24,7 @@ class Moving:
         cell = CELLS[name]
         self.world, self.bounds = MujocoWorld(cell, 2), robot_bounds(name)
         home = np.tile(cell.arm.home, (2, 1))
-        self.world.reset(ALL, Start(home, np.full(2, 0.05), np.tile([0.33, -0.12, 0.02], (2, 1)), np.zeros(2)))
+        self.world.reset(ALL, Start(home, np.full(2, 0.05), lying(np.tile([0.33, -0.12, 0.02], (2, 1))), np.zeros((2, 3))))
         self.stops, self.now_us = Stops(self.bounds, 2, limit_s), 0
         self.sent = np.concatenate((home, np.full((2, 1), 0.05)), axis=1)
         self.sent_v = np.zeros((2, cell.nq))
