@@ -4,7 +4,7 @@ JOBS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint gate bench reports clean help
+.PHONY: demo test system lint gate bench reports clean help
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -20,6 +20,11 @@ demo: $(READY) ## run two farms and write their reports
 
 test: $(READY) ## run every test
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+
+SYSTEM := chromium libegl1 libgl1-mesa-dri
+system: ## Debian's packages for the tests in a browser and for pictures (needs root; without them those tests are skipped)
+	@dpkg -s $(SYSTEM) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq --yes --no-install-recommends $(SYSTEM) >/dev/null; }
 
 lint: $(READY) ## style, types, and who may import whom
 	$(BIN)/ruff check .
