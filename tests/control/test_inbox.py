@@ -46,8 +46,9 @@ class Dead:
     """A link on which nothing arrives."""
 
     groups = ("one",)
+    copies = ()
 
-    def carry(self, rows, sent_us, arrives_us):
+    def carry(self, rows, way, exchange, sent_us, arrives_us):
         return np.full(len(rows), NEVER)
 
 
@@ -176,6 +177,56 @@ def test_an_answer_that_comes_after_the_time_out_is_not_used():
     assert set(rig.ticks(40)) == {HOLD} and rig.inbox.timeouts[0] == 3 and rig.inbox.memory["k"][0] == 0
 
 
+def test_an_answer_to_a_request_that_was_given_up_is_rejected_when_it_comes():
+    rig = Rig(way_ms=90.0)
+    rig.ticks(14)
+    assert rig.inbox.rejected[0] == 1 and rig.inbox.answers[0] == 0
+
+
+class Kept:
+    """A link that keeps what it is given while it is down, and delivers it all at `back_us`."""
+
+    groups, copies = ("one",), ()
+
+    def __init__(self, back_us):
+        self.back_us = back_us
+
+    def carry(self, rows, way, exchange, sent_us, arrives_us):
+        return np.maximum(arrives_us, self.back_us)
+
+
+def test_when_a_link_is_back_only_the_last_request_is_answered_and_no_old_command_is_used():
+    rig = Rig()
+    rig.inbox.links.faults = Kept(850_000)
+    told = rig.ticks(60)
+    assert rig.policy.calls[0] == [800_000.0] and told.index(0) >= 45 and rig.inbox.rejected[0] == 4
+    assert rig.inbox.ages_us[0, : rig.inbox.answers[0]].max() <= 200_000
+
+
+class Twice:
+    """A link on which every message arrives a second time, `apart_us` later."""
+
+    groups = ("one",)
+
+    def __init__(self, apart_us):
+        self.apart_us, self.copies = apart_us, []
+
+    def carry(self, rows, way, exchange, sent_us, arrives_us):
+        self.copies += [
+            (int(a) + self.apart_us, int(r), way, int(e)) for a, r, e in zip(arrives_us, rows, exchange, strict=True)
+        ]
+        return arrives_us
+
+
+def test_of_two_copies_the_first_counts_and_the_server_works_for_both():
+    plain, rig = Rig(), Rig()
+    rig.inbox.links.faults = Twice(1_000)
+    assert rig.ticks(12) == plain.ticks(12) and rig.inbox.answers[0] == plain.inbox.answers[0]
+    assert rig.inbox.servers[0].machine.free_us > plain.inbox.servers[0].machine.free_us
+    rig.ticks(10)
+    assert rig.inbox.rejected[0] > 0
+
+
 def test_a_stopped_row_keeps_its_place_in_its_chunk():
     rig = Rig(n=2)
     rig.ticks(6)
@@ -187,7 +238,7 @@ def test_a_stopped_row_keeps_its_place_in_its_chunk():
 def test_a_stopped_row_asks_for_nothing():
     rig = Rig()
     rig.ticks(4, playing=False)
-    assert rig.inbox.links.sent(0) == 0
+    assert rig.inbox.links.exchanges(0) == 0
 
 
 def test_it_is_finished_when_its_last_chunk_was_played():

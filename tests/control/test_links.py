@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.links import measure
 from twin.control.links import BLOCK, LinkBank
 from twin.control.spec import LinkSpec
 from twin.core.chance import Chance
@@ -92,7 +93,7 @@ def test_messages_are_counted_over_blocks_and_episodes():
     sends(links, 0, 3 * BLOCK)
     links.begin(0, 2)
     sends(links, 0, 5)
-    assert (links.sent(0), links.sent(1)) == (3 * BLOCK + 5, 0)
+    assert (links.exchanges(0), links.exchanges(1)) == (3 * BLOCK + 5, 0)
 
 
 def test_a_pickled_bank_goes_on_where_it_was():
@@ -134,3 +135,11 @@ def test_drawing_many_is_drawing_one_after_the_other(quantity):
 def test_quantiles_are_those_of_the_draws(quantity):
     drawn = np.sort(draws(quantity, Chance(1).stream("a", "b"), 20_000))
     np.testing.assert_allclose(quantiles(quantity, np.array([0.5, 0.9])), drawn[[10_000, 18_000]], rtol=0.06)
+
+
+@pytest.mark.real
+def test_a_real_trace_keeps_its_tail_in_a_link_and_a_lognormal_does_not(real_data):
+    trace = np.loadtxt(real_data / "robot_rtt" / "tyrell_roundtrip036.csv")
+    models = measure(trace, cells=20, exchanges=250, episodes=40)["models"]
+    assert np.abs([models[f"trace, {order}"]["error"] for order in ("replayed", "shuffled")]).max() < 0.05
+    assert models["lognormal"]["error"][1] < -0.5

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from twin.control.links import BLOCK, LinkBank
+from twin.control.links import BLOCK, DOWN, UP, LinkBank
 from twin.control.policy import Policy
 from twin.control.spec import ComputeSpec
 from twin.core.chance import Chance
@@ -97,6 +97,10 @@ class Inbox:
         """No chunk that was asked for before this may be played; `stale` are rows that began one at this tick all the same."""
         self.born_us = np.zeros(n, np.int64)
         self.stale: Rows = NOBODY
+        self.strays: list[tuple[int, int, int, int]] = []
+        """Messages that nobody waits for, or copies: arrival in µs, row, way, exchange."""
+        self.rejected = np.zeros(n, np.int64)
+        """Answers that came to a row which did not wait for them any more."""
 
     def begin(self, row: int, seen: Observation, stream: Any, hold: Floats, episode: int) -> None:
         """A new episode on `row`: nothing under way, hold `hold` (nu,) until the first chunk arrives."""
@@ -106,6 +110,7 @@ class Inbox:
         for key, value in part.items():
             self.memory[key][rows] = value
         self.goal[row], self.task[row] = seen.goal[0], seen.task[0]
+        self._strand(row, 0)
         self.links.begin(row, episode)
         self.state[row] = IDLE
         self.cursor[row] = self.horizon
@@ -114,6 +119,7 @@ class Inbox:
 
     def forget(self, row: int, hold: Floats) -> None:
         """Drop all that was commanded or asked on `row`: hold `hold` (nu,) until a chunk comes that is asked for later."""
+        self._strand(row, 0)
         self.state[row] = IDLE
         self.cursor[row] = self.horizon
         self.chunk[row] = hold
@@ -121,6 +127,8 @@ class Inbox:
     def due(self, now_us: int, rows: Rows, seen: Observation, playing: Bools) -> Floats:
         """(n, nu) what the policy asks of `rows` now. Rows not `playing` (stopped) ask for nothing."""
         self.stale = NOBODY
+        if self.strays:
+            self._promote(now_us)
         self._deliver(now_us, rows)
         self._request(now_us, rows, seen, playing)
         if now_us >= self.next_ask_us:
@@ -130,6 +138,8 @@ class Inbox:
             free_us = min(server.machine.free_us for server in self.servers)
             self.next_ask_us = max(int(asked_us.min(initial=NEVER)), free_us)
             self._deliver(now_us, rows)
+        if self.strays:
+            self._stray(now_us + 1)
         cursor = self.cursor[rows]
         swap = (cursor >= self.horizon) & (self.state[rows] == READY)
         if np.count_nonzero(swap):
@@ -170,8 +180,9 @@ class Inbox:
             kept[which] = getattr(seen, key)[ask]
         self.asked_us[which] = now_us
         self.state[which] = ASKED
-        arrives = self.links.send(which, np.full(len(which), now_us))
+        arrives = self.links.send(which, np.full(len(which), now_us), UP)
         self.arrives_us[which] = arrives
+        self.strays += self.links.copies()
         self.next_ask_us = min(self.next_ask_us, int(arrives.min()))
         self.next_late_us = min(self.next_late_us, now_us + int(self.timeout_us[which].min()))
 
@@ -183,8 +194,40 @@ class Inbox:
         over = ends <= now_us
         self.late = waiting[over]
         self.timeouts[self.late] += 1
+        self.barred_us[self.late] = now_us
+        for row in self.late:
+            self._strand(int(row), now_us)
         self.state[self.late] = IDLE
         self.next_late_us = int(ends[~over].min(initial=NEVER))
+
+    def _strand(self, row: int, now_us: int) -> None:
+        """What is under way on `row` goes on, but nobody waits for it."""
+        if self.state[row] in (ASKED, ANSWERED) and self.arrives_us[row] < NEVER:
+            way = UP if self.state[row] == ASKED else DOWN
+            self.strays.append((max(now_us, int(self.arrives_us[row])), row, way, self.links.exchanges(row) - 1))
+
+    def _promote(self, now_us: int) -> None:
+        """Of two copies of what a row waits for the first counts, and the other one strays."""
+        for i, (arrives, row, way, exchange) in enumerate(self.strays):
+            awaited = exchange == self.links.exchanges(row) - 1 and self.state[row] == (ASKED if way == UP else ANSWERED)
+            if awaited and arrives <= now_us and arrives < self.arrives_us[row]:
+                self.strays[i] = (int(self.arrives_us[row]), row, way, exchange)
+                self.arrives_us[row] = arrives
+                self.next_ask_us = self.next_answer_us = 0
+        self.strays = [message for message in self.strays if message[0] < NEVER]
+
+    def _stray(self, before_us: int) -> None:
+        """Messages that arrived before a time and that nobody waits for: requests occupy the server, answers are rejected."""
+        due = sorted(message for message in self.strays if message[0] < before_us)
+        self.strays = [message for message in self.strays if message[0] >= before_us]
+        for arrives, row, way, exchange in due:
+            if way == DOWN:
+                self.rejected[row] += 1
+                continue
+            machine = next(server.machine for server in self.servers if server.rows[row])
+            machine.free_us = max(machine.free_us, arrives) + machine.inference_us()
+            back = self.links.send(np.array([row]), np.array([machine.free_us]), DOWN)
+            self.strays += [(int(back[0]), row, DOWN, exchange)] * bool(back[0] < NEVER) + self.links.copies()
 
     def _infer(self, server: Server, now_us: int, rows: Rows) -> None:
         while True:
@@ -192,6 +235,8 @@ class Inbox:
             if not len(waiting):
                 return
             arrives = self.arrives_us[waiting]
+            if self.strays:
+                self._stray(int(arrives.min()))
             start = max(server.machine.free_us, int(arrives.min()))
             if start > now_us:
                 return
@@ -202,8 +247,9 @@ class Inbox:
             self._act(batch)
             server.machine.free_us = start + server.machine.inference_us()
             self.state[batch] = ANSWERED
-            arrives = self.links.send(batch, np.full(len(batch), server.machine.free_us))
+            arrives = self.links.send(batch, np.full(len(batch), server.machine.free_us), DOWN)
             self.arrives_us[batch] = arrives
+            self.strays += self.links.copies()
             self.next_answer_us = min(self.next_answer_us, int(arrives.min()))
 
     def _act(self, batch: Rows) -> None:

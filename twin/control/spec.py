@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from twin.core.network import Latency, Loss
 from twin.core.quantity import NonNegative
 from twin.core.spec import Spec
 
@@ -58,10 +59,10 @@ PolicySpec = Annotated[
 
 
 class LinkSpec(Spec):
-    """A network between cells and policy server (each way). Loss is per message."""
+    """A network between cells and policy server (each way): delay and loss of a message, from models that may remember."""
 
-    latency_ms: NonNegative = 0.0
-    loss: float = Field(default=0.0, ge=0, lt=1)
+    latency_ms: Latency = 0.0
+    loss: Loss = 0.0
 
 
 class ComputeSpec(Spec):

@@ -20,6 +20,12 @@ FAULTS: tuple[type[Fault], ...] = (
     gripper.GripperSlips,
     link.LinkLatency,
     link.LinkLoss,
+    link.LinkBurstLoss,
+    link.LinkDuplicate,
+    link.LinkReorder,
+    link.LinkBandwidth,
+    link.LinkPartition,
+    link.LinkReconnect,
     safety.ProtectiveStop,
 )
 """In the order in which `twin faults` lists them."""

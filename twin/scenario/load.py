@@ -18,7 +18,7 @@ from twin.core.errors import AssetError, InputError, Problem, SpecError, nearest
 from twin.core.quantity import LARGEST
 from twin.core.yaml import Document, read
 from twin.farm.spec import FleetSpec, JobList, TableJobs
-from twin.scenario import overlay
+from twin.scenario import overlay, traces
 from twin.scenario.arms import files_of
 from twin.scenario.cells import Cell, expand, only_site
 from twin.scenario.fit import check_fit
@@ -139,6 +139,7 @@ def _load(file: Path, shown: str) -> tuple[ScenarioSpec | FleetSpec | None, list
     if not fleet_only:
         _graft_fleet(document, file, shown)
         _lay_over(document, file, shown)
+    traces.fill(document)
     root: type[ScenarioSpec] | type[FleetSpec] = FleetSpec if fleet_only else ScenarioSpec
     problems = list(document.problems)
     spec: ScenarioSpec | FleetSpec | None = None
