@@ -42,8 +42,10 @@ def disabled(monkeypatch, mode):
         monkeypatch.setattr(KinematicWorld, "set_field", lambda *_: None)
         return
     kind = next(kind for (_, name), kind in CATALOGUE.items() if name == mode)
-    method, passed = ("carry", 3) if kind.PORT == "link" else ("alter", 2)
-    monkeypatch.setattr(kind, method, lambda *arguments: arguments[passed])
+    if kind.PORT == "link":
+        monkeypatch.setattr(kind, "carry", lambda fault, message, memory: message.arrives_us)
+    else:
+        monkeypatch.setattr(kind, "alter", lambda fault, now, signal, memory: signal)
 
 
 def receipt(tmp_path, fault, **changes):
