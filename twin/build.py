@@ -29,6 +29,7 @@ from twin.core.errors import UseError
 from twin.core.records import CellInfo, FleetInfo, Floats
 from twin.farm.book import Book
 from twin.farm.cells import Cell
+from twin.farm.dispatchers import DISPATCHERS
 from twin.farm.drawn import Drawn
 from twin.farm.episodes import Episodes, Simulated
 from twin.farm.farm import Farm
@@ -37,7 +38,7 @@ from twin.farm.jobs import Arrivals
 from twin.farm.lane import Lane
 from twin.farm.people import People
 from twin.farm.recovery import Recovery
-from twin.farm.scheduler import Fifo, FirstFree
+from twin.farm.schedulers import SCHEDULERS
 from twin.farm.spec import FleetSpec, RobotSpec
 from twin.farm.trouble import Trouble
 from twin.farm.work import Work
@@ -241,11 +242,11 @@ def strategies(scenario: Scenario) -> Mapping[str, Any]:
         tuple(_info(scenario, cell) for cell in scenario.cells),
         {name: pool.count for name, pool in spec.fleet.people.items()},
     )
-    built_in = {"scheduler": Fifo, "dispatch": FirstFree}
+    built_in = {**SCHEDULERS, **DISPATCHERS}
     asked = {"scheduler": spec.scheduler, "dispatch": spec.dispatch}
 
     def maker(role: str, item: Any) -> Any:
-        return lambda: make(item, scenario, info) if isinstance(item, UseSpec) else built_in[role](info)
+        return lambda: make(item, scenario, info) if isinstance(item, UseSpec) else built_in[type(item)](info, item)
 
     return {role: maker(role, item) for role, item in asked.items()}
 

@@ -1,12 +1,12 @@
 """The outcome tier: the same farm, its episodes drawn."""
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.farm.scenes import Played, breaks, cells, fails, jobs, opened, play, scene
+from tests.farm.drawn import AUTO, BAD, GOOD, SURE, drawn, play, rows
+from tests.farm.scenes import breaks, cells, fails, jobs, opened
+from tests.farm.scenes import play as simulate
 from twin.core.errors import SpecError
 from twin.farm.outcomes import OutcomeEntry, OutcomeModel, odds
 from twin.judge.accounting import account
@@ -14,37 +14,16 @@ from twin.log.journal import Journal
 from twin.log.tables import read_run
 from twin.run import execute, replay, run
 
-GOOD = {"share": 0.7, "success": True, "duration_s": {"kind": "lognormal", "median": 20, "sigma": 0.3}}
-BAD = {"share": 0.3, "success": False, "end_reason": "timeout", "duration_s": 30, "symptoms": ["grip_loss"]}
-MODEL = {"source": "by hand", "entries": [{"results": [GOOD, BAD]}]}
-OPS = {"kind": "person", "pool": "ops", "deadline_s": 600}
-AUTO = {"kind": "automatic", "attempts": 1, "seconds": 4, "success": 0.8}
-
-
-def drawn(outcomes=MODEL, **changes):
-    made = scene(**{"episode_timeout_s": 100, "duration_s": 20_000, "resets": [AUTO, OPS]} | changes)
-    made["fleet"]["outcomes"] = outcomes
-    return made | {"tier": "outcome", "policy": {"kind": "known", "name": "mine"}}
-
-
-def played(folder, **changes):
-    return Played(opened(folder, drawn(**changes)))
-
-
-def rows(found):
-    plain = [json.loads(row) if isinstance(row, str) else row for row in found.rows]
-    return [{k: v for k, v in row.items() if v is not None} for row in plain]
-
 
 def test_outcomes_come_as_often_as_the_model_says(tmp_path):
-    ended = [r for r in rows(played(tmp_path)) if not r["censored"]]
+    ended = [r for r in rows(play(tmp_path)) if not r["censored"]]
     assert len(ended) > 600 and abs(sum(r["truth"] for r in ended) / len(ended) - 0.7) < 0.06
     assert {r["end_reason"] for r in ended if not r["truth"]} == {"timeout"}
     assert all(r["symptoms"] == ["grip_loss"] for r in ended if not r["truth"])
 
 
 def test_the_log_keeps_exceptions_or_all_and_says_the_same_of_episodes(tmp_path):
-    few, all_ = (played(tmp_path, log={"events": e}) for e in ("exceptions", "all"))
+    few, all_ = (play(tmp_path, log={"events": e}) for e in ("exceptions", "all"))
     assert rows(all_) == rows(few)
     kept = {e.seq: e for e in all_.events}
     assert all(kept[e.seq]._replace(cause=None) == e._replace(cause=None) for e in few.events)
@@ -53,22 +32,21 @@ def test_the_log_keeps_exceptions_or_all_and_says_the_same_of_episodes(tmp_path)
 
 def test_another_cell_moves_no_draw(tmp_path):
     on_a = jobs({"on": "a", "episodes": 10_000})
-    alone = rows(played(tmp_path, jobs=on_a, resets=[AUTO | {"success": 1}]))
-    more = rows(played(tmp_path, jobs=on_a + [{"kind": "list", "jobs": [{"job": "k", "on": "b", "episodes": 9000}]}],
+    alone = rows(play(tmp_path, jobs=on_a, resets=[AUTO | {"success": 1}]))
+    more = rows(play(tmp_path, jobs=on_a + [{"kind": "list", "jobs": [{"job": "k", "on": "b", "episodes": 9000}]}],
                        cells=cells("a", "b"), resets=[AUTO | {"success": 1}]))  # fmt: skip
     keys = ("start_s", "duration_s", "truth", "label")
     assert [[r.get(k) for k in keys] for r in alone] == [[r.get(k) for k in keys] for r in more if r["cell"] == "a"]
 
 
 def test_a_stop_lengthens_the_episode_by_as_much_as_it_held(tmp_path):
-    sure = {"entries": [{"results": [{"share": 1, "success": True, "duration_s": 50}]}]}
     stop = {"component": "safety", "mode": "protective_stop", "onset": {"at_s": 10}, "recover_s": 7}
-    found = played(tmp_path, outcomes=sure, faults=[stop], duration_s=150)
+    found = play(tmp_path, outcomes=SURE, faults=[stop], duration_s=150)
     assert [r["duration_s"] for r in rows(found)][:2] == [57.5, 50.0]  # 7 s to the reset, half a second to the start
 
 
 def test_a_robot_breaks_in_mid_episode_and_is_repaired(tmp_path):
-    found = played(tmp_path, faults=[breaks(5)], robots=fails(scale=1e3), duration_s=400)
+    found = play(tmp_path, faults=[breaks(5)], robots=fails(scale=1e3), duration_s=400)
     assert found.kinds("repair") == ["repair.start", "repair.done"] and rows(found)[0]["end_reason"] == "crash"
     assert rows(found)[0]["truth"] is False and rows(found)[0]["duration_s"] == 5.0
 
@@ -126,7 +104,7 @@ def test_what_the_tier_cannot_do_is_refused(tmp_path, told):
 
 def test_physics_refuses_a_policy_that_is_known_by_its_outcomes(tmp_path):
     with pytest.raises(SpecError, match="commands no robot"):
-        play(tmp_path, policy={"kind": "known", "name": "mine"})
+        simulate(tmp_path, policy={"kind": "known", "name": "mine"})
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=5), st.floats(0, 1), st.floats(0, 0.999))

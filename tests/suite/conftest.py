@@ -31,7 +31,7 @@ fleet:
 
 MINE = """\
 import os, signal, time
-from twin.farm.scheduler import Fifo
+from twin.farm.schedulers import Fifo
 
 class Mine(Fifo):
     def __init__(self, fleet, do="", weights=""):

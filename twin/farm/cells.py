@@ -9,7 +9,7 @@ from twin.farm.spec import CellSpec, RobotSpec
 
 @dataclass
 class Cell:
-    """One cell. `state`: free, leased, episode, reset, stuck, broken, resting, maintenance, stopped, out."""
+    """One cell. `state`: free, held, leased, setup, episode, reset, stuck, broken, resting, maintenance, stopped, out."""
 
     name: str
     site: str
@@ -25,6 +25,10 @@ class Cell:
     state: str = "free"
     lease: int = 0
     job: str | None = None
+    setup: str | None = None
+    """The task that it is set up for."""
+    yields: bool = False
+    """The lease ends after the episode that runs."""
     episode: int | None = None
     """Number of the running or last episode, over the whole farm."""
     count: int = 0

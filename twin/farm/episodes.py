@@ -14,6 +14,7 @@ import numpy as np
 from twin.control.guard import Guarded
 from twin.core.chance import Chance
 from twin.core.clock import Clock
+from twin.core.quantity import quantile
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.detector import label
@@ -94,10 +95,13 @@ class Episodes:
         raise NotImplementedError
 
     def start(self, cell: Cell) -> None:
-        """The next episode of the job that holds the cell's lease."""
-        self.begun += 1
-        episode, now = self.begun, self.clock.now_us
+        """The next episode of the job that holds the cell's lease, once the cell is set up for its task."""
         job = self.work.jobs[cell.job or ""]
+        if cell.spec.setup_s and cell.setup not in (None, job.spec.task):
+            self._set_up(cell, job)
+            return
+        self.begun += 1
+        episode, now, cell.setup = self.begun, self.clock.now_us, job.spec.task
         if cell.wait_from_us is not None:
             cell.wait_us += now - cell.wait_from_us
             cell.wait_from_us = None
@@ -107,6 +111,14 @@ class Episodes:
         cell.start_event = self.book.usual("episode.start", cell, job=job.name, episode=episode, task=job.spec.task)
         self.launch(cell, job)
         self.trouble.episode_begins(cell)
+
+    def _set_up(self, cell: Cell, job: Job) -> None:
+        """Another task than before: objects and fixtures are changed first."""
+        cell.state, cell.setup = "setup", job.spec.task
+        self.book.emit("reset.start", cell, job=job.name, reset="setup", attempt=1)
+        cell.tried += 1
+        seconds = quantile(cell.spec.setup_s, self.chance.uniform(cell.name, "setup", cell.tried))
+        cell.timers["reset"] = self.clock.after(seconds, "setup.end", cell.name)
 
     def end(self, cell: Cell, reason: str) -> None:
         """Close an episode: truth, label, row, and on to the reset unless the robot is broken."""

@@ -138,6 +138,12 @@ class Farm:
         if self.recovery.attempt_over(cell, lucky):
             self.go_on(cell)
 
+    def _on_setup_end(self, name: str, _: Any) -> None:
+        cell = self.cells[name]
+        cell.timers.pop("reset", None)
+        self.book.emit("reset.done", cell, job=cell.job, reset="setup")
+        self.go_on(cell)
+
     def _on_rung_deadline(self, name: str, call: int | None) -> None:
         cell = self.cells[name]
         cell.timers.pop("rung", None)
@@ -186,7 +192,9 @@ class Farm:
             cell.timers["rest"] = self.clock.at(until_us, "rest.over", cell.name)
             return
         job = self.work.jobs.get(cell.job or "")
-        if job is not None and job.state == "assigned" and job.left > 0:
+        if cell.yields:
+            self.work.give_back(cell, "released")
+        elif job is not None and job.state == "assigned" and job.left > 0:
             cell.state = "leased"
             cell.wait_from_us = self.clock.now_us
             self.episodes.start(cell)

@@ -117,6 +117,8 @@ class CellSpec(Spec):
     """A key of `links`; left out: the policy runs in the cell, messages take no time."""
     compute: str | None = None
     """A key of `compute`; left out: inference takes no time."""
+    setup_s: NonNegative = 0.0
+    """What changing over to another task takes."""
     duty: DutySpec | None = None
     maintenance: tuple[MaintenanceSpec, ...] = ()
     detector: DetectorSpec = DetectorSpec()
@@ -223,18 +225,6 @@ class TableJobs(Spec):
 
 
 WorkloadSpec = Annotated[JobList | PoissonJobs | TableJobs, Field(discriminator="kind")]
-
-
-class Fifo(Spec):
-    """First come, first served: the oldest job that a free cell can do."""
-
-    kind: Literal["fifo"] = "fifo"
-
-
-class FirstFree(Spec):
-    """Pages are answered in the order in which they were sent, by whoever is free first."""
-
-    kind: Literal["first_free"] = "first_free"
 
 
 Anything = dict[str, Any]

@@ -100,6 +100,7 @@ class Work:
 
     def release(self, cell: Cell) -> None:
         """End the cell's lease, if there is one."""
+        cell.yields = False
         if cell.job is not None:
             self.book.emit("authority.released", cell, job=cell.job, lease=cell.lease)
             job = self.jobs.get(cell.job)
@@ -165,6 +166,10 @@ class Work:
                 return "no such cell" if cell is None else self.recovery.page(cell, action.pool or "", action.deadline_s)
             case "cancel":
                 return self._cancel(action)
+            case "release":
+                return "no such cell" if cell is None else self._release(action, cell)
+            case "hold":
+                return "no such cell" if cell is None else self._hold(cell)
         return f"{action.kind} is not something this farm can do yet"
 
     def _assign(self, action: Action, cell: Cell | None) -> str | None:
@@ -184,6 +189,28 @@ class Work:
         self.book.emit("job.assigned", cell, job=job.name)
         self.book.emit("authority.granted", cell, job=job.name, lease=cell.lease)
         self.start(cell)
+        return None
+
+    def _release(self, action: Action, cell: Cell) -> str | None:
+        """End a lease between two episodes: its job goes back to the queue. A cell that is held goes back to work."""
+        if cell.state == "held":
+            self.offer(cell)
+            return None
+        job = self.jobs.get(cell.job or "")
+        if job is None or job.state != "assigned":
+            return "the cell has no lease to end"
+        if action.lease not in (None, cell.lease):
+            return f"lease {action.lease} is stale, the cell's is {cell.lease}"
+        if job.left > 0:
+            cell.yields = True
+        return None
+
+    def _hold(self, cell: Cell) -> str | None:
+        """Keep a free cell from work until it is released."""
+        if cell.state != "free":
+            return f"cell is {cell.state}"
+        cell.state = "held"
+        self.withdraw(cell, "held")
         return None
 
     def _cancel(self, action: Action) -> str | None:

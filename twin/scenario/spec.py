@@ -18,16 +18,13 @@ from twin.control.spec import (
     built_in_or_use,
 )
 from twin.core.spec import Spec
-from twin.farm.spec import Fifo, FirstFree, FleetSpec, WorkloadSpec
+from twin.farm import dispatchers, schedulers
+from twin.farm.spec import FleetSpec, WorkloadSpec
 from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
 
-SchedulerSpec = Annotated[
-    Annotated[Fifo, Tag("fifo")] | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("fifo"))
-]
-DispatchSpec = Annotated[
-    Annotated[FirstFree, Tag("first_free")] | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("first_free"))
-]
+SchedulerSpec = Annotated[schedulers.BuiltIn | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("fifo"))]
+DispatchSpec = Annotated[dispatchers.BuiltIn | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("first_free"))]
 
 
 class LogSpec(Spec):
@@ -49,8 +46,8 @@ class ScenarioSpec(Spec):
     overlay: str | None = None
     """A file beside it, as `twin calibrate` writes it, whose values are laid over the fleet's."""
     jobs: tuple[WorkloadSpec, ...] = Field(min_length=1)
-    scheduler: SchedulerSpec = Fifo()
-    dispatch: DispatchSpec = FirstFree()
+    scheduler: SchedulerSpec = schedulers.FifoSpec()
+    dispatch: DispatchSpec = dispatchers.FirstFreeSpec()
     policy: PolicySpec = ScriptedPolicy()
     filters: tuple[FilterSpec, ...] = (
         JointLimitsFilter(kind="joint_limits"),
