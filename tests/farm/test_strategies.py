@@ -72,6 +72,13 @@ def test_a_strategy_that_wants_to_be_woken_in_the_past_is_left_alone(tmp_path):
     assert played.kinds("job") == ["job.arrived"] and played.farm.work.wakes == {}
 
 
+def test_a_cell_that_is_held_gets_no_work(tmp_path):
+    found = play(tmp_path, dispatch=wrong(answer=[action("hold", cell="a")]), duration_s=9)
+    assert found.kinds("authority")[:3] == ["authority.offered", "authority.refused", "authority.granted"]
+    found = play(tmp_path, scheduler=wrong(answer=[action("hold", cell="a")]), duration_s=9)
+    assert found.of("authority.withdrawn")[0].payload["reason"] == "held" and found.kinds("episode") == []
+
+
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
@@ -82,7 +89,9 @@ def test_a_strategy_that_wants_to_be_woken_in_the_past_is_left_alone(tmp_path):
         (action(cell="a", job="pinned", lease=1), "cell cannot do this job"),
         (action("page", cell="a", pool="ops"), "cell is free"),
         (action("page", cell="a", pool="pos"), "no pool 'pos'"),
-        (action("hold", cell="a"), "hold is not something this farm can do yet"),
+        (action("reset", cell="a"), "reset is not something this farm can do yet"),
+        (action("hold", cell="b"), "no such cell"),
+        (action("release", cell="a"), "the cell has no lease to end"),
         (action("cancel", job="k"), "only a job in the queue can be cancelled"),
     ],
 )
