@@ -73,8 +73,6 @@ def test_a_strategy_that_wants_to_be_woken_in_the_past_is_left_alone(tmp_path):
 
 
 def test_a_cell_that_is_held_gets_no_work(tmp_path):
-    found = play(tmp_path, dispatch=wrong(answer=[action("hold", cell="a")]), duration_s=9)
-    assert found.kinds("authority")[:3] == ["authority.offered", "authority.refused", "authority.granted"]
     found = play(tmp_path, scheduler=wrong(answer=[action("hold", cell="a")]), duration_s=9)
     assert found.of("authority.withdrawn")[0].payload["reason"] == "held" and found.kinds("episode") == []
 
