@@ -51,6 +51,13 @@ def begin(pol: Scripted, seen: Observation, ids: Any = None) -> dict[str, Any]:
     return memory
 
 
+def set_out(pol: Scripted, seen: Observation) -> dict[str, Any]:
+    """The memory after a first chunk, which every row's plan begins with."""
+    memory = begin(pol, seen)
+    pol.act(seen, memory)
+    return memory
+
+
 def follow(seen: Observation, memory: dict[str, Any], grip: float = 0.04) -> None:
     """The arm is where its last command was; the fingers are `grip` apart."""
     seen.q, seen.grip = memory["last"][:, :-1].copy(), np.full(len(seen.q), grip)
@@ -104,7 +111,7 @@ def test_commands_stay_well_within_velocity_and_acceleration_limits(name, seed, 
 @pytest.mark.parametrize("name", CELLS)
 def test_without_error_it_reaches_the_object_and_the_goal_exactly(name):
     pol, seen = policy(name, error_mm=0.0), look(name)
-    plan = begin(pol, seen)["plan"]
+    plan = set_out(pol, seen)["plan"]
     reach, low = (CELLS[name].arm.fk(plan[:, knot, :-2])[0] for knot in (REACH, LOW))
     assert reach == pytest.approx(seen.objects[:, 0, :3], abs=1e-6)
     assert low == pytest.approx(seen.goal + (0, 0, 0.008), abs=1e-6)
@@ -142,7 +149,7 @@ def test_how_late_an_observation_is_changes_nothing():
 
 def test_nan_in_one_row_holds_that_row_alone():
     pol, seen, clean = policy(), look(), look()
-    memory, other = begin(pol, seen), begin(pol, clean)
+    memory, other = set_out(pol, seen), set_out(pol, clean)
     before = memory["last"][1].copy()
     seen.q[1, 3] = seen.objects[2, 0, 0] = np.nan
     chunk, wanted = pol.act(seen, memory).actions, pol.act(clean, other).actions
@@ -178,7 +185,7 @@ def test_an_object_out_of_reach_ends_the_episode_where_it_began():
 
 def test_an_arm_that_strays_is_waited_for():
     pol, seen = policy(), look()
-    memory = begin(pol, seen)
+    memory = set_out(pol, seen)
     time = memory["state"][:, 0].copy()
     seen.q[3, 0] += 1.5
     chunk = pol.act(seen, memory)
@@ -198,7 +205,7 @@ def test_memory_is_all_there_is_to_know():
 
 
 def test_slower_takes_longer_and_a_plan_lasts_some_seconds():
-    fast, slow = (begin(policy(speed=v), look())["plan"][:, -1, -1] for v in (1.0, 0.5))
+    fast, slow = (set_out(policy(speed=v), look())["plan"][:, -1, -1] for v in (1.0, 0.5))
     assert ((fast > 8) & (fast < 15)).all() and (slow > 1.5 * fast).all()
 
 

@@ -77,7 +77,7 @@ class Scripted:
         return {"plan": np.zeros((n, self.knots, nq + 2)), "state": np.zeros((n, STATE)), "last": np.zeros((n, nq + 1))}
 
     def begin(self, memory: Memory, seen: Observation, streams: Sequence[Stream]) -> None:
-        """Forget the last episode and draw the camera error; where things cannot be seen, the plan waits for `act`."""
+        """Forget the last episode and draw the camera error. Plans are made in `act`, for all rows that set out together."""
         error = self.error_m * np.array([stream.standard_normal(3) for stream in streams]).reshape(-1, 3)
         error[:, 2] *= 0.2
         memory["plan"][:] = 0.0
@@ -85,14 +85,13 @@ class Scripted:
         memory["state"][:, ERROR] = error
         well = _well(seen)
         memory["last"][:] = np.where(well[:, None], np.column_stack((seen.q, seen.grip)), self._rest)
-        self._plan(memory, seen, well & _sees(seen))
 
     def act(self, seen: Observation, memory: Memory) -> Chunk:
         """The next ten periods of each row's plan; rows that are lost or blind repeat their last command."""
         state, last = memory["state"], memory["last"]
         well = _well(seen)
         if not state[:, PLANNED].all():
-            self._begin_late(memory, seen, well)
+            self._set_out(memory, seen, well)
         near = (np.abs(seen.q - last[:, :-1]) <= self._stray).all(axis=1)
         going = well & near & (state[:, PLANNED] > 0)
         self._check_grip(memory, seen, going)
@@ -108,10 +107,9 @@ class Scripted:
         last[:] = actions[:, -1]
         return Chunk(actions, going & (state[:, DECIDED] > 0) & (state[:, TIME] >= plan[:, -1, -1]))
 
-    def _begin_late(self, memory: Memory, seen: Observation, well: Bools) -> None:
-        """Plan for rows that could not see when their episode began."""
-        blind = memory["state"][:, PLANNED] == 0
-        ready = blind & well & _sees(seen)
+    def _set_out(self, memory: Memory, seen: Observation, well: Bools) -> None:
+        """Plan for rows that have no plan and see all there is to see."""
+        ready = (memory["state"][:, PLANNED] == 0) & well & _sees(seen)
         memory["last"][ready] = np.column_stack((seen.q, seen.grip))[ready]
         self._plan(memory, seen, ready)
 
