@@ -1,0 +1,82 @@
+"""A share that changes is forecast as one that changes, a steady one as steady, and durations follow."""
+
+import numpy as np
+import pytest
+from scipy import special
+
+from twin.calibrate.stats.forecast import density, raked, resampling, rolling
+from twin.calibrate.stats.level import follow
+from twin.core.chance import Chance
+
+
+def stream(name="x", number=0):
+    return Chance(11).stream("test", name, number)
+
+
+def coin(p, name):
+    return (stream(name).random(np.size(p)) < p).astype(float)
+
+
+def test_a_steady_share_is_taken_for_one():
+    level = follow(coin(np.full(300, 0.2), "steady"))
+    assert level.changes < 0.3 and level.quantile(0.05) < 0.2 < level.quantile(0.95)
+
+
+def test_a_jump_is_noticed_and_the_next_cycles_are_like_the_last():
+    level = follow(coin(np.where(np.arange(240) < 150, 0.1, 0.6), "jump"))
+    assert level.changes > 0.95 and level.ahead(40).mean() == pytest.approx(0.6, abs=0.15)
+
+
+def test_counts_add_up_to_the_same_expectation_as_cycles():
+    level = follow(coin(np.full(60, 0.3), "sum"))
+    counts = level.count_ahead(25)
+    assert counts.sum() == pytest.approx(1) and counts @ np.arange(26) == pytest.approx(level.ahead(25).sum(), rel=1e-6)
+
+
+def test_cycles_that_nobody_saw_change_nothing_but_the_certainty():
+    had = coin(np.full(100, 0.3), "nan")
+    torn = np.where(np.arange(100) % 2 == 0, had, np.nan)
+    wide = follow(torn).quantile(0.95) - follow(torn).quantile(0.05)
+    assert follow(had).quantile(0.95) - follow(had).quantile(0.05) < wide
+
+
+def test_many_cycles_are_pooled_and_say_the_same():
+    level = follow(coin(np.full(30_000, 0.25), "many"))
+    assert level.quantile(0.5) == pytest.approx(0.25, abs=0.02) and level.path.shape == (300, 3)
+
+
+def test_raking_gives_every_flag_its_share():
+    flags = [coin(np.full(200, 0.3), "a"), coin(np.full(200, 0.5), "b")]
+    weights = raked(flags, [0.6, 0.2])
+    assert [np.average(f, weights=weights) for f in flags] == pytest.approx([0.6, 0.2], abs=1e-6)
+
+
+def test_a_density_adds_up_to_one():
+    made = density(np.exp(0.3 * stream("d").standard_normal(200)))
+    x = np.geomspace(1e-3, 1e3, 20_000)
+    assert np.trapezoid(np.exp(made.log_score(x)), x) == pytest.approx(1, abs=0.01)
+
+
+def test_the_bootstrap_keeps_runs_of_the_history():
+    again = resampling(1000, 50, 200, stream("boot"))
+    assert np.mean(np.diff(again, axis=1) % 1000 == 1) == pytest.approx(0.9, abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def scored():
+    p = special.expit(-2 + np.cumsum(np.full(240, 0.012)))
+    had = coin(p, "rolling")
+    return rolling({"stop": had}, 23 + 15 * had + 0.5 * stream("noise").random(240), stream("boot"))
+
+
+def test_a_rising_share_is_forecast_better_than_by_resampling(scored):
+    assert scored["stop"].ours > scored["stop"].reference and scored["stop"].n == 200
+
+
+def test_durations_follow_the_share_that_makes_them_long(scored):
+    told = scored["duration_s"]
+    assert told.ours > told.reference and 0.82 <= told.inside / 1 <= 0.98
+
+
+def test_a_log_too_short_for_one_forecast_is_not_scored():
+    assert rolling({"stop": np.zeros(50)}, np.ones(50), stream()) == {}

@@ -1,0 +1,73 @@
+"""Times until something happens: laws are found again, bounds stay honest, the simpler law wins."""
+
+import numpy as np
+import pytest
+
+from twin.calibrate.stats import belief
+from twin.calibrate.stats.lifetimes import Times, choose, fit, kaplan_meier, largest_gap
+from twin.core.chance import Chance
+
+
+def stream(name="t", number=0):
+    return Chance(7).stream("test", name, number)
+
+
+def cut(t, at):
+    return Times(np.minimum(t, at), t <= at)
+
+
+DRAWN = {
+    "exponential": lambda s, n: s.exponential(5, n),
+    "weibull": lambda s, n: 5 * s.weibull(3, n),
+    "lognormal": lambda s, n: np.exp(1.5 + 1.4 * s.standard_normal(n)),
+    "mixture": lambda s, n: np.where(s.random(n) < 0.4, s.exponential(0.3, n), s.exponential(12, n)),
+    "defective": lambda s, n: np.where(s.random(n) < 0.3, 4 * s.weibull(2.5, n), 1e9),
+}
+
+
+@pytest.mark.parametrize("family", DRAWN)
+def test_the_law_that_made_the_times_is_chosen(family):
+    data = cut(DRAWN[family](stream(family), 300), 25.0)
+    assert choose(data, stream("fit"))[0].family == family
+
+
+def test_nothing_happened_is_a_bound_and_no_zero():
+    known = fit("exponential", Times(np.full(20, 50.0), np.zeros(20, bool)), stream()).beliefs["mean"]
+    assert known.value == np.inf and known.bounded == "below"
+    assert known.low == pytest.approx(1000 / 3.0, rel=0.01)  # the rule of three
+
+
+def test_all_or_none_is_a_one_sided_bound():
+    none, all_ = belief.share(0, 30), belief.share(30, 30)
+    assert (none.value, none.low, none.bounded) == (0, 0, "above") and none.high == pytest.approx(1 - 0.05 ** (1 / 30))
+    assert (all_.value, all_.high, all_.bounded) == (1, 1, "below") and all_.low == pytest.approx(0.05 ** (1 / 30))
+
+
+def test_intervals_of_a_censored_weibull_cover_and_ranks_are_even():
+    laws = [fit("weibull", cut(5 * stream("w", i).weibull(1.7, 25), 6.0), stream("f", i), 500) for i in range(100)]
+    known = [(law.beliefs[name], truth) for law in laws for name, truth in (("shape", 1.7), ("scale", 5.0))]
+    assert 0.84 <= np.mean([b.low <= truth <= b.high for b, truth in known]) <= 0.96
+    counts = np.bincount([b.rank(truth, 5) for b, truth in known], minlength=5)
+    assert ((counts - 40) ** 2 / 40).sum() < 18.5  # 0.1 % of a chi-square with 4 degrees
+
+
+def test_a_wrong_law_leaves_the_curve_and_the_right_one_does_not():
+    data = cut(DRAWN["mixture"](stream("gap"), 400), 60.0)
+    gaps = {f: largest_gap(fit(f, data, stream("g")), data) for f in ("exponential", "mixture")}
+    assert gaps["mixture"] < 0.05 < gaps["exponential"]
+
+
+def test_the_curve_of_complete_times_is_one_less_their_distribution():
+    curve = kaplan_meier(Times(np.arange(1.0, 11), np.ones(10, bool)))
+    assert curve.lasting == pytest.approx(1 - np.arange(1, 11) / 10)
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf])
+def test_times_that_are_none_are_refused(bad):
+    with pytest.raises(ValueError, match="finite and above zero"):
+        Times(np.array([1.0, bad]), np.ones(2, bool))
+
+
+def test_too_few_events_for_a_law_are_refused():
+    with pytest.raises(ValueError, match="too few"):
+        fit("weibull", Times(np.ones(5), np.array([True, True, False, False, False])), stream())

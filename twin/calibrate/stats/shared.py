@@ -1,0 +1,62 @@
+"""Whether robots fail together: moments of several robots within a window of one another, more often than by chance.
+
+Chance is what the same moments do when every robot's clock is turned by an amount of its own: rates, trends and clusters of
+each robot stay, only what ties them together goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.core.chance import Stream
+from twin.core.records import Floats
+
+
+@dataclass(frozen=True)
+class Together:
+    """Events that had company of another robot: `share` of all, what chance gives on average, p, and the shared share β beyond
+    chance with its 90 % interval (the beta factor of common-cause models)."""
+
+    n: int
+    share: float
+    by_chance: float
+    p: float
+    beta: float
+    low: float
+    high: float
+
+
+def common_cause(moments: Sequence[Floats], until: float, window: float, stream: Stream, repeats: int = 400) -> Together | None:
+    """moments: for every robot its times in [0, until], same unit as `window`. None with fewer than 2 robots or 5 events."""
+    moments = [np.sort(m) for m in moments if m.size]
+    n = sum(m.size for m in moments)
+    if len(moments) < 2 or n < 5:
+        return None
+    got = _company(moments, window)
+    turned = np.array(
+        [_company([np.sort((m + stream.uniform(0, until)) % until) for m in moments], window) for _ in range(repeats)]
+    )
+    p = (1 + int((turned >= got).sum())) / (repeats + 1)
+    rest = 1 - turned / n
+    beta = np.clip((got / n - turned / n) / np.maximum(rest, 1e-9), 0, 1)
+    k = stream.binomial(n, got / n, repeats) / n  # how many had company is itself a matter of chance
+    again = np.clip((k - turned / n) / np.maximum(rest, 1e-9), 0, 1)
+    low, high = np.quantile(again, [0.05, 0.95])
+    return Together(n, got / n, float(turned.mean() / n), p, float(beta.mean()), float(low), float(high))
+
+
+def _company(moments: Sequence[Floats], window: float) -> int:
+    """How many events have one of another robot within the window."""
+    t = np.concatenate(moments)
+    who = np.repeat(np.arange(len(moments)), [m.size for m in moments])
+    order = np.argsort(t, kind="stable")
+    t, who = t[order], who[order]
+    count = np.zeros(t.size, dtype=bool)
+    for k in range(1, min(t.size, 2 * len(moments) + 8)):
+        near = (t[k:] - t[:-k] <= window) & (who[k:] != who[:-k])
+        count[k:] |= near
+        count[:-k] |= near
+    return int(count.sum())
