@@ -14,11 +14,11 @@ def expand(path: str, folder: Path) -> Path:
     """A path of a plan that lies in `folder`. Raises `InputError` where it names a variable that is not set."""
 
     def value(found: re.Match[str]) -> str:
-        if found[1] not in os.environ:
+        if found[1] not in os.environ and found[2] is None:
             raise InputError(f"{path}: the environment variable {found[1]} is not set")
-        return os.environ[found[1]]
+        return os.environ.get(found[1]) or str(found[2])
 
-    return folder / re.sub(r"\$\{(\w+)\}", value, path)
+    return folder / re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", value, path)
 
 
 def found(paths: str | tuple[str, ...], folder: Path) -> list[Path]:

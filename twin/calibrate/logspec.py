@@ -85,7 +85,7 @@ class SignalLog(Dialect):
 
     kind: Literal["signals"] = "signals"
     path: str | tuple[str, ...]
-    """Relative to the plan; `*` stands for anything. `${NAME}` is an environment variable."""
+    """Relative to the plan; `*` stands for anything. `${NAME}` is an environment variable, `${NAME:-else}` with a default."""
     format: Format | None = None
     """Left out: by the file's ending."""
     header: bool = True

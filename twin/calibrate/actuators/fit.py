@@ -1,13 +1,191 @@
-"""Entry of the part `actuators`."""
+"""Entry of the part `actuators`: which friction, which values, how well they follow runs that were held out."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats as sps
+
+from twin.calibrate.actuators import physics
+from twin.calibrate.actuators.runs import Runs, gather
+from twin.calibrate.actuators.search import FREE, Fitted
+from twin.calibrate.actuators.search import fit as search
+from twin.calibrate.actuators.servo import NAMES, PARAMETERS, simulate
 from twin.calibrate.actuators.spec import ActuatorsSpec
+from twin.calibrate.figures import correlations, overlaid
 from twin.calibrate.given import Given
-from twin.calibrate.result import PartResult
+from twin.calibrate.partspec import SplitSpec
+from twin.calibrate.result import Estimate, Figure, Finding, PartResult, Score
+from twin.calibrate.split import split
+from twin.calibrate.suspicion import suspect
 from twin.core.errors import InputError
+from twin.core.records import Floats
+
+WEAK = 1.0
+"""A value is not identified where its interval reaches this share of it to either side."""
+PREFERRED = 0.98
+"""A richer friction must lower the held-out error to this share of the simpler one's."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One friction model: its fit to the inner part of the training runs, and what it made of the rest of them."""
+
+    friction: str
+    fitted: Fitted
+    held_out_mrad: float
+    aic: float
 
 
 def fit(spec: ActuatorsSpec, given: Given) -> PartResult:
-    """What the log tells of actuators."""
-    raise InputError(f"the part {given.name(spec)!r} (actuators) is not built yet")
+    """What the log tells of a servo."""
+    log = given.signals(spec.log)
+    wanted = spec.split or SplitSpec(by="run", hold_out=0.25)
+    training, held = split(log, wanted)
+    runs, unseen = gather(spec, training), gather(spec, held)
+    if len(runs.names) < 3:
+        raise InputError(f"log {log.name!r}: {len(runs.names)} runs to fit; at least 3 are needed to choose a friction model")
+    inner, outer = _inner(
+        runs, training.labels.get(wanted.by) if wanted.by in training.labels else None, training.labels["run"]
+    )
+    rivals = _rivals(spec, given, inner, outer)
+    chosen = rivals[0]
+    for rival in rivals[1:]:
+        if rival.held_out_mrad < PREFERRED * chosen.held_out_mrad:
+            chosen = rival
+    given.say(f"{given.name(spec)}: {chosen.friction} friction, all training runs")
+    best = search(runs, chosen.friction, spec.gravity_mps2, spec.max_delay_ms / 1e3, chosen.fitted.table)
+    spread = _deviations(best)
+    ours = physics.simulate(best.table, unseen, spec.gravity_mps2)
+    findings = [
+        *suspect(log, {spec.position: "angle", spec.command: "angle"}),
+        *_chosen(rivals, chosen),
+        *_limits(best, spread),
+    ]
+    return PartResult(
+        "actuators",
+        given.name(spec),
+        tuple(_estimates(spec, given, best, spread, log.source)),
+        tuple(_scores(ours, unseen, best, spec)),
+        (*log.findings, *findings),
+        tuple(_figures(ours, unseen, best)),
+        {"friction": chosen.friction, "rivals": [_told(rival) for rival in rivals], "runs": list(runs.names),
+         "held_out": {name: float(error) for name, error in zip(unseen.names, _by_run(ours, unseen), strict=True)}},
+    )  # fmt: skip
+
+
+def _inner(runs: Runs, label: object, run_of_row: object) -> tuple[Runs, Runs]:
+    """Training runs cut once more, to choose the friction: a group of the split's own label, or the last third of runs."""
+    names = list(runs.names)
+    group = dict(zip(np.asarray(run_of_row).tolist(), np.asarray(label).tolist(), strict=True)) if label is not None else {}
+    groups = list(dict.fromkeys(group.values()))
+    if 2 <= len(groups) < len(names):
+        last = [i for i, name in enumerate(names) if group[name] == groups[len(groups) // 2]]
+    else:
+        last = list(range(len(names) - max(1, len(names) // 3), len(names)))
+    return runs.take([i for i in range(len(names)) if i not in last]), runs.take(last)
+
+
+def _rivals(spec: ActuatorsSpec, given: Given, inner: Runs, outer: Runs) -> list[Rival]:
+    """Every friction model, each started from the one before it."""
+    out: list[Rival] = []
+    for friction in (name for name in FREE if name in spec.friction):
+        given.say(f"{given.name(spec)}: {friction} friction")
+        start = out[-1].fitted.table if out else None
+        fitted = search(inner, friction, spec.gravity_mps2, spec.max_delay_ms / 1e3, start, rounds=20)
+        error = float(_by_run(simulate(fitted.table, outer, spec.gravity_mps2)[0], outer).mean())
+        n = len(fitted.residuals)
+        aic = n * float(np.log(np.mean(fitted.residuals**2))) + 2 * len(fitted.free)
+        out.append(Rival(friction, fitted, error, aic))
+    return out
+
+
+def _by_run(got: Floats, runs: Runs) -> Floats:
+    """(R,) mean absolute error of the angle, mrad."""
+    miss = np.where(runs.there, np.abs(got - runs.position), 0.0)
+    out: Floats = 1e3 * miss.sum(axis=1) / runs.there.sum(axis=1)
+    return out
+
+
+def _covariance(fitted: Fitted) -> Floats:
+    """(F, F) in the fit's own scale: errors hang together inside a run, so that runs are the units (sandwich)."""
+    bread = np.linalg.pinv(fitted.jacobian.T @ fitted.jacobian, rcond=1e-10)
+    count = int(fitted.run.max()) + 1
+    pushes = np.array([fitted.jacobian[fitted.run == r].T @ fitted.residuals[fitted.run == r] for r in range(count)])
+    out: Floats = bread @ (pushes.T @ pushes) @ bread * count / max(count - 1, 1)
+    return out
+
+
+def _deviations(fitted: Fitted) -> Floats:
+    """(F,) standard deviations in SI."""
+    out: Floats = np.sqrt(np.maximum(np.diag(_covariance(fitted)), 0.0)) * fitted.scale
+    return out
+
+
+def _estimates(spec: ActuatorsSpec, given: Given, fitted: Fitted, spread: Floats, source: str) -> list[Estimate]:
+    count = int(fitted.run.max()) + 1
+    reach = float(sps.t.ppf(0.5 + given.confidence / 2, max(count - 1, 1)))
+    out = []
+    for i, sd in zip(fitted.free.tolist(), spread.tolist(), strict=True):
+        parameter, value = PARAMETERS[i], float(fitted.table[i])
+        low, high = value - reach * sd, value + reach * sd
+        if parameter.log:  # symmetric where it was fitted: in the logarithm
+            low, high = value * np.exp(-reach * sd / value), value * np.exp(min(reach * sd / value, 50.0))
+        elif parameter.low == 0:
+            low = max(low, 0.0)
+        known = sd * reach < WEAK * abs(value) or parameter.name in ("zero", "delay")
+        out.append(
+            Estimate(("models", spec.robot, "servo", parameter.name), value, float(low), float(high), count, parameter.unit,
+                     source, "free-running least squares, interval over runs", bool(known))
+        )  # fmt: skip
+    return out
+
+
+def _scores(ours: Floats, unseen: Runs, fitted: Fitted, spec: ActuatorsSpec) -> list[Score]:
+    plain = _by_run(simulate(fitted.table, unseen, spec.gravity_mps2)[0], unseen).mean()
+    return [
+        Score("position MAE in MuJoCo, free-running", float(_by_run(ours, unseen).mean()),
+              float(_by_run(unseen.command, unseen).mean()), "a servo that obeys at once", "mrad", len(unseen.names)),
+        Score("the same in the simulation that was fitted", float(plain), None, "", "mrad", len(unseen.names)),
+    ]  # fmt: skip
+
+
+def _told(rival: Rival) -> dict[str, object]:
+    return {"friction": rival.friction, "held_out_mrad": rival.held_out_mrad, "aic": rival.aic,
+            "parameters": len(rival.fitted.free)}  # fmt: skip
+
+
+def _chosen(rivals: list[Rival], chosen: Rival) -> list[Finding]:
+    told = "; ".join(f"{r.friction} {r.held_out_mrad:.1f} mrad held out, AIC {r.aic:.0f}" for r in rivals)
+    return [Finding("note", f"friction inside the training runs: {told}; taken: {chosen.friction}")]
+
+
+def _limits(fitted: Fitted, spread: Floats) -> list[Finding]:
+    """Parameters at a bound, and the direction in parameter space that the runs tell least about."""
+    out = []
+    jacobian = fitted.jacobian / np.maximum(np.linalg.norm(fitted.jacobian, axis=0), 1e-12)
+    _, strength, directions = np.linalg.svd(jacobian, full_matrices=False)
+    names = [NAMES[i] for i in fitted.free.tolist()]
+    if strength[-1] < 0.05 * strength[0]:
+        weakest = directions[-1]
+        parts = [f"{weakest[i]:+.2f} {names[i]}" for i in np.argsort(-np.abs(weakest))[:4] if abs(weakest[i]) > 0.15]
+        out.append(Finding("warning", f"the runs tell {strength[0] / strength[-1]:.0f} times less along {' '.join(parts)}: "
+                                      "only the other combinations are known well"))  # fmt: skip
+    return out
+
+
+def _figures(ours: Floats, unseen: Runs, fitted: Fitted) -> list[Figure]:
+    t = np.arange(unseen.position.shape[1]) * unseen.step_s
+    out = []
+    for i in range(min(4, len(unseen.names))):
+        there = unseen.there[i]
+        caption = f"Run {unseen.names[i]}, held out: the angle as measured, and free-running in MuJoCo from its first state."
+        out.append(
+            overlaid(t[there], ours[i][there], unseen.position[i][there], axis="time, s", left="angle, rad", caption=caption)
+        )
+    covariance = _covariance(fitted)
+    sd = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    names = [NAMES[i].replace("_", " ") for i in fitted.free.tolist()]
+    out.append(correlations(names, covariance / np.outer(sd, sd), "How the fitted values hang together (−1 to 1)."))
+    return out
