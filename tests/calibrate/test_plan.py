@@ -8,7 +8,7 @@ PLAN = """\
 calibrate: bay
 logs:
   wifi: {path: rtt.csv, header: false, columns: {rtt: {column: 1, unit: ms}}}
-parts: [{kind: network, log: wifi}, {kind: delays, log: wifi}, {kind: delays, log: wifi}]
+parts: [{kind: network, log: wifi, link: wifi}, {kind: delays, log: wifi}, {kind: delays, log: wifi}]
 """
 
 
@@ -40,8 +40,8 @@ def test_a_column_comes_in_si(plan):
 
 
 def test_every_mistake_is_told_with_its_place(plan):
-    found = problems(plan, "{kind: network, log: wifi}", "{kind: netwrk, log: wifi}, {kind: network, log: wify}")
-    assert [text[:4] for text in found] == ["4:16", "4:57"]
+    found = problems(plan, "{kind: network, log: wifi, link: wifi}", "{kind: netwrk, log: wifi}, {kind: network, log: wify, link: wifi}")
+    assert [text[:4] for text in found] == ["4:16", "4:69"]
     assert "did you mean 'network'" in found[0] and "did you mean 'wifi'" in found[1]
 
 

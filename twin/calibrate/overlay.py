@@ -35,11 +35,21 @@ def as_data(results: Sequence[PartResult], made: Made) -> dict[str, Any]:
                 other = owners[estimate.path]
                 raise InputError(f"the parts {other!r} and {result.name!r} both fit {estimate.name}; leave it to one of them")
             owners[estimate.path] = result.name
-            holder = out
+            holder: dict[Any, Any] = out
             for step in estimate.path[:-1]:
-                holder = holder.setdefault(str(step), {})
-            holder[str(estimate.path[-1])] = _leaf(estimate, made)
-    return out
+                holder = holder.setdefault(step, {})
+            holder[estimate.path[-1]] = _leaf(estimate, made)
+    return {key: _listed(value) for key, value in out.items()}
+
+
+def _listed(node: Any) -> Any:
+    """The same data with every mapping from 0, 1, 2 … as the list that it is."""
+    if not isinstance(node, dict):
+        return node
+    inner = {key: _listed(value) for key, value in node.items()}
+    if inner and all(isinstance(key, int) for key in inner):
+        return [inner[i] for i in sorted(inner)]
+    return {str(key): value for key, value in inner.items()}
 
 
 def _leaf(estimate: Estimate, made: Made) -> Any:
@@ -69,15 +79,20 @@ def _lines(data: Mapping[str, Any], depth: int) -> Iterator[str]:
         if isinstance(value, dict) and "value" not in value and value:
             yield "  " * depth + f"{name}:"
             yield from _lines(value, depth + 1)
-        elif isinstance(value, dict):
-            inside = ", ".join(f"{k}: {_scalar(v)}" for k, v in value.items())
-            yield "  " * depth + f"{name}: {{{inside}}}"
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield "  " * depth + f"{name}:"
+            for item in value:
+                first, *rest = _lines(item, depth + 2)
+                yield "  " * (depth + 1) + "- " + first.lstrip()
+                yield from rest
         else:
             yield "  " * depth + f"{name}: {_scalar(value)}"
 
 
 def _scalar(value: Any) -> str:
     """A value as flow YAML; numbers keep six digits, since none is known better."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_scalar(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_scalar(item) for item in value) + "]"
     if isinstance(value, float):
@@ -97,7 +112,9 @@ def _leaves(node: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[tuple[str,
     for key, value in node.items():
         if not at and key in ("overlay", "made"):
             continue
-        if isinstance(value, dict) and "value" not in value:
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from _leaves({str(i): item for i, item in enumerate(value)}, (*at, key))
+        elif isinstance(value, dict) and "value" not in value:
             yield from _leaves(value, (*at, key))
         else:
             yield ".".join((*at, key)), value if isinstance(value, dict) else {"value": value}

@@ -8,6 +8,7 @@ repair_h: {value: 3.5, low: 2.0, high: 6.0, n: 41, source: "maintenance log 2025
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Annotated, Any, Literal
 
@@ -90,6 +91,27 @@ class Empirical(Spec):
     values: tuple[float, ...] = Field(min_length=1)
 
 
+class Quantiles(Spec):
+    """Any distribution by its quantiles: a share `shares[i]` lies below `values[i]`, on straight lines between.
+
+    Below the first and beyond the last share lie the first and the last value.
+    """
+
+    kind: Literal["quantiles"]
+    shares: tuple[float, ...] = Field(min_length=2)
+    values: tuple[float, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _rising(self) -> Quantiles:
+        if len(self.shares) != len(self.values):
+            raise ValueError(f"{len(self.shares)} shares for {len(self.values)} values")
+        if not self.shares[0] >= 0 or not self.shares[-1] <= 1 or any(b <= a for a, b in pairwise(self.shares)):
+            raise ValueError("shares must rise from at least 0 to at most 1")
+        if any(b < a for a, b in pairwise(self.values)):
+            raise ValueError("values must not fall")
+        return self
+
+
 def _form(value: Any) -> str:
     if isinstance(value, dict):
         return str(value.get("kind", "an estimate"))
@@ -106,7 +128,8 @@ Quantity = Annotated[
     | Annotated[Uniform, Tag("uniform")]
     | Annotated[Normal, Tag("normal")]
     | Annotated[Weibull, Tag("weibull")]
-    | Annotated[Empirical, Tag("empirical")],
+    | Annotated[Empirical, Tag("empirical")]
+    | Annotated[Quantiles, Tag("quantiles")],
     Discriminator(_form),
 ]
 
@@ -126,6 +149,8 @@ def nominal(quantity: Any) -> float:
             return quantity.scale
         case Empirical():
             return float(np.mean(quantity.values))
+        case Quantiles():
+            return mean(quantity)
     return float(quantity)
 
 
@@ -142,6 +167,8 @@ def lowest(quantity: Any) -> float:
             return 0.0
         case Empirical():
             return min(quantity.values)
+        case Quantiles():
+            return quantity.values[0]
     return float(quantity)
 
 
@@ -160,6 +187,8 @@ def draw(quantity: Any, stream: Stream) -> float:
             return float(quantity.scale * stream.weibull(quantity.shape))
         case Empirical():
             return float(quantity.values[int(stream.integers(len(quantity.values)))])
+        case Quantiles():
+            return float(np.interp(stream.random(), quantity.shares, quantity.values))
     return nominal(quantity)
 
 
@@ -178,6 +207,8 @@ def draws(quantity: Any, stream: Stream, n: int) -> Floats:
             return quantity.scale * stream.weibull(quantity.shape, n)
         case Empirical():
             return np.array(quantity.values)[stream.integers(len(quantity.values), size=n)]
+        case Quantiles():
+            return np.interp(stream.random(n), quantity.shares, quantity.values)
     return np.full(n, nominal(quantity))
 
 
@@ -196,6 +227,8 @@ def quantiles(quantity: Any, u: Floats) -> Floats:
             found = quantity.scale * (-np.log1p(-u)) ** (1.0 / quantity.shape)
         case Empirical():
             found = np.sort(quantity.values)[(u * len(quantity.values)).astype(np.int64)]
+        case Quantiles():
+            found = np.interp(u, quantity.shares, quantity.values)
         case _:
             found = np.full(np.shape(u), nominal(quantity))
     values: Floats = found
@@ -222,6 +255,8 @@ def quantile(quantity: Any, u: float) -> float:
             return float(quantity.scale * (-math.log1p(-u)) ** (1.0 / quantity.shape))
         case Empirical():
             return sorted(quantity.values)[int(u * len(quantity.values))]
+        case Quantiles():
+            return float(np.interp(u, quantity.shares, quantity.values))
     raise TypeError(f"{quantity!r} is no quantity")
 
 
@@ -232,6 +267,9 @@ def mean(quantity: Any) -> float:
             return quantity.median * math.exp(0.5 * quantity.sigma**2)
         case Weibull():
             return quantity.scale * math.gamma(1.0 + 1.0 / quantity.shape)
+        case Quantiles():
+            shares, values = np.array([0.0, *quantity.shares, 1.0]), np.array(quantity.values)
+            return float(np.trapezoid(values[[0, *range(len(values)), -1]], shares))
     return nominal(quantity)
 
 

@@ -17,8 +17,8 @@ GRID: Floats = np.unique(np.concatenate([_EDGES, 1 - np.geomspace(1e-6, 5e-2, 12
 """Shares at which quantiles are tabled: up to one message in a million."""
 
 
-ENOUGH = 9
-"""Values beyond a quantile, after the first, with which it stands for itself."""
+BEYOND, TRUST = (0.05, 0.3, 5.0, 10.0), (0.0, 0.5, 0.5, 1.0)
+"""With so many values beyond a quantile the data's own order statistic counts so much, the law the rest."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def empirical_tail(x: Floats, count: int) -> Marginal:
     far = 1 - tail.above < GRID
     smooth = tail.quantile(GRID[far])
     plain = np.interp(GRID[far] * (n - 1), np.arange(n), ordered)
-    trust = np.clip((n * (1 - GRID[far]) - 1) / ENOUGH, 0.0, 1.0)
+    trust = np.interp(n * (1 - GRID[far]), BEYOND, TRUST)
     body[far] = trust * plain + (1 - trust) * smooth
     values = np.maximum.accumulate(body)
     parameters = {"tail_shape": tail.shape, "tail_threshold": tail.threshold, "tail_share": tail.above}

@@ -1,6 +1,6 @@
-"""How good a forecast of delays is, and which candidate is taken: by pinball loss on what was held out inside the training part.
+"""How good a forecast of delays is, and which candidate is taken: by what was held out inside the training part.
 
-The pinball loss of a quantile (Koenker and Bassett 1978) is least, on average, where the quantile is right, far out in the tail too.
+The pinball loss of a quantile (Koenker and Bassett 1978) is least, on average, where the quantile is right, far out too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MEMORY = 4000
 """Values before the origin that regimes are tried on."""
 SPEAKS = 10
 """Values beyond a quantile with which the data say where it lies."""
-WORTH = 0.002
+WORTH = 0.001
 """One more regime must lower the held-out loss by this share."""
 
 
