@@ -40,8 +40,9 @@ def test_a_column_comes_in_si(plan):
 
 
 def test_every_mistake_is_told_with_its_place(plan):
-    found = problems(plan, "{kind: network, log: wifi, link: wifi}", "{kind: netwrk, log: wifi}, {kind: network, log: wify, link: wifi}")
-    assert [text[:4] for text in found] == ["4:16", "4:69"]
+    wrong = "{kind: netwrk, log: wifi}, {kind: network, log: wify, link: wifi}"
+    found = problems(plan, "{kind: network, log: wifi, link: wifi}", wrong)
+    assert [text[:4] for text in found] == ["4:16", "4:57"]
     assert "did you mean 'network'" in found[0] and "did you mean 'wifi'" in found[1]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from twin.control.spec import LinkSpec
 from twin.core.chance import Chance, Stream
-from twin.core.network import Trace, along, delay_ms, first_state, lost
+from twin.core.network import Regimes, Trace, along, delay_ms, first_state, lost
 from twin.core.records import Ints, Rows
 from twin.faults.messages import NEVER
 
@@ -89,7 +89,7 @@ class LinkBank:
 
     def _delays(self, row: int, model: Any, stream: Stream) -> Any:
         """(2 BLOCK,) ms of requests and answers by turns; of a measured round trip each takes half."""
-        shared = isinstance(model, Trace) and model.round_trip
+        shared = isinstance(model, Trace | Regimes) and model.round_trip
         u = stream.random((BLOCK if shared else 2 * BLOCK, 2))
         if self._state[row, 0] < 0:
             self._state[row, 0] = first_state(model, stream.random(1))[0]

@@ -47,17 +47,62 @@ class Trace(Spec):
 
 
 class Regime(Spec):
-    """One state of a network, in which it stays for `messages` on average."""
+    """One state of a network, in which it stays for `messages` on average; or the chances of what the next message meets."""
 
     latency_ms: NonNegative
-    messages: float = Field(ge=1, le=1e12)
+    messages: float | None = Field(default=None, ge=1, le=1e12)
+    next: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
+    """Chances of every regime for the next message; left out: any other with equal probability."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Regime:
+        if (self.messages is None) == (self.next is None):
+            raise ValueError("needs exactly one of messages, next")
+        return self
 
 
 class Regimes(Spec):
-    """A network that changes between states: a Markov chain, which goes from one to any other with equal probability."""
+    """A network that changes between states: a Markov chain, one step a message."""
 
     kind: Literal["regimes"]
-    regimes: tuple[Regime, ...] = Field(min_length=2, max_length=32)
+    regimes: tuple[Regime, ...] = Field(min_length=1, max_length=32)
+    round_trip: bool = False
+    """Whether latencies are those of round trips: request and answer then take half of one each, in one state."""
+
+    @model_validator(mode="after")
+    def _square(self) -> Regimes:
+        for i, regime in enumerate(self.regimes, start=1):
+            if regime.next is not None and len(regime.next) != len(self.regimes):
+                raise ValueError(f"regime {i}: next has {len(regime.next)} chances for {len(self.regimes)} regimes")
+            if regime.next is not None and abs(sum(regime.next) - 1) > 1e-3:
+                raise ValueError(f"regime {i}: chances in next must add up to 1, not to {sum(regime.next):g}")
+        return self
+
+    @cached_property
+    def moves(self) -> Floats:
+        """(n, n) chances of the next message's regime, by that of this one."""
+        n = len(self.regimes)
+        rows = []
+        for i, regime in enumerate(self.regimes):
+            leaves = 0.0 if regime.messages is None else 1.0 / regime.messages
+            others = leaves / (n - 1) if n > 1 else 0.0
+            rows.append(regime.next or [others if k != i else 1.0 - others * (n - 1) for k in range(n)])
+        moves: Floats = np.array(rows) / np.sum(rows, axis=1, keepdims=True)
+        return moves
+
+    @cached_property
+    def reach(self) -> Floats:
+        """(n, n) `moves` added up along each row."""
+        reach: Floats = np.cumsum(self.moves, axis=1)
+        return reach
+
+    @cached_property
+    def shares(self) -> Floats:
+        """(n,) long-run share of messages in each regime."""
+        n = len(self.regimes)
+        system = np.vstack([self.moves.T - np.eye(n), np.ones(n)])
+        shares: Floats = np.clip(np.linalg.lstsq(system, np.append(np.zeros(n), 1.0), rcond=None)[0], 0, 1)
+        return shares
 
 
 class GilbertElliott(Spec):
@@ -115,8 +160,8 @@ def first_state(model: Any, u: Floats) -> Ints:
         case Trace():
             return (u * len(model.values_ms)).astype(np.int64)
         case Regimes():
-            stays = np.array([regime.messages for regime in model.regimes])
-            return np.searchsorted(np.cumsum(stays) / stays.sum(), u, side="right").astype(np.int64)
+            reached = np.searchsorted(np.cumsum(model.shares), u, side="right")
+            return np.minimum(reached, len(model.regimes) - 1).astype(np.int64)
         case GilbertElliott():
             return (u < model.share_bad).astype(np.int64)
     return np.zeros(len(u), np.int64)
@@ -132,7 +177,7 @@ def delay_ms(model: Any, u: Floats, state: Ints) -> Floats:
             found = np.zeros(len(u))
             for i, regime in enumerate(model.regimes):
                 found = np.where(state == i, quantiles(regime.latency_ms, u), found)
-            return found
+            return 0.5 * found if model.round_trip else found
     return quantiles(model, u)
 
 
@@ -150,9 +195,8 @@ def next_state(model: Any, u: Floats, state: Ints) -> Ints:
         case Trace():
             return (state + 1) % len(model.values_ms)
         case Regimes():
-            n, leaves = len(model.regimes), 1.0 / np.array([regime.messages for regime in model.regimes])[state]
-            step = 1 + np.minimum((u / leaves * (n - 1)).astype(np.int64), n - 2)
-            return np.where(u < leaves, (state + step) % n, state)
+            after: Ints = (u[:, None] >= model.reach[state]).sum(axis=1)
+            return np.minimum(after, len(model.regimes) - 1)
         case GilbertElliott():
             return np.where(u < np.where(state == 1, model.bad_to_good, model.good_to_bad), 1 - state, state)
     return state
@@ -178,5 +222,6 @@ def typical_ms(model: Any) -> float:
         case Trace():
             return float(np.median(model.values))
         case Regimes():
-            return nominal(max(model.regimes, key=lambda regime: regime.messages).latency_ms)
+            usual = nominal(model.regimes[int(np.argmax(model.shares))].latency_ms)
+            return 0.5 * usual if model.round_trip else usual
     return nominal(model)

@@ -37,22 +37,17 @@ _REACHED = np.clip(SHARES, 1e-5, 1 - 1e-6)
 
 def link_estimates(spec: NetworkSpec, given: Given, chain: Chain, x: Floats, source: str) -> list[Estimate]:
     """Everything the overlay says of a link, and its main quantiles with their intervals."""
-    at = ("links", spec.link)
     n = len(x)
     how = f"{chain.marginal.family}, {chain.size} regimes" if chain.size > 1 else chain.marginal.family
-    table = chain.marginal.quantile(_REACHED)
-    out = [
-        Estimate((*at, "latency_ms", "kind"), "quantiles"),
-        Estimate((*at, "latency_ms", "shares"), _tuple(SHARES)),
-        Estimate((*at, "latency_ms", "values"), _tuple(1e3 * table), n=n, unit="ms", source=source, method=how),
-        Estimate((*at, "round_trip"), spec.round_trip),
-    ]
-    for k in range(chain.size if chain.size > 1 else 0):
+    at = ("links", spec.link, "latency_ms")
+    out = [Estimate((*at, "kind"), "regimes"), Estimate((*at, "round_trip"), spec.round_trip)]
+    for k in range(chain.size):
         here = (*at, "regimes", k)
+        table = 1e3 * (chain.regime(k, _REACHED) if chain.size > 1 else chain.marginal.quantile(_REACHED))
         out += [
             Estimate((*here, "latency_ms", "kind"), "quantiles"),
             Estimate((*here, "latency_ms", "shares"), _tuple(SHARES)),
-            Estimate((*here, "latency_ms", "values"), _tuple(1e3 * chain.regime(k, _REACHED)), n=n, unit="ms", source=source),
+            Estimate((*here, "latency_ms", "values"), _tuple(table), n=n, unit="ms", source=source, method=how),
             Estimate((*here, "next"), _tuple(_rounded(chain.transitions[k])), n=n, source=source),
         ]
     p = np.array(spec.quantiles)

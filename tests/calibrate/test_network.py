@@ -1,0 +1,157 @@
+"""Networks: laws and tails that are known come back, bursts are found, what drifts is refused."""
+
+import numpy as np
+import pytest
+
+from twin.calibrate.network.families import FITS, empirical_tail, gamma, loglogistic, lognormal
+from twin.calibrate.network.regimes import fit_chain
+from twin.calibrate.network.score import choose_regimes, contradicted, pinball, rank_regimes
+from twin.calibrate.network.stationary import compare_halves, moved
+from twin.calibrate.network.tail import fit_tail
+from twin.calibrate.overlay import Made, as_data, write
+from twin.calibrate.spec import load_plan
+from twin.calibrate.whole import calibrate
+from twin.core.chance import Chance
+from twin.core.errors import InputError, TableError
+from twin.core.network import Regimes
+from twin.scenario.load import load
+
+P = np.array([0.5, 0.9, 0.99, 0.999])
+
+
+def rng(name="draws"):
+    return Chance(5).stream("test", name)
+
+
+def lognormal_delays(n, name="draws"):
+    return 0.005 * np.exp(0.5 * rng(name).standard_normal(n))
+
+
+def bursts(n, name="bursts"):
+    """Delays about 5 ms, and about 80 ms for about ten messages after every two hundred."""
+    stream, slow, out = rng(name), False, []
+    for _ in range(n):
+        slow = stream.random() < (0.9 if slow else 0.005)
+        out.append((0.08 if slow else 0.005) * np.exp(0.2 * stream.standard_normal()))
+    return np.array(out)
+
+
+@pytest.mark.parametrize(
+    ("fit_law", "draw"),
+    [
+        (lognormal, lambda s, n: 0.01 + 0.005 * np.exp(0.5 * s.standard_normal(n))),
+        (loglogistic, lambda s, n: 0.005 * (1 / s.random(n) - 1) ** (-1 / 3)),
+        (gamma, lambda s, n: s.gamma(2.0, 0.004, n)),
+        (
+            FITS["lognormal_mixture_2"],
+            lambda s, n: np.where(s.random(n) < 0.03, 0.1, 0.005) * np.exp(0.3 * s.standard_normal(n)),
+        ),
+        (FITS["empirical_tail_40"], lambda s, n: 0.005 * s.random(n) ** -0.4),
+    ],
+)
+def test_a_law_gives_back_the_quantiles_of_what_it_fits(fit_law, draw):
+    x, truth = draw(rng(), 4000), np.quantile(draw(rng("more"), 400_000), P)
+    assert fit_law(x).quantile(P) == pytest.approx(truth, rel=0.25)
+
+
+def test_the_tail_of_an_exponential_has_no_shape_and_that_of_a_pareto_has():
+    low, high = fit_tail(np.sort(rng().exponential(1.0, 4000)), 200).shape_interval(0.9)
+    heavy, _ = fit_tail(np.sort(rng().pareto(1.5, 4000)), 200).shape_interval(0.9)
+    assert low < 0.05 < high and heavy > 0.3
+
+
+def test_beyond_the_data_the_forecast_reaches_further_the_less_there_is():
+    few, many = (empirical_tail(lognormal_delays(n), 20).quantile(np.array(0.9999)) for n in (200, 20_000))
+    assert few > many
+
+
+def test_a_law_that_the_data_contradict_is_told_at_its_quantiles():
+    x = bursts(4000)
+    assert 0.99 in contradicted(lognormal(x), x, P) and contradicted(empirical_tail(x, 20), x, P) == ()
+
+
+def test_bursts_are_found_as_regimes_that_last():
+    x = bursts(4000)
+    chain = fit_chain(empirical_tail(x, 20), x, 2)
+    assert chain.transitions[1, 1] == pytest.approx(0.9, abs=0.05)
+    assert chain.regime(1, np.array(0.5)) == pytest.approx(0.08, rel=0.2)
+
+
+def test_independent_delays_get_one_regime():
+    assert choose_regimes(rank_regimes(lognormal_delays(1500), "empirical_tail_20", 3, P)) == 1
+
+
+def test_pinball_loss_is_least_at_the_quantile():
+    x = lognormal_delays(5000)
+    best = np.quantile(x, P)
+    assert all((pinball(best * (1 + off), x, P) >= pinball(best, x, P)).all() for off in (-0.1, 0.1))
+
+
+def test_a_trace_that_drifts_is_told_and_one_that_does_not_is_not():
+    still, drifting = bursts(4000), lognormal_delays(4000) * np.linspace(1, 1.5, 4000)
+    assert moved(compare_halves(still, P[:3], rng("a"))) == []
+    assert {half.share for half in moved(compare_halves(drifting, P[:3], rng("b")))} >= {0.5}
+
+
+@pytest.fixture
+def plan(tmp_path):
+    (tmp_path / "plan.yaml").write_text(
+        "calibrate: bay\nlogs: {wifi: {path: rtt.csv, header: false, columns: {rtt: {column: 1, unit: ms}}}}\n"
+        "parts: [{kind: network, log: wifi, link: wifi, max_regimes: 2}]\n"
+    )
+    np.savetxt(tmp_path / "rtt.csv", 1e3 * bursts(2500))
+    return tmp_path / "plan.yaml"
+
+
+def test_the_fitted_link_runs_in_a_farm(plan):
+    found = calibrate(load_plan(plan))
+    write(as_data(found.results, Made("bay", "2026-01-05")), plan.parent / "overlay.yaml")
+    (plan.parent / "s.yaml").write_text(
+        "scenario: s\noverlay: overlay.yaml\nduration_s: 60\njobs: [{kind: poisson, per_hour: 300}]\n"
+        "fleet: {fleet: f, grippers: {hand: {stroke_mm: 80, force_N: 40}}, robots: {ur3: {model: ur3, gripper: hand}}, "
+        "links: {wifi: {}}, cells: [{name: a, link: wifi, robots: [{robot: ur3}]}]}\n"
+    )
+    model = load(plan.parent / "s.yaml").spec.fleet.links["wifi"].latency_ms
+    assert isinstance(model, Regimes) and model.round_trip and len(model.regimes) == 2
+    assert model.regimes[0].next[0] > 0.9
+
+
+def test_one_message_ahead_beats_resampling_where_delays_come_in_bursts(plan):
+    (result,) = calibrate(load_plan(plan)).results
+    assert result.scores[0].better and result.facts["regimes"] == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("5\n" * 200, "throughout: a frozen signal"),
+        ("5\n6\n" * 40, "too few to tell a tail"),
+        ("5\n6\n" * 200 + "-4\n" + "5\n" * 10, "a delay is above zero"),
+    ],
+)
+def test_a_log_that_tells_nothing_is_refused(plan, rows, message):
+    (plan.parent / "rtt.csv").write_text(rows)
+    with pytest.raises((TableError, InputError), match=message):
+        calibrate(load_plan(plan))
+
+
+def test_a_delay_of_minutes_is_suspected_to_be_in_another_unit(plan):
+    np.savetxt(plan.parent / "rtt.csv", 1e9 * bursts(400))
+    (result,) = calibrate(load_plan(plan)).results
+    assert any("another unit" in finding.text for finding in result.findings)
+
+
+@pytest.mark.real
+def test_the_robot_that_stood_still_had_two_networks(real_data):
+    x = np.loadtxt(real_data / "robot_rtt" / "tyrell_roundtrip035.csv") / 1e3
+    p99 = next(half for half in compare_halves(x, P[:3], rng("c")) if half.share == 0.99)
+    assert (1e3 * p99.first, 1e3 * p99.second) == (pytest.approx(70, abs=1), pytest.approx(43, abs=1))
+    assert moved(compare_halves(x, P[:3], rng("c")))
+
+
+@pytest.mark.real
+def test_the_tail_of_the_moving_robot_is_forecast(real_data):
+    x = np.loadtxt(real_data / "robot_rtt" / "tyrell_roundtrip036.csv") / 1e3
+    first, second = np.array_split(x, 2)
+    assert 1e3 * empirical_tail(first, 40).quantile(P[2:]) == pytest.approx([53.8, 2004], rel=0.25)
+    assert abs(lognormal(first).quantile(P)[2] / np.quantile(second, 0.99) - 1) > 0.5
