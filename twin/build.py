@@ -21,6 +21,7 @@ from twin.control.safety.limits import Bounds, JointLimits
 from twin.control.safety.tracking import Tracking
 from twin.control.safety.workspace import WorkspaceBox
 from twin.control.scripted import Scripted
+from twin.control.selftest import SelfTest
 from twin.control.sensing import Sensors
 from twin.control.spec import JointLimitsFilter, KnownPolicy, TrackingMonitor, UseSpec
 from twin.core.chance import Chance
@@ -38,9 +39,11 @@ from twin.farm.jobs import Arrivals
 from twin.farm.lane import Lane
 from twin.farm.people import People
 from twin.farm.recovery import Recovery
+from twin.farm.repair import Repair
 from twin.farm.schedulers import SCHEDULERS
 from twin.farm.spec import FleetSpec, RobotSpec
 from twin.farm.trouble import Trouble
+from twin.farm.wear import Wear
 from twin.farm.work import Work
 from twin.faults.ports import Ports
 from twin.scenario.load import Scenario
@@ -69,12 +72,14 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     recovery = Recovery(fleet, clock, book, chance, people)
     hosts = [Host(role, make) for role, make in strategies(scenario).items()]
     work = Work(clock, book, cells, recovery, hosts, _not_wired)
+    repair, wear = Repair(fleet, clock, book, chance, recovery), Wear(cells, clock, book, chance)
     trouble = Trouble(spec.faults, cells, lanes, clock, book, chance)
     facts = _facts(scenario, run)
-    parts = (clock, book, chance, work, recovery, trouble, facts)
+    parts = (clock, book, chance, work, recovery, repair, wear, trouble, facts)
     outcomes = fleet.outcomes if drawn else None
     episodes: Episodes = Drawn(outcomes, *parts) if outcomes else Simulated(cells, lanes, *parts)
-    return Farm(clock, book, chance, cells, episodes, work, recovery, Arrivals(spec.jobs, clock, chance), trouble)
+    arrivals = Arrivals(spec.jobs, clock, chance)
+    return Farm(clock, book, chance, cells, episodes, work, recovery, repair, wear, arrivals, trouble)
 
 
 def _not_wired(cell: Cell) -> None:
@@ -188,7 +193,8 @@ def _lane(
     bounds = _bounds(arm, robot, period_us / 1e6)
     chain = Chain([_filter(scenario, f, model, bounds, n, box) for f in spec.filters], bounds)
     sensors = Sensors([fleet.sensors[name] for name in robot.sensors], names, arm.nq, model.things, chance)
-    lane = Lane(index, world, arm, inbox, chain, ports, sensors, period_us, tasks_of(model),
+    test = SelfTest(n, arm, model.stroke_m, period_us / 1e6, fleet.self_test)
+    lane = Lane(index, world, arm, inbox, chain, ports, sensors, test, period_us, tasks_of(model),
                 model.things, float(model.width_m[0]), box, bounds)  # fmt: skip
     lane.stops.limit_us = to_us(robot.stops.limit_s)
     return lane

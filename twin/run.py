@@ -89,7 +89,7 @@ def run(
     began = wall() if wall else 0.0
     with Journal(folder) as journal:
         farm, resumed_us = execute(scenario, journal, folder.name, threads, progress)
-        write_tables(folder, journal, farm.trouble.receipts())
+        write_tables(folder, journal, farm.receipts())
     meta = _meta(scenario, farm, threads, resumed_us)
     meta["wall_s"] = wall() - began if wall else None
     meta |= _judged(scenario, unfinished(folder, meta))
@@ -195,7 +195,7 @@ def replay(folder: Path, *, threads: int = 2, progress: Progress | None = None) 
         farm, _ = execute(scenario, journal, folder_name(scenario), threads, progress)
         found = [str(d) for d in compare_events(folder, journal.events())]
         found += [str(d) for d in compare_episodes(folder, journal.episodes())]
-        found += [str(d) for d in compare_receipts(folder, farm.trouble.receipts())]
+        found += [str(d) for d in compare_receipts(folder, farm.receipts())]
         fresh = farm.book.chain.hex()
     if fresh != meta.get("hash"):
         found.append(f"hash: stored {meta.get('hash')}, replayed {fresh}")

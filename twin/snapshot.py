@@ -22,6 +22,8 @@ def _constants(farm: Farm) -> list[Any]:
         *farm.episodes.constants(),
         farm.recovery.rungs,
         farm.recovery.specs,
+        farm.repair.parts,
+        farm.repair.spec,
         farm.arrivals.workloads,
         farm.arrivals.specs,
         farm.arrivals.given,
@@ -30,6 +32,7 @@ def _constants(farm: Farm) -> list[Any]:
     found += [job for jobs in farm.arrivals.specs for job in jobs]
     for cell in farm.cells.values():
         found += [cell.spec, cell.robot_spec, *cell.spec.maintenance]
+    found += [life.spec for lives in farm.wear.lives.values() for life in lives.values()]
     found += [fault.spec for fault in farm.trouble.injections]
     found += list(farm.recovery.people.pools.values())
     return [item for item in found if item is not None]

@@ -38,11 +38,14 @@ SCENE = {
 }
 
 
+FLEET_KEYS = ("links", "compute", "sites", "parts", "self_test")
+
+
 def scene(**changes):
     """`SCENE` with top-level keys replaced; a key that the fleet has goes into the fleet."""
     made = copy.deepcopy(SCENE)
     for key, value in changes.items():
-        (made["fleet"] if key in made["fleet"] or key in ("links", "compute", "sites") else made)[key] = value
+        (made["fleet"] if key in made["fleet"] or key in FLEET_KEYS else made)[key] = value
     return made
 
 

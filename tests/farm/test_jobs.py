@@ -104,10 +104,10 @@ def test_a_scene_starts_alike_on_every_cell_and_says_so(tmp_path):
     scenario = opened(tmp_path, scene(cells=cells("a", "b"), jobs=jobs({"scene": "s1"}, {"scene": "s1"}, {}, {"scene": "s2"})))
     farm, starts = build(scenario, "run", 1), {}
     lane = farm.lanes[0]
-    kept, lane.begin = lane.begin, lambda *given: (starts.setdefault(len(starts) + 1, given[3]), kept(*given))
+    kept, lane.begin = lane.begin, lambda *given: (starts.setdefault(len(starts) + 1, given[4]), kept(*given))
     farm.begin()
     while farm.step(to_us(20)):
         pass
-    at = {row["job"]: starts[row["episode"]].object for row in farm.book.episodes}
+    at = {row["job"]: starts[row["episode"]].objects for row in farm.book.episodes}
     assert {row["job"]: row["scene"] for row in farm.book.episodes} == {"j1": "s1", "j2": "s1", "j3": None, "j4": "s2"}
     assert (at["j1"] == at["j2"]).all() and (at["j1"] != at["j3"]).any() and (at["j1"] != at["j4"]).any()

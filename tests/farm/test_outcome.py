@@ -47,7 +47,8 @@ def test_a_stop_lengthens_the_episode_by_as_much_as_it_held(tmp_path):
 
 def test_a_robot_breaks_in_mid_episode_and_is_repaired(tmp_path):
     found = play(tmp_path, faults=[breaks(5)], robots=fails(scale=1e3), duration_s=400)
-    assert found.kinds("repair") == ["repair.start", "repair.done"] and rows(found)[0]["end_reason"] == "crash"
+    assert found.kinds("repair") == ["repair.start", "repair.done", "repair.test", "repair.tested"]
+    assert rows(found)[0]["end_reason"] == "crash"
     assert rows(found)[0]["truth"] is False and rows(found)[0]["duration_s"] == 5.0
 
 

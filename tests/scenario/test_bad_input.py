@@ -47,6 +47,11 @@ ONE_MISTAKE: dict[str, Case] = {
         "unknown task 'pick_plaec' (known: ",
     ),
     "task of a job": (("job: first", "task: juggle"), "juggle", "unknown task 'juggle' (known: "),
+    "unknown spare part": (
+        ("gripper: wide, control_ms: 20", "gripper: wide, control_ms: 20, reliability: {part: gaer}"),
+        "gaer",
+        "unknown spare part 'gaer' (known: none)",
+    ),
     "task of a check": (("task: pick_place", "task: pick"), "pick", "unknown task 'pick' (known:"),
     "no gripper": (("gripper: wide, control_ms: 20", "control_ms: 20"), "{name", "robot 'panda' has no gripper and cannot do"),
     "duplicate cell": (("name: b", "name: a"), "a", "duplicate cell 'a', also at fleet.yaml:13:12"),

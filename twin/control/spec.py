@@ -74,6 +74,26 @@ class ComputeSpec(Spec):
     """A cell asks again when no answer came for this long."""
 
 
+class SelfTestSpec(Spec):
+    """The short self-test of a robot that comes back: it moves every joint and the gripper a little and measures whether they
+    did. Who fails it is repaired (again)."""
+
+    move_rad: float = Field(default=0.08, gt=0, le=0.3)
+    joint_s: float = Field(default=0.5, gt=0, le=60)
+    """Time for one joint; at least five control periods are taken."""
+    passes: float = Field(default=0.5, gt=0, lt=1)
+    """A joint passes that is measured to have moved by this share of what was asked."""
+    after_failures: int | None = Field(default=None, ge=1)
+    """After so many failed episodes in a row the robot is suspected and tested; left out: failures are the policy's."""
+    every_h: float | None = Field(default=None, gt=0, le=1e6)
+    """Tested after so many operating hours in any case; left out: never without a reason."""
+
+    @property
+    def takes_s(self) -> float:
+        """About how long a test takes."""
+        return 8 * self.joint_s
+
+
 class JointLimitsFilter(Spec):
     """Keeps commands within joint position, velocity and acceleration limits."""
 

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 
 from twin.farm.spec import CellSpec, RobotSpec
 
+ROBOT = "robot"
+"""The component that stands for the robot as a whole."""
+
 
 @dataclass
 class Cell:
-    """One cell. `state`: free, held, leased, setup, episode, reset, stuck, broken, resting, maintenance, stopped, out."""
+    """One cell. `state`: free, held, leased, setup, episode, reset, stuck, broken, test, resting, maintenance, stopped,
+    out."""
 
     name: str
     site: str
@@ -37,13 +41,20 @@ class Cell:
     """People called to it so far."""
     started_us: int = 0
     start_event: int | None = None
-    worked_us: int = 0
-    """Operating time since the last repair."""
     operated_us: int = 0
     """Operating time in all."""
-    fails_at_us: int | None = None
-    """Operating time at which the robot breaks."""
+    component: str = ROBOT
+    """What of the robot broke last."""
     repairs: int = 0
+    tests: int = 0
+    """Self-tests begun."""
+    test_event: int | None = None
+    tested_us: int = 0
+    """Operating time at the last one that was passed."""
+    failures: int = 0
+    """Failed episodes in a row since then."""
+    suspect: str | None = None
+    """Why the robot must be tested before it works again."""
     rested_us: int = 0
     """Operating time since the last rest."""
     maintenance_until_us: int = 0

@@ -64,11 +64,19 @@ class Drawn(Episodes):
         """The episode goes on for so long; a failure is entered only where it comes before the end."""
         now = self.clock.now_us
         cell.timers["drawn"] = self.clock.at(now + us, "episode.drawn", cell.name, cell.episode)
-        if cell.fails_at_us is not None:
-            sound_us = cell.fails_at_us - cell.worked_us - (now - cell.started_us)
+        if (next_ := self.wear.next(cell)) is not None:
+            sound_us = next_[0] - (now - cell.started_us)
             if sound_us < us and "failure" not in cell.timers:
-                cell.timers["failure"] = self.clock.at(now + max(0, sound_us), "robot.breaks", cell.name)
+                cell.timers["failure"] = self.clock.at(now + max(0, sound_us), "robot.breaks", cell.name, next_[1])
         self.left_us[cell.name] = now + us
+
+    def launch_test(self, cell: Cell) -> None:
+        """It takes its time and finds nothing: what is broken here is known."""
+        cell.timers["drawn"] = self.clock.after(self.repair.spec.takes_s, "test.drawn", cell.name)
+
+    def halt_test(self, cell: Cell) -> None:
+        """Its end is not waited for any more."""
+        self.recovery.cancel(cell, "drawn")
 
     def over(self, cell: Cell) -> None:
         """The drawn end of an episode has come: what it reports, and how it ended."""

@@ -21,9 +21,11 @@ from twin.farm.detector import label
 from twin.farm.jobs import Job
 from twin.farm.lane import Lane
 from twin.farm.recovery import Recovery
+from twin.farm.repair import Repair
 from twin.farm.rows import ended
 from twin.farm.stopping import Stopping
 from twin.farm.trouble import Trouble
+from twin.farm.wear import Wear
 from twin.farm.work import Work
 
 REACHABLE = ("done", "timeout", "stop", "stuck")
@@ -50,12 +52,15 @@ class Episodes:
         chance: Chance,
         work: Work,
         recovery: Recovery,
+        repair: Repair,
+        wear: Wear,
         trouble: Trouble,
         facts: Mapping[str, Any],
     ) -> None:
         """facts: constants of the run that episode rows carry."""
         self.clock, self.book, self.chance = clock, book, chance
         self.work, self.recovery, self.trouble = work, recovery, trouble
+        self.repair, self.wear = repair, wear
         self.stopping = Stopping(clock, book, chance, self, work, recovery, trouble)
         self.facts = dict(facts)
         self.begun = self.voided = 0
@@ -84,6 +89,14 @@ class Episodes:
 
     def start_robot(self, cell: Cell) -> None:
         """It may move again."""
+        raise NotImplementedError
+
+    def launch_test(self, cell: Cell) -> None:
+        """Set a self-test going; its result comes to `test_over`."""
+        raise NotImplementedError
+
+    def halt_test(self, cell: Cell) -> None:
+        """Take a self-test off its cell, because it is over or cut short."""
         raise NotImplementedError
 
     def tick(self, index: int) -> None:
@@ -131,9 +144,8 @@ class Episodes:
         self.trouble.episode_ends(cell)
         truth, cell.in_reach, columns = self.halt(cell, job, reason)
         spent = now - cell.started_us
-        cell.worked_us, cell.rested_us, cell.operated_us = (
-            us + spent for us in (cell.worked_us, cell.rested_us, cell.operated_us)
-        )
+        cell.rested_us, cell.operated_us = cell.rested_us + spent, cell.operated_us + spent
+        self.wear.episode_ended(cell, spent)
         seen = (
             None if truth is None else label(truth, cell.spec.detector, self.chance.uniform(cell.name, "detector", cell.count))
         )
@@ -155,9 +167,26 @@ class Episodes:
         row = ended(self.facts, cell, job, now, reason=reason, truth=truth, label=seen, attempt_of=of, usable=usable)
         self.book.row({**row, **columns})
         self._fresh(cell)
+        self.repair.doubt(cell, seen)
         cell.state = "leased"
         if reason != "crash" and not self.stopping.outlives(cell):
             self.recovery.begin(cell, everyday=reason != "void")
+
+    def test(self, cell: Cell) -> None:
+        """A short self-test of the robot: no job, no row in the table of episodes."""
+        cell.state, cell.tests = "test", cell.tests + 1
+        cell.test_event = self.book.emit("repair.test", cell, job=cell.job, why=cell.suspect)
+        self.launch_test(cell)
+
+    def test_over(self, cell: Cell, wrong: list[str]) -> None:
+        """The result of a self-test: on to the reset ladder, or to (another) repair."""
+        self.halt_test(cell)
+        cell.state = "leased"
+        cause = self.book.emit("repair.tested", cell, job=cell.job, cause=cell.test_event, passed=not wrong, wrong=wrong)
+        if self.repair.tested(cell, wrong, cause):
+            self.recovery.begin(cell)
+        elif cell.state == "broken":
+            self.work.withdraw(cell, "broken")
 
     def symptom(self, cell: Cell, name: str, kind: str) -> None:
         """A running episode shows a symptom."""
@@ -211,8 +240,24 @@ class Simulated(Episodes):
         start = lane.tasks[job.spec.task].start([self.chance.stream(*keyed)])
         lane.begin(now, cell.row, cell.count, job.spec.task, start, self.chance.stream(cell.name, "policy", cell.count))
         cell.timers["timeout"] = self.clock.after(self.facts["timeout_s"], "episode.timeout", cell.name, cell.episode)
-        if cell.fails_at_us is not None:
-            cell.timers["failure"] = self.clock.at(now + max(0, cell.fails_at_us - cell.worked_us), "robot.breaks", cell.name)
+        if (next_ := self.wear.next(cell)) is not None:
+            cell.timers["failure"] = self.clock.at(now + next_[0], "robot.breaks", cell.name, next_[1])
+        self._run(cell)
+
+    def launch_test(self, cell: Cell) -> None:
+        """From a start state of any task; the lane takes its turns from now on."""
+        lane = self.lanes[cell.lane]
+        start = next(iter(lane.tasks.values())).start([self.chance.stream(cell.name, "self-test", cell.tests)])
+        lane.begin_test(self.clock.now_us, cell.row, cell.count, start)
+        self._run(cell)
+
+    def halt_test(self, cell: Cell) -> None:
+        """The row runs no more."""
+        self.lanes[cell.lane].end(cell.row)
+
+    def _run(self, cell: Cell) -> None:
+        """Put the lane of a cell on the clock, where it is not."""
+        lane, now = self.lanes[cell.lane], self.clock.now_us
         if not self.running[cell.lane]:
             self.running[cell.lane] = True
             first = -(-now // lane.period_us) * lane.period_us
@@ -249,6 +294,9 @@ class Simulated(Episodes):
 
     def _outcome(self, cell: Cell, what: str, detail: Any) -> None:
         """Something a lane's tick brought about. An episode that ended at this tick hears of nothing more."""
+        if cell.state == "test" and what in ("tested", "stop", "filter_failed", "void"):
+            self.test_over(cell, detail if what == "tested" else [what])
+            return
         if cell.state != "episode":
             return
         match what:

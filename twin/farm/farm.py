@@ -1,7 +1,8 @@
 """The farm: one clock, its cells and lanes, and what follows from what.
 
 Every entry on the clock comes to one small handler here. The state machines it moves live beside it: `Episodes` (on lanes),
-`Work` (jobs and leases), `Recovery` (resets, people, repair), `Trouble` (planned faults).
+`Work` (jobs and leases), `Recovery` (resets, people), `Wear` and `Repair` (what breaks, how it comes back), `Trouble` (planned
+faults).
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from typing import Any
 
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
-from twin.core.quantity import draw
 from twin.farm.book import Book
-from twin.farm.cells import Cell
+from twin.farm.cells import ROBOT, Cell
 from twin.farm.episodes import Episodes
 from twin.farm.jobs import Arrivals
 from twin.farm.lane import Lane
 from twin.farm.pending import pending
 from twin.farm.recovery import Recovery
+from twin.farm.repair import Repair
 from twin.farm.stopping import Stopping
 from twin.farm.trouble import Trouble
+from twin.farm.wear import Wear
 from twin.farm.work import Work
 
 
@@ -36,13 +38,16 @@ class Farm:
         episodes: Episodes,
         work: Work,
         recovery: Recovery,
+        repair: Repair,
+        wear: Wear,
         arrivals: Arrivals,
         trouble: Trouble,
     ) -> None:
         self.clock, self.book, self.chance = clock, book, chance
         self.cells, self.episodes = dict(cells), episodes
         self.work, self.recovery, self.arrivals, self.trouble = work, recovery, arrivals, trouble
-        work.start = episodes.start
+        self.repair, self.wear = repair, wear
+        work.start, repair.inspect = episodes.start, episodes.test
 
     @property
     def lanes(self) -> Sequence[Lane]:
@@ -80,8 +85,8 @@ class Farm:
 
     def begin(self) -> None:
         """Enter what is known at the start: cells to offer, jobs, maintenance, faults."""
+        self.wear.begin(self.cells)
         for cell in self.cells.values():
-            self._draw_failure(cell)
             for window in cell.spec.maintenance:
                 self.clock.at(to_us(3600 * window.at_h), "maintenance.due", cell.name, window)
             self.work.offer(cell)
@@ -110,10 +115,14 @@ class Farm:
     def _on_episode_drawn(self, name: str, _: Any) -> None:
         self.episodes.over(self.cells[name])
 
-    def _on_robot_breaks(self, name: str, _: Any) -> None:
+    def _on_test_drawn(self, name: str, _: Any) -> None:
+        self.cells[name].timers.pop("drawn", None)
+        self.episodes.test_over(self.cells[name], [])
+
+    def _on_robot_breaks(self, name: str, component: str) -> None:
         cell = self.cells[name]
         cell.timers.pop("failure", None)
-        self.break_robot(cell, None)
+        self._break(cell, component)
 
     def _on_stop_recover(self, name: str, _: Any) -> None:
         cell = self.cells[name]
@@ -145,24 +154,43 @@ class Farm:
         self.go_on(cell)
 
     def _on_rung_deadline(self, name: str, call: int | None) -> None:
+        """`call`: the how-manieth for a repair; None: a rung of the ladder."""
         cell = self.cells[name]
         cell.timers.pop("rung", None)
-        self.recovery.deadline(cell, call)
+        if cell.page is not None:
+            self.recovery.people.expire(cell.page)
+        if call is None:
+            self.recovery.deadline(cell)
+        else:
+            self.repair.deadline(cell, call)
 
     def _on_page_deadline(self, _: str, number: int) -> None:
         self.recovery.people.expire(number)
 
     def _on_person_arrive(self, _: str, number: int) -> None:
-        self.recovery.arrived(self.recovery.people.arrive(number))
+        page = self.recovery.people.arrive(number)
+        self.recovery.cancel(page.cell, "rung")  # from now on no deadline drops the call
+        if page.why != "repair":
+            self.recovery.arrived(page)
+        elif not self.repair.arrived(page):
+            self.recovery.people.finish(number)
 
     def _on_person_finish(self, _: str, number: int) -> None:
         page = self.recovery.people.finish(number)
-        in_order = self.recovery.finished(page)
+        cell, spent_us = page.cell, self.clock.now_us - page.from_us
+        cell.interventions, cell.intervention_us = cell.interventions + 1, cell.intervention_us + spent_us
         if page.why == "repair":
-            self.trouble.repaired(page.cell)
-            self._draw_failure(page.cell)
-        if in_order:
-            self.go_on(page.cell)
+            self.trouble.repaired(cell)
+            self.wear.repaired(cell)
+            self.repair.done(cell)
+        else:
+            self.recovery.finished(page)
+            self.go_on(cell)
+
+    def _on_part_delivered(self, part: str, _: Any) -> None:
+        waited = self.repair.delivered(part)
+        if waited is not None:
+            self.repair.came(self.cells[waited], part)
 
     def _on_maintenance_due(self, name: str, window: Any) -> None:
         cell = self.cells[name]
@@ -184,7 +212,10 @@ class Farm:
         self.trouble.over(*payload)
 
     def go_on(self, cell: Cell) -> None:
-        """A cell in order: rest, maintenance, the job's next episode, or a new lease."""
+        """A cell in order: self-test where there is doubt, rest, maintenance, the job's next episode, or a new lease."""
+        if cell.suspect is not None:
+            self.episodes.test(cell)
+            return
         reason, until_us = self._pause(cell)
         if reason is not None:
             cell.state = reason
@@ -221,27 +252,32 @@ class Farm:
         self.stopping.release(cell)
 
     def break_robot(self, cell: Cell, cause: int | None) -> bool:
-        """The robot breaks, by a plan (`cause`) or by wear. False where it is broken or out of service, or switched off for
-        the person who works at it."""
+        """The robot breaks as a whole, by a plan. False where that cannot be."""
+        return self._break(cell, None, cause)
+
+    def _break(self, cell: Cell, component: str | None, cause: int | None = None) -> bool:
+        """A robot breaks, by wear of a component or by a plan (None). False where it is broken or out of service, or switched
+        off for the person who works at it."""
         if cell.state in ("broken", "out"):
             return False
         if cell.page is not None and not self.recovery.people.expire(cell.page):
             return False
-        if cause is None:
-            cause = self.trouble.wore_out(cell)
+        if component is not None:
+            cause = self.wear.broke(cell, component)
+        cell.component = component or ROBOT
         if cell.state == "episode":
             self.episodes.end(cell, "crash")
+        elif cell.state == "test":
+            self.episodes.halt_test(cell)
         self.stopping.over(cell)
         self.recovery.cancel(cell, "rest")
         self.work.withdraw(cell, "broken")
-        self.recovery.broken(cell, cause)
+        self.repair.broken(cell, cause)
         return True
 
-    def _draw_failure(self, cell: Cell) -> None:
-        law = cell.robot_spec.reliability.fails_h
-        if law is not None:
-            hours = draw(law, self.chance.stream(cell.robot, "failure", cell.repairs))
-            cell.fails_at_us = to_us(3600 * hours)
+    def receipts(self) -> list[dict[str, Any]]:
+        """What became of every planned fault, and of everything that can wear out."""
+        return self.trouble.receipts() + self.wear.receipts(self.cells)
 
     def pending(self) -> list[str]:
         """What still waits or goes on, and for what: jobs, cells that are not free, calls that are not done."""

@@ -12,6 +12,7 @@ from twin.control.inbox import Inbox
 from twin.control.safety.chain import Chain
 from twin.control.safety.limits import Bounds
 from twin.control.safety.stops import Stops
+from twin.control.selftest import SelfTest
 from twin.control.sensing import Sensors
 from twin.core.clock import US
 from twin.core.clock import Chain as HashChain
@@ -22,7 +23,7 @@ from twin.world.kinematics import Arm
 from twin.world.tasks import Task
 
 Outcome = tuple[int, str, Any]
-"""(row, what, detail): void, finished, stop, standstill, grip_loss, link_timeout, filter, filter_failed, breach."""
+"""(row, what, detail): void, finished, stop, standstill, grip_loss, link_timeout, filter, filter_failed, breach, tested."""
 
 HOLD_S = 0.2
 """How long the gripper must have held an object before losing it counts as a loss (s)."""
@@ -40,6 +41,7 @@ class Lane:
         safety: Chain,
         ports: Ports,
         sensors: Sensors,
+        test: SelfTest,
         period_us: int,
         tasks: Mapping[str, Task],
         things: int,
@@ -51,6 +53,7 @@ class Lane:
         bounds: what the joints may do in a period; box (2, 3) m: where the tool must stay, judged on ground truth."""
         n, self.index, self.world, self.arm = world.n, index, world, arm
         self.inbox, self.safety, self.faults, self.sensors = inbox, safety, ports, sensors
+        self.test = test
         self.period_us, self.period_s, self.steps = period_us, period_us / US, period_us // world.step_us
         self.tasks, self.width_m, self.box = tasks, width_m, box
         self.hold_ticks = math.ceil(HOLD_S / self.period_s)
@@ -69,6 +72,20 @@ class Lane:
 
     def begin(self, now_us: int, row: int, episode: int, task: str, start: Start, stream: Any) -> None:
         """Row `row` runs an episode of a task from `start` (one row)."""
+        seen = self._place(now_us, row, episode, start)
+        seen.goal, seen.task = start.goal, np.array([list(self.tasks).index(task)])
+        self.inbox.begin(row, seen, stream, self.sent[row], episode)
+        self._join(row)
+
+    def begin_test(self, now_us: int, row: int, episode: int, start: Start) -> None:
+        """Row `row` tests itself from `start` (one row): no policy is asked."""
+        self._place(now_us, row, episode, start)
+        self.inbox.forget(row, self.sent[row])
+        self.test.begin(row, self.sent[row])
+        self._join(row)
+
+    def _place(self, now_us: int, row: int, episode: int, start: Start) -> Observation:
+        """Put a row into its start, where it is held; what it sees there."""
         one = np.array([row], np.int32)
         self.world.reset(one, start)
         self.faults.after_reset(row, self.world, now_us)
@@ -76,19 +93,20 @@ class Lane:
         self.sensors.begin(row, episode)
         self.tool[row] = seen.tool[0]
         seen = self.faults.first(now_us, row, self.sensors.read(now_us, one, seen))
-        seen.goal, seen.task = start.goal, np.array([list(self.tasks).index(task)])
         self.began.put(one, start)
-        hold = np.append(start.q[0], start.grip[0])
-        self.inbox.begin(row, seen, stream, hold, episode)
         self.safety.begin(row)
-        self.sent[row], self.sent_v[row] = hold, 0.0
+        self.sent[row], self.sent_v[row] = np.append(start.q[0], start.grip[0]), 0.0
         self.peak_v2[row], self.filtered[row], self.held[row] = 0.0, 0, 0
         self.voided[row] = False
         self.breached[row] = False
-        self._set_rows(np.sort(np.concatenate((self.rows, one))))
+        return seen
+
+    def _join(self, row: int) -> None:
+        self._set_rows(np.sort(np.append(self.rows, np.int32(row))))
 
     def end(self, row: int) -> None:
         """Row `row` runs no longer and costs nothing."""
+        self.test.end(row)
         self.stops.clear(row, self.world)
         self._set_rows(self.rows[self.rows != row])
 
@@ -149,8 +167,13 @@ class Lane:
         return seen, out
 
     def _asked(self, now_us: int, rows: Rows, at: Any, seen: Observation) -> Floats:
-        """The policy's command; a stopped robot asks for nothing, and is given nothing."""
-        return self.faults.command(now_us, self.inbox.due(now_us, rows, seen, self.stops.running(at)))
+        """The policy's command, or the self-test's; a stopped robot asks for nothing, and is given nothing."""
+        playing, testing = self.stops.running(at), self.test.on[at]
+        if not np.count_nonzero(testing):
+            return self.faults.command(now_us, self.inbox.due(now_us, rows, seen, playing))
+        asked = self.inbox.due(now_us, rows, seen, playing & ~testing)
+        self.test.ask(rows, seen, asked)
+        return self.faults.command(now_us, asked)
 
     def _stopping(self, at: Any, seen: Observation, sent: Certified) -> Certified:
         """Rows that are stopped do what their stop says, whatever filters made of a command: no filter delays a stop."""
@@ -193,6 +216,7 @@ class Lane:
         out += [(int(r), "grip_loss", None) for r in rows[self._dropped(rows, at, seen, sent)]]
         out += [(int(r), "link_timeout", None) for r in self.inbox.late]
         out += [(int(r), "breach", "stop_violation") for r in self.inbox.stale]
+        out += [(row, "tested", wrong) for row, wrong in self.test.over(rows)]
         done = self.inbox.finished(rows)
         if np.count_nonzero(done):
             out += [(int(r), "finished", None) for r in rows[done]]

@@ -1,4 +1,4 @@
-"""How a cell comes back: the reset ladder after an episode, and repair after a breakage. Nothing here waits for ever.
+"""How a cell comes back after an episode: the reset ladder. Nothing here waits for ever.
 
 Every rung of a person has a deadline; when it passes unanswered the next rung is tried, and after the last one the cell is out
 of service and says so.
@@ -11,16 +11,11 @@ from typing import Any
 
 from twin.core.chance import Chance
 from twin.core.clock import Clock
-from twin.core.quantity import draw, quantile
+from twin.core.quantity import quantile
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.people import Page, People
 from twin.farm.spec import AutomaticRung, FleetSpec, PersonRung
-
-REPAIR_DEADLINE_S = 4 * 3600.0
-"""How long a call for a repair may wait before it is made again."""
-REPAIR_CALLS = 3
-"""So often a repair is called for before the cell counts as out of service."""
 
 
 class Recovery:
@@ -57,7 +52,7 @@ class Recovery:
                 self._attempt(cell, rung)
                 return
             cell.rung, cell.attempt = cell.rung + 1, 0
-        self._abandon(cell)
+        self.abandon(cell)
 
     def _attempt(self, cell: Cell, rung: AutomaticRung) -> None:
         cell.state, cell.attempt = "reset", cell.attempt + 1
@@ -106,51 +101,19 @@ class Recovery:
         return None
 
     def arrived(self, page: Page) -> None:
-        """A person stands at the cell and starts; from now on no deadline drops the call."""
-        cell = page.cell
-        self.cancel(cell, "rung")
-        if page.why == "repair":
-            hours = draw(cell.robot_spec.reliability.repair_h, self.chance.stream(cell.robot, "repair", cell.repairs))
-            self.people.work(page, 3600.0 * hours)
-            return
-        self.book.emit("reset.start", cell, job=cell.job, reset="person", attempt=1)
+        """A person stands at the cell and starts to tidy up."""
+        self.book.emit("reset.start", page.cell, job=page.cell.job, reset="person", attempt=1)
         self.people.work(page, self.people.pools[page.pool].work_s)
 
-    def finished(self, page: Page) -> bool:
-        """A person is done; True when the cell is in order (after a repair it still climbs the ladder)."""
-        cell = page.cell
-        spent = self.clock.now_us - page.from_us
-        cell.interventions, cell.intervention_us = cell.interventions + 1, cell.intervention_us + spent
-        if page.why == "repair":
-            cell.worked_us, cell.repairs, cell.in_reach = 0, cell.repairs + 1, True
-            self.book.emit("repair.done", cell, cause=cell.cry)
-            self.begin(cell)
-            return False
-        cell.resets += 1
-        self._done(cell, "person")
-        return True
+    def finished(self, page: Page) -> None:
+        """A person is done: the cell is in order."""
+        page.cell.resets += 1
+        self._done(page.cell, "person")
 
-    def broken(self, cell: Cell, cause: int | None, call: int = 1) -> None:
-        """The robot does not move any more: somebody must repair it."""
-        cell.state, cell.everyday = "broken", False
-        self.cancel(cell, "reset", "rung")
-        pools = [name for name in self.specs if self.can_come(name, cell, "repair")]
-        staffed = [name for name in pools if self.specs[name].count]
-        pool = (staffed + pools + [""])[0]
-        cell.cry = self.book.emit("repair.start", cell, cause=cause, pool=pool, deadline_s=REPAIR_DEADLINE_S, call=call)
-        cell.timers["rung"] = self.clock.after(REPAIR_DEADLINE_S, "rung.deadline", cell.name, call)
-
-    def deadline(self, cell: Cell, call: int | None) -> None:
-        """A rung's time is over and nobody has begun: drop the call and climb on. `call`: the how-manieth for a repair."""
-        if cell.page is not None:
-            self.people.expire(cell.page)
-        if call is None:
-            cell.rung, cell.attempt = cell.rung + 1, 0
-            self._try(cell)
-        elif call < REPAIR_CALLS:
-            self.broken(cell, cell.cry, call + 1)
-        else:
-            self._abandon(cell)
+    def deadline(self, cell: Cell) -> None:
+        """A rung's time is over and nobody has begun: climb on."""
+        cell.rung, cell.attempt = cell.rung + 1, 0
+        self._try(cell)
 
     def _done(self, cell: Cell, kind: str) -> None:
         cell.reset_kind = kind
@@ -158,7 +121,8 @@ class Recovery:
         cell.in_reach = True
         self._say(cell)("reset.done", cell, job=cell.job, reset=kind)
 
-    def _abandon(self, cell: Cell) -> None:
+    def abandon(self, cell: Cell) -> None:
+        """Nothing more can be tried: the cell is out of service."""
         cell.state = "out"
         self.book.emit("reset.abandoned", cell, job=cell.job)
         self.gone(cell)

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from twin.control.spec import ComputeSpec, LinkSpec
-from twin.core.quantity import NonNegative, Weibull
+from twin.control.spec import ComputeSpec, LinkSpec, SelfTestSpec
+from twin.core.quantity import NonNegative
 from twin.core.spec import Spec
 from twin.farm.outcomes import OutcomeModel
+from twin.faults.hazards import Law
 from twin.world.spec import GripperSpec, LimitsSpec, SensorSpec, WorkcellSpec
 
 
@@ -30,11 +31,29 @@ class SiteSpec(Spec):
         return name
 
 
-class ReliabilitySpec(Spec):
-    """When a robot breaks (operating hours) and how long its repair takes once a technician is there."""
+class WearSpec(Spec):
+    """When something breaks, and what its repair takes once a technician is there."""
 
-    fails_h: Weibull | None = None
+    fails_h: Law | None = None
+    """Its life in operating hours."""
+    fails_cycles: Law | None = None
+    """Its life in episodes; with `fails_h` too, whichever is over first."""
     repair_h: NonNegative = 2.0
+    part: str | None = None
+    """The spare part that a repair takes, a key of `parts`; left out: none."""
+
+
+class ReliabilitySpec(WearSpec):
+    """When a robot breaks as a whole, and its components that wear out by themselves. A repair renews what broke."""
+
+    components: dict[str, WearSpec] = Field(default_factory=dict)
+
+
+class PartSpec(Spec):
+    """A spare part: so many lie in the store; for each that is taken another is ordered."""
+
+    stock: int = Field(default=1, ge=0)
+    delivery_h: NonNegative = 24.0
 
 
 class StopSpec(Spec):
@@ -172,7 +191,9 @@ class FleetSpec(Spec):
     links: dict[str, LinkSpec] = Field(default_factory=dict)
     people: dict[str, PeopleSpec] = Field(default_factory=dict)
     robots: dict[str, RobotSpec] = Field(min_length=1)
+    parts: dict[str, PartSpec] = Field(default_factory=dict)
     resets: tuple[RungSpec, ...] = (AutomaticRung(kind="automatic"),)
+    self_test: SelfTestSpec = SelfTestSpec()
     store: StoreSpec = StoreSpec()
     outcomes: OutcomeModel | None = None
     """What becomes of episodes in scenarios of `tier: outcome`."""

@@ -40,6 +40,10 @@ class Tier(Protocol):
         """It may move again."""
         ...
 
+    def halt_test(self, cell: Cell) -> None:
+        """Cut its self-test short; it is begun again when the stop is over."""
+        ...
+
 
 class Stopping:
     """The stops of one farm. Entries `stop.recover` and `stop.start` of the clock come back to `reset` and `start`."""
@@ -88,6 +92,8 @@ class Stopping:
             self.recovery.cancel(cell, "reset", "rung")
             cell.state, cell.stopped_in = "stopped", "reset"
         elif cell.state != "episode":
+            if cell.state == "test":
+                self.tier.halt_test(cell)
             self.work.withdraw(cell, "stopped")
             cell.state, cell.stopped_in = "stopped", "free"
 

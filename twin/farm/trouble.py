@@ -14,12 +14,10 @@ from typing import Any, Protocol
 from twin.core.chance import Chance
 from twin.core.clock import US, Clock, to_us
 from twin.core.quantity import draw
-from twin.core.records import RECEIPT_COLUMNS
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.lane import Lane
 from twin.faults.injection import Injection
-from twin.faults.joint import JointBreaks
 
 
 class FarmLike(Protocol):
@@ -55,8 +53,6 @@ class Trouble:
         """Cell → the injection whose stop holds it."""
         self.breaking: dict[str, tuple[int, int]] = {}
         """Cell → the injection that broke it, and since when."""
-        self.wear: dict[str, list[Any]] = {}
-        """Cell → [breakages by wear, out of service since (µs) or None, µs out of service in all, first onset in µs]."""
         self.due = [0] * len(self.injections)
         """Onsets drawn so far of faults that come at a rate."""
 
@@ -146,7 +142,7 @@ class Trouble:
     def over(self, number: int, onset: int) -> None:
         """A fault's time is up (of its `onset`-th onset)."""
         fault = self.injections[number]
-        if not fault.active or fault.onsets != onset:
+        if not fault.active or fault.onsets != onset or fault.spec.PORT == "process":
             return
         if fault.spec.PORT != "process":
             lane = self.lanes[fault.lane]
@@ -160,24 +156,16 @@ class Trouble:
             self._lasted(self.injections[number], held_us)
             self._clear(self.injections[number])
 
-    def wore_out(self, cell: Cell) -> int:
-        """A robot breaks by its reliability law: time out of service begins. The number of the event."""
-        record = self.wear.setdefault(cell.name, [0, None, 0, self.clock.now_us])
-        record[0], record[1] = record[0] + 1, self.clock.now_us
-        return self.book.emit("fault.onset", cell, episode=cell.episode, known=False, fault=f"wear/{cell.robot}",
-                              component="joint", mode="breaks", onset=record[0])  # fmt: skip
-
     def repaired(self, cell: Cell) -> None:
-        """A robot was repaired: time out of service ends."""
-        now = self.clock.now_us
+        """A robot was repaired: what a plan broke, and what lasts until a repair, is over."""
         if cell.name in self.breaking:
             number, since = self.breaking.pop(cell.name)
-            self._lasted(self.injections[number], now - since)
+            self._lasted(self.injections[number], self.clock.now_us - since)
             self._clear(self.injections[number])
-        elif cell.name in self.wear and self.wear[cell.name][1] is not None:
-            record = self.wear[cell.name]
-            record[2], record[1] = record[2] + now - record[1], None
-            self.book.emit("fault.cleared", cell, known=False, fault=f"wear/{cell.robot}", onset=record[0])
+        for number in self.of[cell.name]:
+            fault = self.injections[number]
+            if fault.active and fault.spec.until == "repaired":
+                self.over(number, fault.onsets)
 
     @staticmethod
     def _lasted(fault: Injection, us: int) -> None:
@@ -189,7 +177,7 @@ class Trouble:
             cell.injected.append(fault.name)
 
     def receipts(self) -> list[dict[str, Any]]:
-        """One receipt for every fault and target, and for every robot that wears out."""
+        """One receipt for every fault and target."""
         now = self.clock.now_us
         open_since = dict(self.breaking.values())
         open_since |= {n: since for c, n in self.stopping.items() if (since := self.cells[c].stopped_from_us) is not None}
@@ -199,26 +187,4 @@ class Trouble:
             if number in open_since:
                 self._lasted(so_far, now - open_since[number])
             rows.append(so_far.receipt())
-        return rows + [self._wear_receipt(c) for c in self.cells.values() if c.robot_spec.reliability.fails_h is not None]
-
-    def _wear_receipt(self, cell: Cell) -> dict[str, Any]:
-        """The receipt of a reliability law: hours out of service."""
-        count, since, spent, first = self.wear.get(cell.name, [0, None, 0, None])
-        now = self.clock.now_us
-        spent += now - since if since is not None else 0
-        operated_us = cell.operated_us + (now - cell.started_us if cell.state == "episode" else 0)
-        row = dict.fromkeys(RECEIPT_COLUMNS)
-        row.update(
-            fault=f"wear/{cell.robot}",
-            component="joint",
-            mode="breaks",
-            target=cell.name,
-            onset_s=None if first is None else first / US,
-            status="acted" if count else "not_due",
-            effect=spent / US / 3600 if count else None,
-            unit=JointBreaks.UNIT,
-            exposed_s=operated_us / US,
-            must_act=False,
-            note=f"{count} breakages" if count else "",
-        )
-        return row
+        return rows

@@ -45,6 +45,8 @@ class Fault(Spec):
     onset: Onset
     duration_s: NonNegative | None = None
     """How long it lasts; left out: to the end of the run (per_episode: to the end of the episode)."""
+    until: Literal["repaired"] | None = None
+    """It lasts until the robot has been repaired: after a failed self-test, or because something else broke."""
     must_act: bool = False
     """Whether a run in which it found nothing to act on is void."""
     announced: bool = False

@@ -17,7 +17,7 @@ from twin.log.tables import RunLog
 
 STATES: Mapping[str, str] = {
     "episode": "in an episode",
-    "broken": "broken or in repair",
+    "broken": "broken, in repair or self-test",
     "attended": "a person at work on it",
     "waiting": "waiting for a person",
     "out_of_service": "out of service",
@@ -52,6 +52,7 @@ class Span(NamedTuple):
 RAISES: Mapping[str, str] = {
     "episode.start": "episode",
     "repair.start": "broken",
+    "repair.test": "broken",
     "person.busy": "attended",
     "page.sent": "waiting",
     "reset.stuck": "waiting",
@@ -66,6 +67,7 @@ LOWERS: Mapping[str, tuple[str, ...]] = {
     "episode.end": ("episode",),
     "episode.void": ("episode",),
     "repair.done": ("broken",),
+    "repair.tested": ("broken",),
     "person.busy": ("waiting",),
     "person.free": ("attended",),
     "page.answered": ("waiting",),

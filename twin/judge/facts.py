@@ -18,7 +18,7 @@ from twin.judge.words import NB, between, count, hours, listed, num, pct, severa
 from twin.log.tables import RunLog
 
 CAUSES: Mapping[str, str] = {
-    "broken": "broken or in repair",
+    "broken": "broken, in repair or self-test",
     "attended": "a person at work on the cell",
     "waiting": "waiting for a person",
     "out_of_service": "out of service for good",

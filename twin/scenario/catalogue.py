@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from twin.core.quantity import NonNegative
 from twin.faults.catalogue import FAULTS, names
 
-COMMON = ("name", "target", "onset", "duration_s", "must_act", "announced")
+COMMON = ("name", "target", "onset", "duration_s", "until", "must_act", "announced")
 """What every fault takes."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from twin.core.errors import nearest
 from twin.core.yaml import Loc
-from twin.farm.spec import RobotSpec
+from twin.farm.spec import ReliabilitySpec, RobotSpec
 from twin.faults.joint import JointBreaks
 from twin.scenario.arms import arms
 from twin.scenario.cells import Cell, matching
@@ -125,6 +125,13 @@ def _model(check: Checker, cell: Cell) -> str:
     return robot.model if robot is not None else ""
 
 
+def _first_law(reliability: ReliabilitySpec) -> Loc | None:
+    """Where it is said that a robot, or a component of it, can break."""
+    worn: dict[Loc, Any] = {(): reliability} | {("components", k): wear for k, wear in reliability.components.items()}
+    found = ((*at, law) for at, wear in worn.items() for law in ("fails_h", "fails_cycles") if getattr(wear, law) is not None)
+    return next(found, None)
+
+
 def _repair(check: Checker) -> None:
     """Whatever can break needs somebody who repairs at its site."""
     people = check.view.people
@@ -138,10 +145,11 @@ def _repair(check: Checker) -> None:
 
     mend = f"give a pool of people the skill 'repair'{nearest('', people, what='pools')}"
     for name, robot in (check.view.robots or {}).items():
-        if robot is None or robot.reliability.fails_h is None:
+        law = None if robot is None else _first_law(robot.reliability)
+        if law is None:
             continue
         if sites := unattended([cell for cell in check.cells if any(r.robot == name for r in cell.spec.robots)]):
-            at = check.fleet("robots", name, "reliability", "fails_h")
+            at = check.fleet("robots", name, "reliability", *law)
             check.refuse(at, f"robot {name!r} can break, but nobody at site {sites[0]!r} can repair: {mend}")
     for i, fault in check.view.faults:
         if isinstance(fault, JointBreaks) and (sites := unattended(matching(check.cells, fault.target))):

@@ -84,6 +84,9 @@ def _robots(check: Checker) -> None:
         check.name((*at, "gripper"), robot.gripper, view.grippers, "gripper")
         for i, sensor in enumerate(robot.sensors):
             check.name((*at, "sensors", i), sensor, view.sensors, "sensor")
+        worn = {(): robot.reliability} | {("components", k): wear for k, wear in robot.reliability.components.items()}
+        for where, wear in worn.items():
+            check.name((*at, "reliability", *where, "part"), wear.part, view.parts, "spare part")
 
 
 def _cells(check: Checker) -> None:

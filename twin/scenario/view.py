@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec
 from twin.core.yaml import Loc
 from twin.farm.outcomes import OutcomeModel
-from twin.farm.spec import CellSpec, FleetSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
+from twin.farm.spec import CellSpec, FleetSpec, PartSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
 from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
 from twin.scenario.messages import holds, meant
@@ -39,6 +39,7 @@ class View:
     compute: Named[ComputeSpec]
     links: Named[LinkSpec]
     people: Named[PeopleSpec]
+    parts: Named[PartSpec]
     robots: Named[RobotSpec]
     resets: Listed[Any]
     cells: Listed[CellSpec]
@@ -66,6 +67,7 @@ _NAMED: Mapping[str, Any] = {
     "compute": ComputeSpec,
     "links": LinkSpec,
     "people": PeopleSpec,
+    "parts": PartSpec,
     "robots": RobotSpec,
 }
 _LISTED: Mapping[str, Any] = {"jobs": WorkloadSpec, "faults": FaultSpec, "checks": CheckSpec, "filters": FilterSpec}
