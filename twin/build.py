@@ -73,13 +73,20 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     hosts = [Host(role, make) for role, make in strategies(scenario).items()]
     work = Work(clock, book, cells, recovery, hosts, _not_wired)
     repair, wear = Repair(fleet, clock, book, chance, recovery), Wear(cells, clock, book, chance)
-    trouble = Trouble(spec.faults, cells, lanes, clock, book, chance)
+    trouble = Trouble(_plan(scenario), cells, lanes, clock, book, chance)
     facts = _facts(scenario, run)
     parts = (clock, book, chance, work, recovery, repair, wear, trouble, facts)
     outcomes = fleet.outcomes if drawn else None
     episodes: Episodes = Drawn(outcomes, *parts) if outcomes else Simulated(cells, lanes, *parts)
     arrivals = Arrivals(spec.jobs, clock, chance)
     return Farm(clock, book, chance, cells, episodes, work, recovery, repair, wear, arrivals, trouble)
+
+
+def _plan(scenario: Scenario) -> list[Any]:
+    """The scenario's faults and those that the fleet has anyway."""
+    spec = scenario.spec
+    standing = {} if spec.tier == "outcome" else spec.fleet.faults
+    return [*spec.faults, *(fault.model_copy(update={"name": name}) for name, fault in standing.items())]
 
 
 def _not_wired(cell: Cell) -> None:

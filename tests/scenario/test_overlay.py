@@ -11,6 +11,7 @@ fleet:
   grippers: {hand: {stroke_mm: 80, force_N: 40}}
   robots: {ur3: {model: ur3, gripper: hand}}
   links: {wifi: {latency_ms: 20}}
+  resets: [{kind: automatic}]
   cells: [{name: left, link: wifi, robots: [{robot: ur3, serial: A-1}]}, {name: right, robots: [{robot: ur3, serial: A-2}]}]
 jobs: [{kind: poisson, per_hour: 300}]
 duration_s: 60
@@ -52,3 +53,24 @@ def test_what_the_fleet_lacks_is_told_at_its_place_in_the_overlay(laid):
 def test_a_value_that_cannot_be_is_refused_at_its_place_in_the_overlay(laid):
     with pytest.raises(SpecError, match=r"overlay.yaml:2:22"):
         laid("links: {wifi: {loss: {value: 1.5}}}")
+
+
+def test_an_entry_of_a_list_is_named_by_its_number_or_its_name(laid):
+    fleet = laid("resets: {0: {success: {value: 0.7}}}\ncells: {right: {detector: {false_positive: 0.2}}}")
+    assert fleet.resets[0].success == 0.7 and fleet.resets[0].attempts == 3
+    assert [cell.detector.false_positive for cell in fleet.cells] == [0, 0.2]
+
+
+def test_an_entry_that_is_not_there_is_told(laid):
+    with pytest.raises(SpecError, match=r"the fleet has no cells 'rigth'.*did you mean 'right'"):
+        laid("cells: {rigth: {detector: {false_positive: 0.2}}}")
+
+
+def test_a_fault_that_the_fleet_did_not_know_is_added(laid):
+    fleet = laid("faults: {stop: {component: safety, mode: protective_stop, onset: {rate_per_h: {value: 50}}, recover_s: 4}}")
+    assert fleet.faults["stop"].onset.rate_per_h == 50
+
+
+def test_a_fault_of_the_fleet_is_checked_as_one_of_the_scenario(laid):
+    with pytest.raises(SpecError, match=r"overlay.yaml:2:\d+: no cell matches 'middle'"):
+        laid("faults: {stop: {component: safety, mode: protective_stop, target: middle, onset: {rate_per_h: 50}}}")

@@ -11,6 +11,7 @@ from twin.control.spec import ComputeSpec, LinkSpec, SelfTestSpec
 from twin.core.quantity import NonNegative
 from twin.core.spec import Spec
 from twin.farm.outcomes import OutcomeModel
+from twin.faults.catalogue import FaultSpec
 from twin.faults.hazards import Law
 from twin.world.spec import GripperSpec, LimitsSpec, SensorSpec, WorkcellSpec
 
@@ -195,6 +196,9 @@ class FleetSpec(Spec):
     resets: tuple[RungSpec, ...] = (AutomaticRung(kind="automatic"),)
     self_test: SelfTestSpec = SelfTestSpec()
     store: StoreSpec = StoreSpec()
+    faults: dict[str, FaultSpec] = Field(default_factory=dict)
+    """What goes wrong on this fleet anyway, by name, at the rates that were measured (`twin calibrate`); a scenario adds its
+    own to them. In the outcome tier the outcomes hold their effects."""
     outcomes: OutcomeModel | None = None
     """What becomes of episodes in scenarios of `tier: outcome`."""
     cells: tuple[CellSpec, ...] = Field(min_length=1)

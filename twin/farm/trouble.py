@@ -68,7 +68,7 @@ class Trouble:
         fault = self.injections[number]
         stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "onset", self.due[number])
         self.due[number] += 1
-        self.clock.after(float(stream.exponential(3600.0 / fault.spec.onset.rate_per_h)), "fault.on", fault.cell, number)
+        self.clock.after(fault.spec.onset.wait_s(self.clock.now_us / US, stream), "fault.on", fault.cell, number)
 
     def episode_begins(self, cell: Cell) -> None:
         """Draw the onsets of faults that come with a probability per episode."""
@@ -77,7 +77,7 @@ class Trouble:
             onset = fault.spec.onset
             if onset.per_episode is not None:
                 stream = self.chance.stream(f"fault/{fault.name}/{fault.cell}", "onset", cell.count)
-                if float(stream.random()) < onset.per_episode:
+                if float(stream.random()) < onset.share(self.clock.now_us / US):
                     delay = float(stream.random()) * onset.within_s
                     cell.timers[f"fault/{number}"] = self.clock.after(delay, "fault.on", fault.cell, number)
             if fault.active:

@@ -106,10 +106,10 @@ def _grip(check: Checker, i: int, kind: str, robot: RobotSpec, workcell: str, ta
 
 
 def _faults(check: Checker) -> None:
-    for i, fault in check.view.faults:
+    for at, fault in check.view.faults:
         hit = matching(check.cells, fault.target)
         if fault.PORT == "link" and hit and all(cell.spec.link is None for cell in hit):
-            check.refuse(("faults", i, "target"), f"none of the cells that match {fault.target!r} has a link to disturb")
+            check.refuse((*at, "target"), f"none of the cells that match {fault.target!r} has a link to disturb")
         joint = getattr(fault, "joint", None)
         if joint is None:
             continue
@@ -117,7 +117,7 @@ def _faults(check: Checker) -> None:
             joints = arms().get(model)
             if joints is not None and joint >= joints:
                 message = f"{model} (cell {cell.name!r}) has no joint {joint}: its {joints} joints are 0 to {joints - 1}"
-                check.refuse(("faults", i, "joint"), message)
+                check.refuse((*at, "joint"), message)
 
 
 def _model(check: Checker, cell: Cell) -> str:
@@ -151,6 +151,6 @@ def _repair(check: Checker) -> None:
         if sites := unattended([cell for cell in check.cells if any(r.robot == name for r in cell.spec.robots)]):
             at = check.fleet("robots", name, "reliability", *law)
             check.refuse(at, f"robot {name!r} can break, but nobody at site {sites[0]!r} can repair: {mend}")
-    for i, fault in check.view.faults:
+    for at, fault in check.view.faults:
         if isinstance(fault, JointBreaks) and (sites := unattended(matching(check.cells, fault.target))):
-            check.refuse(("faults", i), f"this breaks robots, but nobody at site {sites[0]!r} can repair: {mend}")
+            check.refuse(at, f"this breaks robots, but nobody at site {sites[0]!r} can repair: {mend}")

@@ -5,7 +5,8 @@ links: {wifi: {latency_ms: {kind: lognormal, median: {value: 4.9, low: 4.8, high
 serials: {UR3-0042: {reliability: {repair_h: {value: 3.5, low: 2.0, high: 6.0, n: 41}}}}
 models: {…}        # what belongs to no fleet file: kept beside it, not applied
 
-A value with its interval becomes the plain value. A mapping with a `kind` replaces what stands there, any other is merged.
+A value with its interval becomes the plain value. An entry of a list is named by its number from 0, or by its `name`. A mapping
+with a `kind` replaces what stands there, any other is merged.
 The robot of a serial becomes a kind of its own.
 """
 
@@ -19,6 +20,7 @@ from twin.core.yaml import Document, Loc
 
 META = ("overlay", "made", "models")
 """Keys of an overlay that are no part of a fleet."""
+LISTS = ("resets", "cells")
 
 
 def is_estimate(node: Any) -> bool:
@@ -62,11 +64,17 @@ class _Merge:
     def _refuse(self, loc: Loc, message: str) -> None:
         self.document.problems.append(self.overlay.at(loc, message))
 
-    def _lay(self, holder: dict[str, Any], at: Loc, key: str, value: Any, source: Loc) -> None:
-        there = holder.get(key)
+    def _lay(self, holder: Any, at: Loc, key: str | int, value: Any, source: Loc) -> None:
+        there = holder.get(key) if isinstance(holder, dict) else holder[key]
+        if isinstance(there, list) and isinstance(value, dict):
+            self._entries(there, (*at, key), value, source)
+            return
+        if there is None and key in LISTS and isinstance(value, dict):
+            self._refuse(source, f"the fleet file writes no {key}, so an overlay can name none of them; write them there")
+            return
         if isinstance(value, dict) and isinstance(there, dict) and "kind" not in value and not is_estimate(value):
             for name, inner in value.items():
-                if len(source) == 1 and name not in there:  # robots, links, people: an overlay never adds one
+                if len(source) == 1 and key != "faults" and name not in there:  # robots, people: an overlay never adds one
                     self._refuse((*source, name), f"the fleet has no {key} {name!r}{nearest(name, there)}")
                     continue
                 self._lay(there, (*at, key), name, inner, (*source, name))
@@ -77,6 +85,16 @@ class _Merge:
         for loc, mark in self.overlay.marks.items():
             if loc[: len(source)] == source:
                 self.document.marks[(*at, key, *loc[len(source) :])] = mark
+
+    def _entries(self, there: list[Any], at: Loc, values: dict[str, Any], source: Loc) -> None:
+        """Entries of a list, by number or by name."""
+        known = {str(i): i for i in range(len(there))}
+        known |= {str(item["name"]): i for i, item in enumerate(there) if isinstance(item, dict) and "name" in item}
+        for name, inner in values.items():
+            if str(name) not in known:
+                self._refuse((*source, name), f"the fleet has no {source[-1]} {name!r}{nearest(str(name), known)}")
+                continue
+            self._lay(there, at, known[str(name)], inner, (*source, name))
 
     def _serials(self, serials: Any) -> None:
         """The robot of a serial becomes a kind of its own: a copy of its kind with the values laid over."""

@@ -190,12 +190,14 @@ def _matched(check: Checker, at: Loc, pattern: str) -> list[Cell]:
 
 
 def _targets(check: Checker) -> None:
-    first: dict[str, int] = {}
-    for i, fault in check.view.faults:
-        _matched(check, ("faults", i, "target"), fault.target)
-        if fault.name is not None and first.setdefault(fault.name, i) != i:
-            where = check.place(("faults", first[fault.name], "name"))
-            check.refuse(("faults", i, "name"), f"duplicate fault {fault.name!r}, also at {where}")
+    first: dict[str, Loc] = {}
+    for at, fault in check.view.faults:
+        _matched(check, (*at, "target"), fault.target)
+        standing = at[0] != "faults" or len(check.view.fleet) == 0
+        name = str(at[-1]) if standing else fault.name
+        where = at if standing else (*at, "name")
+        if name is not None and first.setdefault(name, where) != where:
+            check.refuse(where, f"duplicate fault {name!r}, also at {check.place(first[name])}")
 
 
 def _checks(check: Checker) -> None:

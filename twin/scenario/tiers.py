@@ -24,10 +24,10 @@ def check_tier(check: Checker) -> None:
             check.refuse(("tier",), "tier outcome needs the fleet's 'outcomes': write them, or fit them with twin fit-outcomes")
         return
     _entries(check, view.outcomes)
-    for i, fault in view.faults:
-        if fault.PORT != "process":
+    for at, fault in view.faults:
+        if at[0] == "faults" and fault.PORT != "process":
             told = f"{fault.component}/{fault.mode} acts on signals, which the outcome tier does not have"
-            check.refuse(("faults", i), f"{told}: put its effect into the outcomes, or use tier: physics")
+            check.refuse(at, f"{told}: put its effect into the outcomes, or use tier: physics")
     if isinstance(view.policy, UseSpec):
         check.refuse(("policy",), "no policy is asked for commands in the outcome tier: name it by {kind: known, name: …}")
 

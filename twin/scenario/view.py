@@ -46,7 +46,8 @@ class View:
     cells_whole: bool
     jobs: Listed[Any]
     jobs_whole: bool
-    faults: Listed[Any]
+    faults: list[tuple[Loc, Any]]
+    """Faults of the scenario and of the fleet, each with its path in the scenario."""
     checks: Listed[CheckSpec]
     filters: Listed[Any]
     scheduler: Any
@@ -70,7 +71,7 @@ _NAMED: Mapping[str, Any] = {
     "parts": PartSpec,
     "robots": RobotSpec,
 }
-_LISTED: Mapping[str, Any] = {"jobs": WorkloadSpec, "faults": FaultSpec, "checks": CheckSpec, "filters": FilterSpec}
+_LISTED: Mapping[str, Any] = {"jobs": WorkloadSpec, "checks": CheckSpec, "filters": FilterSpec}
 _SINGLE: Mapping[str, Any] = {"scheduler": SchedulerSpec, "dispatch": DispatchSpec, "policy": PolicySpec}
 
 
@@ -83,7 +84,10 @@ def whole(spec: ScenarioSpec | FleetSpec) -> View:
     parts |= {name: getattr(above, name, None) for name in _SINGLE}
     tier = above.tier if above else "outcome" if fleet.outcomes else "physics"
     parts |= {"tier": tier, "outcomes": fleet.outcomes}
-    return View(("fleet",) if above else (), cells_whole=True, jobs_whole=True, **parts)
+    at: Loc = ("fleet",) if above else ()
+    planned = [(("faults", i), fault) for i, fault in enumerate(above.faults if above else ())]
+    parts["faults"] = planned + [((*at, "faults", name), fault) for name, fault in fleet.faults.items()]
+    return View(at, cells_whole=True, jobs_whole=True, **parts)
 
 
 def partly(data: Mapping[str, Any], *, fleet_only: bool) -> View:
@@ -99,7 +103,11 @@ def partly(data: Mapping[str, Any], *, fleet_only: bool) -> View:
     outcomes = None if given is None else _piece(OutcomeModel, given)
     tier = "outcome" if (given if fleet_only else data.get("tier") == "outcome") else "physics"
     parts |= {"tier": tier, "outcomes": outcomes, "outcomes_broken": given is not None and outcomes is None}
-    return View(() if fleet_only else ("fleet",), **parts)
+    at: Loc = () if fleet_only else ("fleet",)
+    planned: list[tuple[Loc, Any]] = [] if fleet_only else [(("faults", i), f) for i, f in _listed(data, "faults", FaultSpec)]
+    standing = _named(fleet, "faults", FaultSpec) or {}
+    parts["faults"] = planned + [((*at, "faults", name), fault) for name, fault in standing.items() if fault is not None]
+    return View(at, **parts)
 
 
 def _is_whole(data: Mapping[str, Any], key: str, read: Listed[Any]) -> bool:
