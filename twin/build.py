@@ -6,9 +6,11 @@ import functools
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -41,7 +43,7 @@ from twin.farm.people import People
 from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
 from twin.farm.schedulers import SCHEDULERS
-from twin.farm.spec import FleetSpec, RobotSpec
+from twin.farm.spec import FleetSpec, RobotSpec, SiteSpec
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
 from twin.farm.work import Work
@@ -68,7 +70,7 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     drawn = spec.tier == "outcome"
     keys = {} if drawn else groups
     lanes = [_lane(scenario, i, key, members, machines, chance, threads) for i, (key, members) in enumerate(keys.items())]
-    people = People(fleet.people, clock, book, chance)
+    people = _people(scenario, clock, book, chance)
     recovery = Recovery(fleet, clock, book, chance, people)
     hosts = [Host(role, make) for role, make in strategies(scenario).items()]
     work = Work(clock, book, cells, recovery, hosts, _not_wired)
@@ -91,6 +93,16 @@ def _plan(scenario: Scenario) -> list[Any]:
 
 def _not_wired(cell: Cell) -> None:
     raise AssertionError("the farm sets what starts an episode")
+
+
+def _people(scenario: Scenario, clock: Clock, book: Book, chance: Chance) -> People:
+    """Everybody, by the clock of their site (of a pool without a site: the first one's)."""
+    spec, fleet = scenario.spec, scenario.spec.fleet
+    first = next(iter(fleet.sites.values()), SiteSpec())
+    homes = {name: fleet.sites[pool.site] if pool.site else first for name, pool in fleet.people.items()}
+    zones = {name: ZoneInfo(home.time_zone) for name, home in homes.items()}
+    where = {cell.name: i for i, cell in enumerate(scenario.cells)}
+    return People(fleet.people, clock, book, chance, zones, datetime.fromisoformat(spec.start_utc), where)
 
 
 def _facts(scenario: Scenario, run: str) -> dict[str, Any]:
@@ -254,6 +266,8 @@ def strategies(scenario: Scenario) -> Mapping[str, Any]:
     info = FleetInfo(
         tuple(_info(scenario, cell) for cell in scenario.cells),
         {name: pool.count for name, pool in spec.fleet.people.items()},
+        {name: pool.skills for name, pool in spec.fleet.people.items()},
+        {name: pool.site for name, pool in spec.fleet.people.items()},
     )
     built_in = {**SCHEDULERS, **DISPATCHERS}
     asked = {"scheduler": spec.scheduler, "dispatch": spec.dispatch}

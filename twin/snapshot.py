@@ -34,7 +34,8 @@ def _constants(farm: Farm) -> list[Any]:
         found += [cell.spec, cell.robot_spec, *cell.spec.maintenance]
     found += [life.spec for lives in farm.wear.lives.values() for life in lives.values()]
     found += [fault.spec for fault in farm.trouble.injections]
-    found += list(farm.recovery.people.pools.values())
+    people = farm.recovery.people
+    found += [*people.pools.values(), people.zones, people.where]
     return [item for item in found if item is not None]
 
 

@@ -297,3 +297,8 @@ class FleetInfo:
 
     cells: tuple[CellInfo, ...]
     pools: Mapping[str, int] = field(default_factory=dict)
+    """How many people are in each pool."""
+    skills: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What each pool can do: `reset`, `repair`."""
+    homes: Mapping[str, str | None] = field(default_factory=dict)
+    """The site that each pool stays at; None: it goes everywhere."""

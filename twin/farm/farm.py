@@ -90,6 +90,7 @@ class Farm:
             for window in cell.spec.maintenance:
                 self.clock.at(to_us(3600 * window.at_h), "maintenance.due", cell.name, window)
             self.work.offer(cell)
+        self.recovery.people.begin()
         self.arrivals.begin()
         self.trouble.begin()
         self._tell()
@@ -166,6 +167,9 @@ class Farm:
 
     def _on_page_deadline(self, _: str, number: int) -> None:
         self.recovery.people.expire(number)
+
+    def _on_people_shift(self, pool: str, _: Any) -> None:
+        self.recovery.people.shift(pool)
 
     def _on_person_arrive(self, _: str, number: int) -> None:
         page = self.recovery.people.arrive(number)

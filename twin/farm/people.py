@@ -1,16 +1,19 @@
-"""Pools of people: one call at a time each, calls answered in the order in which they were made."""
+"""Pools of people: who is there, which call is answered next, how long it takes to come. One cell at a time each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from twin.core.chance import Chance, Stream
 from twin.core.clock import Clock
 from twin.core.quantity import draw
 from twin.farm.book import Book
 from twin.farm.cells import Cell
+from twin.farm.shifts import on_duty
 from twin.farm.spec import PeopleSpec
 
 
@@ -33,13 +36,46 @@ class Page:
 
 
 class People:
-    """Everybody who can be called. Entries `person.arrive` and `person.finish` come back to `arrive` and `finish`."""
+    """Everybody who can be called. Entries `people.shift`, `person.arrive` and `person.finish` come back to the methods here.
 
-    def __init__(self, pools: Mapping[str, PeopleSpec], clock: Clock, book: Book, chance: Chance) -> None:
+    zones: time zone of each pool; start: the instant at which the clock reads 0; where: places of the cells, by name.
+    """
+
+    def __init__(
+        self,
+        pools: Mapping[str, PeopleSpec],
+        clock: Clock,
+        book: Book,
+        chance: Chance,
+        zones: Mapping[str, ZoneInfo],
+        start: datetime,
+        where: Mapping[str, int],
+    ) -> None:
         self.pools, self.clock, self.book, self.chance = dict(pools), clock, book, chance
+        self.zones, self.start, self.where = zones, start, where
         self.free = {name: [f"{name}/{i + 1}" for i in range(spec.count)] for name, spec in pools.items()}
+        self.there = {name: spec.count for name, spec in pools.items()}
+        """How many of a pool are on duty."""
+        self.at: dict[str, int] = {}
+        """Person → the place of the cell that it went to last."""
         self.pages: dict[int, Page] = {}
         self.count = 0
+
+    def begin(self) -> None:
+        """Who is there when the run begins."""
+        for pool, spec in self.pools.items():
+            if spec.shifts:
+                self.shift(pool)
+
+    def shift(self, pool: str) -> None:
+        """People come or go, or have a break."""
+        now = self.start + timedelta(microseconds=self.clock.now_us)
+        spec = self.pools[pool]
+        self.there[pool], change = on_duty(spec.shifts, spec.count, self.zones[pool], now)
+        if change is not None:
+            after = round((change - self.start) / timedelta(microseconds=1))
+            self.clock.at(after, "people.shift", pool)
+        self._assign(pool)
 
     def page(self, cell: Cell, pool: str, why: str, deadline_s: float | None) -> Page:
         """Call somebody of `pool` to `cell`, to do a `reset` or a `repair`; dropped after `deadline_s` unless begun."""
@@ -54,12 +90,38 @@ class People:
         return page
 
     def _assign(self, pool: str) -> None:
+        spec, free = self.pools[pool], self.free[pool]
         waiting = [p for p in self.pages.values() if p.pool == pool and p.state == "waiting"]
-        while waiting and self.free[pool]:
-            page = waiting.pop(0)
-            page.person, page.state = self.free[pool].pop(0), "coming"
-            seconds = draw(self.pools[pool].response_s, self._stream(page, "response"))
+        while waiting and free and spec.count - len(free) < self.there[pool]:
+            page, person = self._next(pool, waiting)
+            waiting.remove(page)
+            free.remove(person)
+            page.person, page.state = person, "coming"
+            seconds = draw(spec.response_s, self._stream(page, "response")) + self._walk(page, person)
             page.timer = self.clock.after(seconds, "person.arrive", pool, page.number)
+
+    def _next(self, pool: str, waiting: Sequence[Page]) -> tuple[Page, str]:
+        """Which call is answered next, and by whom."""
+        people = self.free[pool]
+        match self.pools[pool].queue:
+            case "newest_first":
+                return waiting[-1], people[0]
+            case "repair_first":
+                return min(waiting, key=lambda page: (page.why != "repair", page.number)), people[0]
+            case "nearest_first":
+                pairs = [(self._far(page, person), page.number, n) for page in waiting for n, person in enumerate(people)]
+                _, number, n = min(pairs)
+                return self.pages[number], people[n]
+        return waiting[0], people[0]
+
+    def _far(self, page: Page, person: str) -> int:
+        """Cells between where a person went last and the cell of a call; nobody's first way is counted."""
+        there = self.where[page.cell.name]
+        return abs(there - self.at.get(person, there))
+
+    def _walk(self, page: Page, person: str) -> float:
+        far, self.at[person] = self._far(page, person), self.where[page.cell.name]
+        return far * draw(self.pools[page.pool].walk_s, self._stream(page, "walk")) if far else 0.0
 
     def _stream(self, page: Page, what: str) -> Stream:
         """Keyed by the cell and its calls: what other cells ask for moves nothing here but the queue."""

@@ -11,6 +11,7 @@ from twin.control.spec import ComputeSpec, LinkSpec, SelfTestSpec
 from twin.core.quantity import NonNegative
 from twin.core.spec import Spec
 from twin.farm.outcomes import OutcomeModel
+from twin.farm.shifts import ShiftSpec
 from twin.faults.catalogue import FaultSpec
 from twin.faults.hazards import Law
 from twin.world.spec import GripperSpec, LimitsSpec, SensorSpec, WorkcellSpec
@@ -145,13 +146,21 @@ class CellSpec(Spec):
 
 
 class PeopleSpec(Spec):
-    """A pool of people with one skill."""
+    """A pool of people with the same skills, who work on one cell at a time."""
 
     count: int = Field(default=1, ge=0)
     site: str | None = None
     skills: tuple[Literal["reset", "repair"], ...] = ("reset", "repair")
     response_s: NonNegative = 60.0
+    """From the call to setting out."""
+    walk_s: NonNegative = 0.0
+    """From one cell to the next in the fleet; added for as many as lie between the last call's cell and this one's."""
     work_s: NonNegative = 60.0
+    """What a reset takes; a repair takes what the robot's `repair_h` says."""
+    queue: Literal["oldest_first", "newest_first", "repair_first", "nearest_first"] = "oldest_first"
+    """Which of the calls that wait is answered next."""
+    shifts: tuple[ShiftSpec, ...] = ()
+    """When they are there, by the clock of their site; left out: always. Work that was begun is finished."""
 
 
 class AutomaticRung(Spec):

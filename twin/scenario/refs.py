@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from twin.control.spec import UseSpec
 from twin.core.errors import Problem, UseError, nearest
 from twin.core.yaml import Document, Loc
-from twin.farm.spec import JobList, PersonRung
+from twin.farm.shifts import ever_on_duty
+from twin.farm.spec import JobList, PeopleSpec, PersonRung
 from twin.scenario.arms import arms
 from twin.scenario.cells import Cell, expand, matching, only_site
 from twin.scenario.jobs import Table
@@ -138,6 +141,7 @@ def _people(check: Checker) -> None:
     for name, pool in (view.people or {}).items():
         if pool is not None:
             check.name(check.fleet("people", name, "site"), pool.site, view.sites, "site")
+            _shifts(check, name, pool)
     for i, rung in view.resets:
         at = check.fleet("resets", i, "pool")
         if not isinstance(rung, PersonRung) or not check.name(at, rung.pool, view.people, "pool of people"):
@@ -147,6 +151,18 @@ def _people(check: Checker) -> None:
             check.refuse(at, f"pool {rung.pool!r} is empty (count: 0), so nobody would come")
         elif pool is not None and "reset" not in pool.skills:
             check.refuse(at, f"pool {rung.pool!r} lacks the skill 'reset' (skills: {', '.join(pool.skills) or 'none'})")
+
+
+def _shifts(check: Checker, name: str, pool: PeopleSpec) -> None:
+    """Somebody must be there at some time of the run."""
+    if check.view.window is None or not pool.shifts or not check.view.sites:
+        return
+    start, seconds = datetime.fromisoformat(check.view.window[0]), check.view.window[1]
+    home = check.view.sites.get(pool.site or next(iter(check.view.sites)))
+    zone = home.time_zone if home is not None else "UTC"
+    if not ever_on_duty(pool.shifts, pool.count, ZoneInfo(zone), start, start + timedelta(seconds=seconds)):
+        run = f"from {start.isoformat()} on for {seconds / 3600:g} h ({zone})"
+        check.refuse(check.fleet("people", name, "shifts"), f"nobody of {name!r} is there {run}: no shift falls into it")
 
 
 def written_jobs(check: Checker) -> Iterable[tuple[Loc, Any]]:
