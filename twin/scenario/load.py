@@ -16,7 +16,7 @@ from twin.control.spec import UseSpec
 from twin.core.assets import shipped
 from twin.core.errors import AssetError, InputError, Problem, SpecError, nearest
 from twin.core.quantity import LARGEST
-from twin.core.yaml import Document, read
+from twin.core.yaml import Document, Loc, read
 from twin.farm.spec import FleetSpec, JobList, TableJobs
 from twin.scenario import overlay, traces
 from twin.scenario.arms import files_of
@@ -136,8 +136,9 @@ def _load(file: Path, shown: str) -> tuple[ScenarioSpec | FleetSpec | None, list
     if not isinstance(document.data, dict):
         return None, document.problems
     fleet_only = "scenario" not in document.data and "cells" in document.data
+    folder = file.parent if fleet_only else _graft_fleet(document, file, shown)
+    _graft_outcomes(document, () if fleet_only else ("fleet",), folder, file, shown)
     if not fleet_only:
-        _graft_fleet(document, file, shown)
         _lay_over(document, file, shown)
     traces.fill(document)
     root: type[ScenarioSpec] | type[FleetSpec] = FleetSpec if fleet_only else ScenarioSpec
@@ -162,22 +163,40 @@ def _load(file: Path, shown: str) -> tuple[ScenarioSpec | FleetSpec | None, list
     return spec, _in_order(problems, document.file)
 
 
-def _graft_fleet(document: Document, file: Path, shown: str) -> None:
-    """Put the fleet in place of its file's name."""
+def _graft_fleet(document: Document, file: Path, shown: str) -> Path:
+    """Put the fleet in place of its file's name; returns the folder that the fleet lies in."""
     name = document.data.get("fleet")
     if not isinstance(name, str):
-        return
-    path = file.parent / name
+        return file.parent
+    _graft(document, ("fleet",), file.parent / name, file, shown, f"no fleet file {name!r} beside the scenario")
+    return (file.parent / name).parent
+
+
+def _graft_outcomes(document: Document, fleet: Loc, folder: Path, file: Path, shown: str) -> None:
+    """Put an outcome model in place of its file's name, which is looked for beside the fleet."""
+    held = document.data
+    for step in fleet:
+        held = held.get(step) if isinstance(held, dict) else None
+    name = held.get("outcomes") if isinstance(held, dict) else None
+    if isinstance(name, str):
+        _graft(document, (*fleet, "outcomes"), folder / name, file, shown, f"no file of outcomes {name!r} beside the fleet")
+
+
+def _graft(document: Document, at: Loc, path: Path, file: Path, shown: str, missing: str) -> None:
+    """Put a file's content in place of its name at a path of the document; `shown`: what `file`, the document's, is called."""
     if path.is_file():
-        other = read(path, os.path.normpath(Path(shown).parent / name))
-        document.graft(("fleet",), other)
+        other = read(path, os.path.normpath(Path(shown).parent / os.path.relpath(path, file.parent)))
+        document.graft(at, other)
         if other.data is None:
-            document.doubtful.append(("fleet",))
+            document.doubtful.append(at)
         return
     known = [str(found.relative_to(file.parent)) for found in sorted(file.parent.rglob("*.yaml")) if found != file]
-    document.problems.append(document.at(("fleet",), f"no fleet file {name!r} beside the scenario{nearest(name, known)}"))
-    document.doubtful.append(("fleet",))
-    document.data["fleet"] = None
+    document.problems.append(document.at(at, missing + nearest(path.name, known)))
+    document.doubtful.append(at)
+    holder = document.data
+    for step in at[:-1]:
+        holder = holder[step]
+    holder[at[-1]] = None
 
 
 def _lay_over(document: Document, file: Path, shown: str) -> None:
