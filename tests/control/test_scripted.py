@@ -40,7 +40,7 @@ def look(name: str = "ur3", n: int = 4, seed: int = 0) -> Observation:
     thing = np.zeros((n, 1, 7))
     thing[:, 0, :3] = rng.uniform(cell.areas["start"].low, cell.areas["start"].high, (n, 3))
     thing[:, 0, 2:4] = 0.5 * cell.object_m, 1.0
-    goal = np.tile(tasks_of(cell)["pick_place"].goal, (n, 1))
+    goal = tasks_of(cell)["pick_place"].start([Chance(0).stream("a", "start")] * n).goal
     return Observation(q, 0 * q, np.full(n, 0.08), cell.arm.fk(q)[0], thing, goal, np.zeros(n, np.int64))
 
 

@@ -16,7 +16,6 @@ from twin.world import cell as module
 from twin.world import compose
 from twin.world.cell import CellModel, build_cell
 from twin.world.spec import GripperSpec, WorkcellSpec
-from twin.world.tasks import tasks_of
 
 UR3 = SimpleNamespace(model="ur3")
 
@@ -57,7 +56,7 @@ def test_home_is_the_same_point_for_engine_and_arm(cell: CellModel) -> None:
 
 
 def test_start_area_and_tray_lie_in_reach(cell: CellModel) -> None:
-    corners = np.array([cell.areas["start"].low, cell.areas["start"].high, tasks_of(cell)["pick_place"].goal]) + [0, 0, 0.02]
+    corners = np.array([cell.areas["start"].low, cell.areas["start"].high, cell.areas["tray"].centre]) + [0, 0, 0.02]
     assert cell.reach.holds(corners).all() and cell.workspace.holds(corners).all()
 
 

@@ -23,17 +23,17 @@ N = 5
 ALL = np.arange(N, dtype=np.int32)
 
 
-def cell(arm: str) -> CellModel:
-    return build_cell(SimpleNamespace(model=arm), GripperSpec(), WorkcellSpec())
+def cell(arm: str, kind: str = "table") -> CellModel:
+    return build_cell(SimpleNamespace(model=arm), GripperSpec(), WorkcellSpec(kind=kind))
 
 
 def make(engine: str, model: CellModel, n: int = N) -> Any:
     return MujocoWorld(model, n, threads=2) if engine == "mujoco" else KinematicWorld(model, n)
 
 
-def start(model: CellModel, names: Any = range(N), task: str = "pick_place") -> Start:
+def start(model: CellModel, names: Any = range(N)) -> Start:
     chance = Chance(7)
-    return tasks_of(model)[task].start([chance.stream(f"c{i}", "start") for i in names])
+    return next(iter(tasks_of(model).values())).start([chance.stream(f"c{i}", "start") for i in names])
 
 
 def command(world: World, rows: Any) -> Any:
@@ -67,9 +67,9 @@ def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=["ur3", "panda"])
+@pytest.fixture(params=[("ur3", "table"), ("panda", "table"), ("panda", "bin"), ("ur3", "drawer")], ids="-".join)
 def world(request: pytest.FixtureRequest, engine: str) -> Any:
-    model = cell(request.param)
+    model = cell(*request.param)
     made = make(engine, model)
     made.reset(ALL, start(model))
     return made

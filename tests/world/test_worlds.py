@@ -68,7 +68,7 @@ def test_a_centred_grasp_carries_the_object_into_the_tray(engine: str, arm: str)
     task = tasks_of(world.cell)["pick_place"]
     q = pick(world, start)
     assert world.truth(rows).held.all() and not task.success(world.truth(rows), start).any()
-    goal = np.tile(task.goal + [0, 0, 0.01], (6, 1))
+    goal = start.goal + [0, 0, 0.01]
     q = go(world, go(world, q, goal + UP, 0.0, 40), goal, 0.0)
     go(world, go(world, q, goal, 0.08), goal + UP, 0.08)
     assert task.success(world.truth(rows), start).all() and not world.status(rows).any()

@@ -65,6 +65,8 @@ class Cell:
     stopped_in: str = "free"
     """What a stop between episodes interrupted: free, reset."""
     in_reach: bool = True
+    stands: bool = False
+    """The last episode left things so that its task, which lasts, goes on without a reset."""
     rung: int = 0
     attempt: int = 0
     tried: int = 0

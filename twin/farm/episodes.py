@@ -33,11 +33,13 @@ REACHABLE = ("done", "timeout", "stop", "stuck")
 
 
 class Found(NamedTuple):
-    """What is found when an episode is over: truth (None: voided), whether a robot can tidy up, columns of its row."""
+    """What is found when an episode is over: truth (None: voided), whether a robot can tidy up, columns of its row,
+    whether the task goes on without a reset."""
 
     truth: bool | None
     in_reach: bool
     columns: Mapping[str, Any]
+    stands: bool = False
 
 
 class Episodes:
@@ -142,7 +144,8 @@ class Episodes:
             self.stopping.over(cell)
         self.recovery.cancel(cell, "timeout", "failure", "drawn")
         self.trouble.episode_ends(cell)
-        truth, cell.in_reach, columns = self.halt(cell, job, reason)
+        truth, cell.in_reach, columns, cell.stands = self.halt(cell, job, reason)
+        cell.stands &= reason in ("done", "timeout")
         spent = now - cell.started_us
         cell.rested_us, cell.operated_us = cell.rested_us + spent, cell.operated_us + spent
         self.wear.episode_ended(cell, spent)
@@ -170,7 +173,7 @@ class Episodes:
         self.repair.doubt(cell, seen)
         cell.state = "leased"
         if reason != "crash" and not self.stopping.outlives(cell):
-            self.recovery.begin(cell, everyday=reason != "void")
+            (self.recovery.stand if cell.stands else self.recovery.begin)(cell, everyday=reason != "void")
 
     def test(self, cell: Cell) -> None:
         """A short self-test of the robot: no job, no row in the table of episodes."""
@@ -235,9 +238,10 @@ class Simulated(Episodes):
     def launch(self, cell: Cell, job: Job) -> None:
         """Draw a start state and put it on the cell's row; the lane takes its turns from now on."""
         lane, now = self.lanes[cell.lane], self.clock.now_us
-        scene = job.spec.scene
+        scene, task = job.spec.scene, lane.tasks[job.spec.task]
         keyed = (cell.name, "start", cell.count) if scene is None else (f"scene/{scene}", "start")
-        start = lane.tasks[job.spec.task].start([self.chance.stream(*keyed)])
+        left = lane.world.truth(np.array([cell.row], np.int32)) if cell.stands and scene is None else None
+        start = task.start([self.chance.stream(*keyed)], left if left and task.ready(left)[0] else None)
         lane.begin(now, cell.row, cell.count, job.spec.task, start, self.chance.stream(cell.name, "policy", cell.count))
         cell.timers["timeout"] = self.clock.after(self.facts["timeout_s"], "episode.timeout", cell.name, cell.episode)
         if (next_ := self.wear.next(cell)) is not None:
@@ -277,7 +281,8 @@ class Simulated(Episodes):
         if reason == "void":
             return Found(None, True, columns)
         task, real = lane.tasks[job.spec.task], lane.world.truth(one)
-        return Found(bool(task.success(real, lane.began.take(one))[0]), bool(task.in_reach(real)[0]), columns)
+        success, near = task.success(real, lane.began.take(one))[0], task.in_reach(real)[0]
+        return Found(bool(success), bool(near), columns, task.lasts and bool(task.ready(real)[0]))
 
     def stop_robot(self, cell: Cell, category: int) -> bool:
         """The row brakes; what it was commanded is forgotten."""

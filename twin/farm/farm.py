@@ -148,6 +148,11 @@ class Farm:
         if self.recovery.attempt_over(cell, lucky):
             self.go_on(cell)
 
+    def _on_cell_ready(self, name: str, _: Any) -> None:
+        cell = self.cells[name]
+        cell.timers.pop("reset", None)
+        self.go_on(cell)
+
     def _on_setup_end(self, name: str, _: Any) -> None:
         cell = self.cells[name]
         cell.timers.pop("reset", None)

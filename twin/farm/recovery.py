@@ -40,6 +40,11 @@ class Recovery:
         cell.reset_from_us = self.clock.now_us
         self._try(cell)
 
+    def stand(self, cell: Cell, everyday: bool = True) -> None:
+        """The things may stay as the episode left them: the cell is ready at once, and as soon as others had their turn."""
+        cell.state, cell.everyday = "reset", everyday
+        cell.timers["reset"] = self.clock.after(0.0, "cell.ready", cell.name)
+
     def _try(self, cell: Cell) -> None:
         """Start the first rung from where the cell stands that can help, or give the cell up."""
         while cell.rung < len(self.rungs):
@@ -118,7 +123,7 @@ class Recovery:
     def _done(self, cell: Cell, kind: str) -> None:
         cell.reset_kind = kind
         cell.reset_us += self.clock.now_us - cell.reset_from_us
-        cell.in_reach = True
+        cell.in_reach, cell.stands = True, False
         self._say(cell)("reset.done", cell, job=cell.job, reset=kind)
 
     def abandon(self, cell: Cell) -> None:

@@ -6,7 +6,7 @@ What it does, exactly:
   along their line of motion, within half its size across it and below or above the tool point. Else it closes on air.
 - What is held moves with the tool point and keeps its turn; what slides on a rail follows along the rail only. It drops, at
   once, onto table or tray or what lies there, when the gripper opens wider than it, or while `friction` is below `SLIPPERY`.
-- Fingers that are closed push what lies in their way: seen from above, both are round.
+- Fingers that are closed take along what lies in their way: seen from above, both are round.
 - A drive scaled below `DEAD`, or without power, does not move; above it, its speed scales. Brakes always hold. There are no
   other contacts: the arm goes through all things.
 
@@ -85,11 +85,12 @@ class KinematicWorld:
         if not len(rows) or not steps:
             return
         table, scale, period = self._table[rows], self._scale[rows], steps * self.step_us / US
+        before = table[:, self._tool].copy()
         self._move_joints(table, scale, command[:, :-1], period)
         opening = table[:, self._grip].copy()
         wanted = np.clip(command[:, -1], 0.0, self.cell.stroke_m)
         table[:, self._grip] += np.clip(wanted - opening, -GRIP_MPS * period, GRIP_MPS * period)
-        self._push(table)
+        self._push(table, table[:, self._tool] - before)
         self._grasp(table, opening)
         self._drop(table, scale[:, self.nq])
         table[:, self._time] += period
@@ -129,16 +130,16 @@ class KinematicWorld:
         """(n, things, 7) a view of the poses in a table."""
         return table[:, self._poses].reshape(len(table), self.cell.things, 7)
 
-    def _push(self, table: Floats) -> None:
-        """Closed fingers shift an object that they have come into, straight away from them."""
+    def _push(self, table: Floats, moved: Floats) -> None:
+        """Closed fingers take an object along that they come into."""
         edge, objects = self.cell.object_m, self._things(table)[:, : self.cell.things - len(self.cell.rails), :3]
         offset = objects - table[:, None, self._tool]
         far = np.sqrt(offset[..., 0] ** 2 + offset[..., 1] ** 2)
         met = (far < TIP_M + 0.5 * edge) & (np.abs(offset[..., 2]) < 0.5 * edge)
         met &= (table[:, self._grip] < CLOSED_M)[:, None]
+        met &= offset[..., 0] * moved[:, None, 0] + offset[..., 1] * moved[:, None, 1] > 0
         if met.any():
-            out = np.where(met, (TIP_M + 0.5 * edge) / np.maximum(far, 1e-6) - 1.0, 0.0)
-            objects[..., :2] += out[..., None] * offset[..., :2]
+            objects[..., :2] += np.where(met[..., None], moved[:, None, :2], 0.0)
 
     def _grasp(self, table: Floats, before: Floats) -> None:
         """Fingers that have just closed to a thing's width hold it if it is between them."""

@@ -65,9 +65,12 @@ class WorkcellSpec(Spec):
         return usual if self.objects is None else self.objects
 
     @model_validator(mode="after")
-    def _drawers_are_empty(self) -> WorkcellSpec:
-        if self.kind == "drawer" and self.objects is not None:
-            raise ValueError("a drawer has no objects beside it: leave `objects` out")
+    def _fit(self) -> WorkcellSpec:
+        most = {"table": 2, "bin": 6, "drawer": 0}[self.kind]
+        if self.objects is not None and self.objects > most:
+            raise ValueError(f"a {self.kind} has room for {most} objects at the most, found {self.objects}")
+        if self.count > 1 and self.object_mm > 40:
+            raise ValueError(f"several objects lie side by side up to an edge of 40 mm, found {self.object_mm:g}")
         return self
 
 
@@ -81,5 +84,13 @@ class Needs(NamedTuple):
 TASKS: Mapping[str, Needs] = {
     "pick_place": Needs("table", 1),
     "clear_tray": Needs("table", 1),
+    "push": Needs("table", 1),
+    "push_back": Needs("table", 1),
+    "stack": Needs("table", 2),
+    "unstack": Needs("table", 2),
+    "bin_pick": Needs("bin", 1),
+    "bin_fill": Needs("bin", 1),
+    "drawer_open": Needs("drawer"),
+    "drawer_close": Needs("drawer"),
 }
 """The tasks there are, each of one arm with a gripper; `twin/world/tasks.py` does them."""
