@@ -4,9 +4,9 @@ JOBS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test system lint gate bench reports clean help
+.PHONY: demo test system lint gate bench bench-real reports clean help
 help:
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 $(READY): pyproject.toml constraints.txt
 	@echo "setting up .venv (once; about a minute)"
@@ -37,6 +37,9 @@ gate: $(READY) ## this project's own gate: the farm copes with every fault it kn
 
 bench: $(READY) ## what the speed claims rest on
 	$(BIN)/python -m benchmarks.farm
+
+bench-real: $(READY) ## what calibration makes of real measurements (TWIN_REAL_DATA), beside published figures
+	@$(BIN)/python -m benchmarks.real
 
 reports: $(READY) ## make the sample reports and their picture anew
 	@$(BIN)/python docs/make_reports.py

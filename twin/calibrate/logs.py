@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.calibrate import lerobot
 from twin.calibrate.files import expand, found
 from twin.calibrate.logspec import ColumnMap, SignalLog
 from twin.calibrate.readers import Raw, read_raw
@@ -84,7 +85,9 @@ class Log:
 
 def read_log(name: str, spec: SignalLog, folder: Path) -> Log:
     """The log called `name` of a plan in `folder`. Raises `TableError`: file, row and column named."""
-    files = found(spec.path, folder)
+    files = [file for given in found(spec.path, folder) for file in lerobot.episodes(given)]
+    if any(lerobot.root(file) for file in files) and spec.format is None:
+        spec = spec.model_copy(update={"format": "lerobot"})
     parts = [_one(name, file, spec) for file in files]
     widths = {key: {values.shape[1:] for values in (part.signals[key] for part in parts)} for key in spec.columns}
     for key, shapes in widths.items():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,15 +80,15 @@ def read_raw(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
     """The columns of a file (None: all). Raises `TableError`: no such file, another format, a column that is not there."""
     if not path.exists():
         raise TableError(f"{path}: no such file")
-    form = spec.format or _form(path)
-    reader = _READERS.get(form)
-    if reader is None:
-        raise TableError(f"{path}: format {form} cannot be read yet")
-    return reader(path, spec, columns)
+    if path.is_dir() and spec.format != "rosbag" and not (path / "metadata.yaml").is_file():
+        raise TableError(f"{path} is a folder; name the files in it, or a pattern (*.csv)")
+    return _READERS[spec.format or _form(path)](path, spec, columns)
 
 
 def _form(path: Path) -> Format:
     name = path.name.lower()
+    if path.is_dir():
+        return "rosbag"
     if name.endswith(PICKLES):
         raise TableError(f"{path}: a pickle runs code when it is read, so it is refused; save the arrays as NPZ or Parquet")
     for ending in sorted(ENDINGS, key=len, reverse=True):
@@ -116,6 +118,69 @@ def _csv(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
     return Raw(path, digest(path), len(table.lines), texts, table)
 
 
+def _arrays(path: Path, found: Mapping[str, NDArray[Any]]) -> Raw:
+    """Arrays that must all be as long as one another."""
+    lengths = {name: len(values) for name, values in found.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise TableError(f"{path}: arrays of one log must be equally long ({told}); map those that are, or split the log")
+    return Raw(path, digest(path), next(iter(lengths.values()), 0), found)
+
+
+def _npz(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            check_columns(path, columns or (), file.files)
+            return _arrays(path, {name: np.atleast_1d(file[name]) for name in columns or file.files})
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        pickled = "; arrays of objects are pickles, which are refused" if "pickle" in str(error).lower() else ""
+        raise TableError(f"{path} is no NPZ file that can be read: {error}{pickled}") from error
+
+
+def _hdf5(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
+    h5py = extra("h5py", path)
+    try:
+        with h5py.File(path, "r") as file:
+            known: list[str] = []
+            file.visititems(lambda name, item: known.append(name) if isinstance(item, h5py.Dataset) and item.shape else None)
+            wanted = [name.strip("/") for name in columns or known]
+            check_columns(path, wanted, known)
+            found = {name: np.asarray(file[name.strip("/")]) for name in columns or known}
+            return _arrays(path, {name: v.astype(str) if v.dtype.kind in "SO" else v for name, v in found.items()})
+    except OSError as error:
+        raise TableError(f"{path} is no HDF5 file that can be read: {error}") from error
+
+
+def _lerobot(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
+    from twin.calibrate import lerobot
+
+    picked = lerobot.picks(path, columns or ())
+    raw = (
+        _parquet(path, spec, list(dict.fromkeys(picked[name][0] for name in columns)))
+        if columns
+        else _parquet(path, spec, None)
+    )
+    if not columns:
+        return raw
+    found = {name: raw.columns[column] if i is None else raw.numbers(column)[:, i] for name, (column, i) in picked.items()}
+    return Raw(path, raw.digest, raw.n, found)
+
+
+def _rosbag(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
+    from twin.calibrate import rosbag
+
+    return Raw(path, rosbag.digest(path), *rosbag.read(path, extra("rosbags.highlevel", path), columns or ()))
+
+
+def extra(module: str, path: Path) -> Any:
+    """A package that only some logs need. Raises `TableError` where it is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.split(".")[0]
+        raise TableError(f"{path}: reading it needs the package {package}: pip install 'robot-farm-twin[logs]'") from error
+
+
 def _parquet(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
     try:
         known = pq.read_schema(path).names
@@ -127,4 +192,11 @@ def _parquet(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
     return Raw(path, digest(path), table.num_rows, found)
 
 
-_READERS: Mapping[Format, Callable[[Path, SignalLog, Sequence[str] | None], Raw]] = {"csv": _csv, "parquet": _parquet}
+_READERS: Mapping[Format, Callable[[Path, SignalLog, Sequence[str] | None], Raw]] = {
+    "csv": _csv,
+    "parquet": _parquet,
+    "npz": _npz,
+    "hdf5": _hdf5,
+    "lerobot": _lerobot,
+    "rosbag": _rosbag,
+}

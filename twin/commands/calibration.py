@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +16,66 @@ from twin.commands import say
 def _define_calibrate(command: argparse.ArgumentParser) -> None:
     command.add_argument("plan", type=Path, metavar="PLAN", help="a calibration plan (.yaml)")
     command.add_argument("--out", type=Path, metavar="OVERLAY", help="default: <plan's name>-overlay.yaml")
+    command.add_argument("--report", type=Path, metavar="F.html", help="write the report too: one page that opens offline")
+    command.add_argument("--against", type=Path, metavar="OLD", help="an earlier overlay: say what moved since")
     command.add_argument("--only", action="append", default=[], metavar="PART", help="a part by name or kind; repeatable")
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    from twin.calibrate import overlay
+    from twin.calibrate import drift, overlay, page
     from twin.calibrate.spec import load_plan
     from twin.calibrate.whole import calibrate
 
     plan = load_plan(arguments.plan)
-    tell = (lambda text: None) if arguments.json else (lambda text: print(f"  {text}", file=sys.stderr))
-    found = calibrate(plan, arguments.only, tell)
+    old = None if arguments.against is None else overlay.read_estimates(arguments.against)
+    with _telling(hidden=arguments.json) as tell:
+        found = calibrate(plan, arguments.only, tell)
     made = overlay.Made(plan.spec.calibrate, datetime.datetime.now(datetime.UTC).date().isoformat())
-    out = arguments.out or Path(f"{plan.spec.calibrate}-overlay.yaml")
-    overlay.write(overlay.as_data(found.results, made), out)
+    moves = None if old is None else drift.compare(old, found.results, plan.spec.confidence)
+    out = overlay.write(overlay.as_data(found.results, made), arguments.out or Path(f"{plan.spec.calibrate}-overlay.yaml"))
+    if arguments.report is not None:
+        page.render(plan, found.results, made, arguments.report, moves)
     if arguments.json:
-        say.print_json({"overlay": out, "parts": [_part(result) for result in found.results], "status": 0})
+        told = {"overlay": out, "report": arguments.report, "parts": [_part(result) for result in found.results]}
+        say.print_json(told | ({} if moves is None else {"drift": [vars(move) for move in moves]}) | {"status": 0})
         return 0
     for result in found.results:
         _print(result)
-    print(f"\nthe overlay is {out}")
-    say.then("overlay: " + str(out) + " in a scenario lays it over the fleet, then twin check and twin run it")
+    if moves is not None:
+        _print_moves(moves)
+    print(f"\nthe overlay is {out}" + (f", the report {arguments.report}" if arguments.report else ""))
+    say.then(*_next(arguments, plan, out))
     return 0
+
+
+@contextmanager
+def _telling(*, hidden: bool) -> Iterator[Callable[[str], None]]:
+    """Somebody to tell how far it is: a spinner where somebody looks, lines where it is kept, nothing where not wanted."""
+    if hidden or not sys.stderr.isatty():
+        yield (lambda text: None) if hidden else (lambda text: print(f"  {text}", file=sys.stderr))
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status("calibrating") as status:
+        yield status.update
+
+
+def _next(arguments: argparse.Namespace, plan: Any, out: Path) -> list[str]:
+    """What to do with an overlay."""
+    then = [f"overlay: {out} in a scenario lays it over the fleet; twin check, then twin run it"]
+    if arguments.report is None:
+        then.insert(0, f"twin calibrate {arguments.plan} --report {plan.spec.calibrate}.html, which draws it")
+    else:
+        then.insert(0, f"open {arguments.report}")
+    return [*then, f"twin calibrate {arguments.plan} --against {out}, once there are new logs"]
+
+
+def _print_moves(moves: Any) -> None:
+    sure = [move for move in moves if move.moved]
+    print(f"\n{len(sure)} of {len(moves)} values moved since")
+    for move in sure:
+        print(f"  {move.name}: {move.old:.4g} then, {move.new:.4g} now {move.unit} (p = {move.p_value:.2g})")
 
 
 def _part(result: Any) -> dict[str, Any]:
@@ -54,6 +93,8 @@ def _part(result: Any) -> dict[str, Any]:
 def _print(result: Any) -> None:
     print(f"\n{result.name}")
     for estimate in result.estimates:
+        if isinstance(estimate.value, str | bool | tuple):
+            continue  # words and tables of a distribution: the overlay has them
         interval = "" if estimate.low is None and estimate.high is None else f" [{_show(estimate.low)}, {_show(estimate.high)}]"
         told = "" if estimate.identified else "  (not identified)"
         print(f"  {estimate.name} = {_show(estimate.value)}{interval} {estimate.unit}{told}".rstrip())
@@ -73,7 +114,7 @@ def _show(value: Any) -> str:
 COMMANDS: Mapping[str, say.Command] = {
     "calibrate": say.Command(
         "fit the fleet's numbers to real logs: an overlay with intervals, and what the logs do not tell",
-        "twin calibrate bay.yaml --out overlay.yaml",
+        "twin calibrate bay.yaml --out overlay.yaml --report bay.html",
         _calibrate,
         _define_calibrate,
     ),

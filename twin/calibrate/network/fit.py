@@ -23,7 +23,7 @@ from twin.calibrate.network.score import (
     resampled,
 )
 from twin.calibrate.network.spec import NetworkSpec
-from twin.calibrate.network.stationary import Halves, compare_halves, moved
+from twin.calibrate.network.stationary import Half, Halves, compare_halves
 from twin.calibrate.partspec import SplitSpec
 from twin.calibrate.result import Finding, PartResult, Score
 from twin.calibrate.split import split
@@ -60,7 +60,7 @@ def fit(spec: NetworkSpec, given: Given) -> PartResult:
     before, after = _delays(spec, training), _delays(spec, held)
     model = choose(spec, before, given)
     halves = compare_halves(np.concatenate([before, after]), p[p < 0.995], given.stream(spec, "halves"))
-    shifted = moved(halves)
+    shifted = halves.moved if halves else ()
     given.say(f"{given.name(spec)}: the link for the fleet")
     whole = after if shifted else np.concatenate([before, after])
     final = fit_chain(_family(model.family, whole), whole, model.chain.size)
@@ -140,8 +140,8 @@ def _scores(static: Floats, ahead: Floats, before: Floats, after: Floats, p: Flo
     return tuple(out)
 
 
-def _stationary(halves: list[Halves], shifted: list[Halves]) -> list[Finding]:
-    if not halves:
+def _stationary(halves: Halves | None, shifted: tuple[Half, ...]) -> list[Finding]:
+    if halves is None:
         return [Finding("note", "too short a trace to tell whether it is stationary")]
     if not shifted:
         return [Finding("note", "the two halves do not differ more than shuffled blocks of the trace do")]
@@ -164,7 +164,7 @@ def _said(model: Model) -> list[Finding]:
     ]
 
 
-def _facts(model: Model, static: Floats, before: Floats, after: Floats, p: Floats, halves: list[Halves]) -> dict[str, object]:
+def _facts(model: Model, static: Floats, before: Floats, after: Floats, p: Floats, halves: Halves | None) -> dict[str, object]:
     return {
         "family": model.family,
         "regimes": model.chain.size,
@@ -173,7 +173,7 @@ def _facts(model: Model, static: Floats, before: Floats, after: Floats, p: Float
         "forecast_ms": (1e3 * static).tolist(),
         "first_ms": (1e3 * resampled(before, p)).tolist(),
         "second_ms": (1e3 * resampled(after, p)).tolist(),
-        "halves": [vars(half) for half in halves],
+        "halves": None if halves is None else {"p_value": halves.p_value, "quantiles": [vars(h) for h in halves.quantiles]},
         "candidates": [{"family": c.name, "loss": c.loss, "aic": c.marginal.aic, "contradicted": list(c.contradicted)}
                        for c in model.candidates],
         "regime_losses": model.regime_losses,

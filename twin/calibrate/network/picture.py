@@ -27,7 +27,8 @@ def tail_picture(chain: Chain, before: Floats, after: Floats, link: str) -> Figu
     for power in range(-5, 1):
         body += [svg.line(x.x0, y(power), x.x1, y(power), cls="grid"),
                  svg.text(x.x0 - 8, y(power) + 4, f"{10.0 ** (power + 2):g} %", cls="tiny", anchor="end")]  # fmt: skip
-    for t in svg.ticks(x.low, x.high, 6):
+    round_values = [m * 10.0**k for k in range(int(x.low) - 1, int(x.high) + 2) for m in (1, 2, 5)]
+    for t in [float(np.log10(v)) for v in round_values if x.low <= np.log10(v) <= x.high]:
         body += [svg.line(x(t), y.x0, x(t), y.x0 + 4, cls="axis"),
                  svg.text(x(t), y.x0 + 18, short(10.0**t), cls="tiny", anchor="middle")]  # fmt: skip
     body.append(svg.text((x.x0 + x.x1) / 2, y.x0 + 36, "delay, ms", cls="dim", anchor="middle"))

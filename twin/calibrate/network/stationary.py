@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin.core.chance import Stream
-from twin.core.records import Floats
+from twin.core.records import Floats, Ints
 
 BLOCKS = 40
 """Contiguous blocks that are shuffled: what hangs together for less than one of them does not mislead the test."""
 SHUFFLES = 999
-LEVEL = 0.01
+LEVEL, EACH = 0.01, 0.05
+"""Chance of a false alarm over all quantiles together; what a single quantile then needs to be named."""
 
 
 @dataclass(frozen=True)
-class Halves:
+class Half:
     """A quantile of the first and of the second half, and the chance that shuffled blocks lie as far apart."""
 
     share: float
@@ -25,35 +26,40 @@ class Halves:
     p_value: float
 
 
-def compare_halves(x: Floats, shares: Floats, stream: Stream) -> list[Halves]:
-    """Every quantile of `shares` in both halves of x (n,). With fewer than 4 values a block nothing is compared."""
+@dataclass(frozen=True)
+class Halves:
+    """Every quantile that was compared, and the chance that shuffled blocks differ as much over all of them together."""
+
+    quantiles: tuple[Half, ...]
+    p_value: float
+
+    @property
+    def moved(self) -> tuple[Half, ...]:
+        """The quantiles that moved: none where all together say that chance may do it."""
+        return tuple(half for half in self.quantiles if half.p_value <= EACH) if self.p_value <= LEVEL else ()
+
+
+def compare_halves(x: Floats, shares: Floats, stream: Stream) -> Halves | None:
+    """Every quantile of `shares` in both halves of x (n,); None for fewer than 4 values a block."""
     if len(x) < 4 * BLOCKS:
-        return []
+        return None
     blocks = np.array_split(np.log(np.maximum(x, 1e-12)), BLOCKS)
     half = BLOCKS // 2
 
-    def gap(order: np.ndarray) -> Floats:
+    def gap(order: Ints) -> Floats:
         first = np.quantile(np.concatenate([blocks[i] for i in order[:half]]), shares)
         second = np.quantile(np.concatenate([blocks[i] for i in order[half:]]), shares)
         out: Floats = np.abs(first - second)
         return out
 
     seen = gap(np.arange(BLOCKS))
-    as_far = np.sum([gap(stream.permutation(BLOCKS)) >= seen - 1e-12 for _ in range(SHUFFLES)], axis=0)
+    chance = np.array([gap(stream.permutation(BLOCKS)) for _ in range(SHUFFLES)])
+    usual = np.maximum(chance.mean(axis=0), 1e-12)
+    together = ((chance / usual).sum(axis=1) >= (seen / usual).sum()).sum()
     cut = sum(len(block) for block in blocks[:half])
-    return [Halves(float(p), float(np.quantile(x[:cut], p)), float(np.quantile(x[cut:], p)), float((k + 1) / (SHUFFLES + 1)))
-            for p, k in zip(shares, as_far, strict=True)]  # fmt: skip
-
-
-def moved(halves: list[Halves]) -> list[Halves]:
-    """The quantiles that differ more than chance lets them, over all that were looked at (Holm 1979)."""
-    out = []
-    ordered = sorted(halves, key=lambda h: h.p_value)
-    for i, half in enumerate(ordered):
-        if half.p_value > LEVEL / (len(ordered) - i):
-            break
-        out.append(half)
-    return out
+    told = (Half(float(p), float(np.quantile(x[:cut], p)), float(np.quantile(x[cut:], p)), float((k + 1) / (SHUFFLES + 1)))
+            for p, k in zip(shares, (chance >= seen - 1e-12).sum(axis=0), strict=True))  # fmt: skip
+    return Halves(tuple(told), float((together + 1) / (SHUFFLES + 1)))
 
 
 def block_quantiles(x: Floats, shares: Floats, confidence: float, stream: Stream, draws: int = 300) -> tuple[Floats, Floats]:

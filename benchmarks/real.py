@@ -1,0 +1,121 @@
+"""What calibration makes of real measurements: ours beside the figures to be reached, published ones and plain baselines.
+
+    python -m benchmarks.real [NAME …]        # `make bench-real`; names: panda double_pendulum xl330 robot_rtt ur3_cobotops
+
+Every plan in calibrations/ holds out a part of its data; each figure here is about that part. The last line is one JSON value.
+A plan whose data are not at hand (TWIN_REAL_DATA) is left out and null in the JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from twin.calibrate.result import PartResult
+from twin.calibrate.spec import load_plan
+from twin.calibrate.whole import calibrate
+from twin.core.errors import InputError
+
+PLANS = Path(__file__).resolve().parents[1] / "calibrations"
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    ours: float
+    wanted: str
+    beside: str
+
+
+Told = tuple[list[Row], dict[str, Any]]
+
+
+def _panda(results: tuple[PartResult, ...]) -> Told:
+    facts = results[0].facts
+    error, rmse = float(facts["relative_error"]), [float(v) for v in facts["rmse_Nm"]]  # type: ignore[arg-type, attr-defined]
+    targets = (0.16, 0.20, 0.16, 0.15, 0.06, 0.05, 0.05)
+    rows = [Row("panda: relative error, second half", error, "≤ 0.013", "published 0.0141 on the whole run")]
+    rows += [
+        Row(f"panda: RMSE of joint {i}, Nm", v, f"≤ {t}", "") for i, (v, t) in enumerate(zip(rmse, targets, strict=True), 1)
+    ]
+    return rows, {"panda": {"relative_error": error, "rmse_Nm": rmse}}
+
+
+def _double_pendulum(results: tuple[PartResult, ...]) -> Told:
+    nrmse = [float(v) for v in results[0].facts["nrmse"]]  # type: ignore[attr-defined]
+    wanted, published = (0.448, 0.369), (0.426, 0.329)
+    rows = [Row(f"double_pendulum: NRMSE of joint {i}, last third of runs", v, f"≤ {w}", f"published {p}")
+            for i, (v, w, p) in enumerate(zip(nrmse, wanted, published, strict=True), 1)]  # fmt: skip
+    return rows, {"double_pendulum": {"nrmse": nrmse}}
+
+
+def _xl330(results: tuple[PartResult, ...]) -> Told:
+    score = results[0].scores[0]
+    row = Row("xl330: position MAE at gain 200 in MuJoCo, mrad", score.ours, "≤ 59, stretch 45",
+              "published over all runs 74.1, in MuJoCo 82.5")  # fmt: skip
+    return [row], {"xl330": {"mae_mrad": score.ours}}
+
+
+def _robot_rtt(results: tuple[PartResult, ...]) -> Told:
+    rows, won = [], {"one_ahead": 0, "whole_half": 0}
+    for result in results:
+        for key, score in zip(won, result.scores[:2], strict=True):
+            assert score.reference is not None
+            won[key] += bool(score.better)
+            how = "one message ahead" if key == "one_ahead" else "one forecast for the half"
+            rows.append(Row(f"{result.name}: pinball loss, {how}", score.ours / score.reference, "< 1", "1 is resampling"))
+    moving = next(result.facts for result in results if result.name == "rtt036")
+    p99, p999 = (float(v) for v in moving["forecast_ms"][2:])  # type: ignore[index]
+    rows += [Row("rtt036: p99 of the second half, ms", p99, "53.8 ± 25 %", "resampling 64.3, a lognormal 20"),
+             Row("rtt036: p99.9 of the second half, ms", p999, "2004 ± 25 %", "resampling 2013")]  # fmt: skip
+    rows += [Row("robot_rtt: traces won, one message ahead", won["one_ahead"], "≥ 8 of 10", ""),
+             Row("robot_rtt: traces won, one forecast for the half", won["whole_half"], "≥ 8 of 10", "")]  # fmt: skip
+    standing = next(result for result in results if result.name == "rtt035")
+    refused = sum(f.level == "refused" and "not stationary" in f.text for f in standing.findings)
+    rows.append(Row("rtt035: refused as one distribution", refused, "1", "p99 70, then 43 ms"))
+    return rows, {"wifi_036": {"p99_ms": p99, "p999_ms": p999}, "robot_rtt": won}
+
+
+def _ur3_cobotops(results: tuple[PartResult, ...]) -> Told:
+    told = {result.name: result.facts.get("figures") for result in results if result.facts.get("figures")}
+    rows = [Row(f"ur3_cobotops, {result.name}: {score.name}", score.ours, "better than the reference",
+                f"{score.reference_name} {score.reference}") for result in results for score in result.scores]  # fmt: skip
+    return rows, {"ur3_cobotops": told}
+
+
+FIGURES: Mapping[str, Callable[[tuple[PartResult, ...]], Told]] = {
+    "panda": _panda,
+    "double_pendulum": _double_pendulum,
+    "xl330": _xl330,
+    "robot_rtt": _robot_rtt,
+    "ur3_cobotops": _ur3_cobotops,
+}
+
+
+def main(names: list[str]) -> None:
+    """Run the plans, print the table, end with the JSON line."""
+    out: dict[str, Any] = dict.fromkeys(("panda", "double_pendulum", "xl330", "wifi_036", "ur3_cobotops", "coverage"))
+    for name, read in FIGURES.items():
+        plan = PLANS / f"{name}.yaml"
+        if (names and name not in names) or not plan.is_file():
+            continue
+        began = time.perf_counter()
+        try:
+            rows, told = read(calibrate(load_plan(plan)).results)
+        except InputError as error:
+            print(f"{name}: left out: {error}")
+            continue
+        out |= told
+        for row in rows:
+            print(f"{row.what:62s} {row.ours:10.4g}   wanted {row.wanted:26s} {row.beside}".rstrip())
+        print(f"{name}: {time.perf_counter() - began:.0f} s\n")
+    print(json.dumps(out))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
