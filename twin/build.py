@@ -47,6 +47,7 @@ from twin.farm.spec import FleetSpec, RobotSpec, SiteSpec
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
 from twin.farm.work import Work
+from twin.faults.group import Body
 from twin.faults.ports import Ports
 from twin.scenario.load import Scenario
 from twin.scenario.tiers import policy_name
@@ -199,7 +200,7 @@ def _lane(
     n, arm, period_us = len(members), model.arm, to_us(robot.control_ms / 1000)
     world: World
     world = MujocoWorld(model, n, threads) if scenario.engine == "mujoco" else KinematicWorld(model, n)
-    ports, names = Ports(n, arm, period_us, model.stroke_m), [c.name for c in members]
+    ports, names = Ports(n, Body(arm, model.stroke_m, period_us, model.beyond)), [c.name for c in members]
     links = LinkBank([fleet.links[c.spec.link] if c.spec.link else None for c in members], names, chance, ports.link)
     by_server: dict[str | None, Any] = {}
     for row, cell in enumerate(members):

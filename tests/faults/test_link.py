@@ -21,7 +21,7 @@ class Line:
     """One link of 10 ms with faults on it."""
 
     def __init__(self, *modes):
-        self.port = LinkPort(Body(None, 0.08, 100_000), 1)
+        self.port = LinkPort(Body(None, 0.08, 100_000, np.zeros(3)), 1)
         self.bank = LinkBank([LinkSpec(latency_ms=10)], ["a"], Chance(0), self.port)
         self.bank.begin(0, 1)
         self.faults = []

@@ -26,7 +26,7 @@ def test_parameters_say_what_they_take():
         "name": "torque",
         "takes": "number",
         "required": True,
-        "about": "Fraction of the torque limit that is left.",
+        "about": "Fraction that is left, whatever is asked.",
     }
 
 

@@ -161,7 +161,7 @@ def test_a_weak_drive_of_one_row_is_felt_by_that_row_alone(world: Any) -> None:
 
 
 def test_an_unknown_field_is_refused_by_name(world: Any) -> None:
-    with pytest.raises(ValueError, match=r"'gravity' \(fields: actuator_strength, friction, power, brake\)"):
+    with pytest.raises(ValueError, match=r"'gravity' \(fields: actuator_strength, .*, friction"):
         world.set_field(ALL, "gravity", np.ones(N))
 
 

@@ -178,6 +178,7 @@ class Observation:
 
     q, dq (n, nq) rad, rad/s, measured joints; grip (n,) opening in m; tool (n, 3) m, tool point in the robot's base frame;
     objects (n, k, 7) position in m and unit quaternion (w, x, y, z) of each thing that can be moved, as the camera gives it.
+    force (n, 3) N, what things do to the fingers, robot's base frame: of what hangs in them its weight.
     For policies, what is asked of the episode: goal (n, 3) m, where its object should come; task (n,) index into the tasks
     that the cell can do. For filters, by the lane: rows (n,) which rows these are; last (n, nu) the command sent a tick ago;
     last_v (n, nq) its speed in rad/s; tool_v (n, 3) m/s, tool moved per tick.
@@ -194,10 +195,12 @@ class Observation:
     last: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     last_v: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     tool_v: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    force: Floats = field(default_factory=lambda: np.zeros((0, 3)))
 
     def take(self, index: Any) -> Observation:
         """What the sensors say of some of its rows (without what the lane adds for filters)."""
-        asked = {} if not len(self.goal) else {"goal": self.goal[index], "task": self.task[index]}
+        asked: dict[str, Any] = {} if not len(self.goal) else {"goal": self.goal[index], "task": self.task[index]}
+        asked |= {} if not len(self.force) else {"force": self.force[index]}
         return Observation(self.q[index], self.dq[index], self.grip[index], self.tool[index], self.objects[index], **asked)
 
     def part(self, index: Any) -> Observation:

@@ -10,23 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 from pydantic import Discriminator, Tag
 
 from twin.core.spec import Spec
-from twin.faults import actuator, gripper, joint, link, safety, sensor
+from twin.faults import actuator, camera, gripper, joint, link, safety, sensor, workcell
 from twin.faults.spec import Fault
 
 FAULTS: tuple[type[Fault], ...] = (
-    sensor.SensorStuck,
-    actuator.ActuatorWeak,
-    joint.JointBreaks,
-    gripper.GripperSlips,
-    link.LinkLatency,
-    link.LinkLoss,
-    link.LinkBurstLoss,
-    link.LinkDuplicate,
-    link.LinkReorder,
-    link.LinkBandwidth,
-    link.LinkPartition,
-    link.LinkReconnect,
-    safety.ProtectiveStop,
+    *sensor.MODES,
+    *actuator.MODES,
+    *joint.MODES,
+    *gripper.MODES,
+    *camera.MODES,
+    *link.MODES,
+    *workcell.MODES,
+    *safety.MODES,
 )
 """In the order in which `twin faults` lists them."""
 

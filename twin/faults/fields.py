@@ -1,7 +1,8 @@
-"""The world port: quantities of the physics model, put back at clear and put on again after a reset.
+"""The world port: quantities of the physics model, put back at clear and put on again after a reset; and shoves.
 
 A fault scales one model field of its row, or one joint's share of it. Several faults on one field multiply in the plan's order;
-each is measured by what it takes from what it was given, as far as the physics has it: the field is read back from the engine.
+each is measured by what it takes from what it was given, as far as the physics has it: the field is read back from the engine,
+and where torque is at stake what a drive gave is compared with what a sound one would have given.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from twin.core.records import Floats, Ints
+from twin.core.records import Bools, Floats, Ints, Rows
 from twin.faults.group import Body, Group, Memory, Moment, enter, leave
 from twin.faults.injection import Injection
-from twin.faults.spec import Fault
+from twin.faults.spec import Fault, Fold
 from twin.world.base import World
 
 NEAR = 1e-6
@@ -24,15 +25,44 @@ class FieldFault(Fault):
     """A fault that scales a model field of the world."""
 
     PORT: ClassVar[str] = "world"
-    FOLD = "max"
+    FOLD: ClassVar[Fold] = "max"
     FIELD: ClassVar[str]
+    LATER: ClassVar[bool] = False
+    """Whether it comes with the next episode rather than at once."""
+    MOVES: ClassVar[bool] = False
+    """Whether it changes while it lasts: `advance` is called after every tick."""
+    TORQUE: ClassVar[bool] = False
+    """Whether its effect is the torque that drives do not give."""
 
     def column(self) -> int:
         """Which column of the field: a joint, or 0."""
         return 0
 
+    def start(self, now: Moment) -> Memory:
+        """What it remembers, from its onset."""
+        return {}
+
     def scale(self, now: Moment, memory: Memory) -> Floats:
         """(k,) factors on the field."""
+        raise NotImplementedError
+
+    def advance(self, now: Moment, effort: Floats, memory: Memory) -> None:
+        """A tick during which the drive gave `effort` (k,), a share of its limit. `memory` is edited in place."""
+
+    def exposed(self, asked: Floats, left: Floats) -> Bools:
+        """(k,) where a torque asked for (share of the limit) can show it, `left` of the field being in force."""
+        shows: Bools = asked > 0.02
+        return shows
+
+
+class Shove(Fault):
+    """A fault that moves a thing, once."""
+
+    PORT: ClassVar[str] = "world"
+    FOLD = "max"
+
+    def by(self, now: Moment, place: Floats) -> Floats:
+        """(k, 3) m, how far the thing at `place` (k, 3) m is moved."""
         raise NotImplementedError
 
 
@@ -45,45 +75,107 @@ class WorldPort:
 
     def enter(self, fault: Injection, world: World, now_us: int) -> None:
         """A fault begins: its row's field changes at once."""
-        enter(self.groups, fault)
-        self.put_on(fault.row, world, now_us, fault.spec.FIELD)
+        group = enter(self.groups, fault)
+        if isinstance(fault.spec, FieldFault):
+            which = np.flatnonzero(group.rows == fault.row)
+            begun = fault.spec.start(self._now(group, which, now_us))
+            group.start(which, {"on": np.full(len(which), not fault.spec.LATER)} | begun)
+            self.put_on(fault.row, world, now_us, fault.spec.FIELD)
 
     def leave(self, fault: Injection, world: World, now_us: int) -> None:
         """It ends: the field is what the others leave of it."""
         leave(self.groups, fault)
-        self.put_on(fault.row, world, now_us, fault.spec.FIELD)
+        if isinstance(fault.spec, FieldFault):
+            self.put_on(fault.row, world, now_us, fault.spec.FIELD)
+
+    def after_reset(self, row: int, world: World, now_us: int) -> None:
+        """A reset restored the model of `row`: put on what goes on."""
+        for group in self._of_fields():
+            which = np.flatnonzero(group.rows == row)
+            group.keep(which, {"on": np.full(len(which), True)})
+        self.put_on(row, world, now_us)
 
     def put_on(self, row: int, world: World, now_us: int, field: str | None = None) -> None:
         """Write what the faults of `row` make of a field (None: of every field that they touch)."""
-        fields = [field] if field else list(dict.fromkeys(g.spec.FIELD for g in self.groups if row in g.rows))
+        fields = [field] if field else list(dict.fromkeys(g.spec.FIELD for g in self._of_fields() if row in g.rows))
         one = np.array([row], np.int32)
         for name in fields:
             values = np.ones_like(world.get_field(one, name))
-            for group in self.groups:
+            for group in self._of_fields():
                 if name == group.spec.FIELD and row in group.rows:
                     values[0, group.spec.column()] *= self._scale(group, np.flatnonzero(group.rows == row), now_us)[0]
             world.set_field(one, name, values if values.shape[1] > 1 else values[:, 0])
 
+    def _of_fields(self) -> list[Group]:
+        return [group for group in self.groups if isinstance(group.spec, FieldFault)]
+
+    def _now(self, group: Group, which: Any, now_us: int) -> Moment:
+        return group.moment(now_us, self.body, which, np.zeros(len(which), np.int64), 0)
+
     def _scale(self, group: Group, which: Any, now_us: int) -> Floats:
-        none = np.zeros(len(which), np.int64)
-        factors: Floats = group.spec.scale(group.moment(now_us, self.body, which, none, 0), group.take(which))
-        return factors
+        memory = group.take(which)
+        return np.where(memory["on"], group.spec.scale(self._now(group, which, now_us), memory), 1.0)
 
     def measure(self, world: World, now_us: int, place: Ints) -> None:
-        """After a tick: what each fault takes away, where the physics agrees."""
+        """After a tick: what each fault takes away, where the physics agrees; then what moves, and shoves."""
         left: dict[tuple[str, int], Floats] = {}
         steps: list[tuple[Group, Any, Floats, Floats]] = []
         for group in self.groups:
             which = np.flatnonzero(place[group.rows] >= 0)
-            if len(which):
-                given = left.setdefault((group.spec.FIELD, group.spec.column()), np.ones(world.n))
-                rows = group.rows[which]
-                before = given[rows]
-                given[rows] = before * self._scale(group, which, now_us)
-                steps.append((group, which, before, given[rows]))
+            if not len(which):
+                continue
+            if isinstance(group.spec, Shove):
+                self._shove(group, which, world, now_us)
+                continue
+            given = left.setdefault((group.spec.FIELD, group.spec.column()), np.ones(world.n))
+            before = given[group.rows[which]]
+            given[group.rows[which]] = before * self._scale(group, which, now_us)
+            steps.append((group, which, before, given[group.rows[which]]))
         for group, which, before, after in steps:
-            rows, back = np.unique(group.rows[which], return_inverse=True)
-            found = world.get_field(rows, group.spec.FIELD)[back, group.spec.column()]
-            asked = left[group.spec.FIELD, group.spec.column()][group.rows[which]]
-            effect = np.where(np.abs(found - asked) < NEAR, np.abs(before - after), 0.0)
-            group.report(which, effect, self.body.period_us)
+            self._report(group, which, before, after, left[group.spec.FIELD, group.spec.column()], world)
+        for group, which, _, _ in steps:
+            if group.spec.MOVES:
+                self._advance(group, which, world, now_us)
+
+    def _report(self, group: Group, which: Any, before: Floats, after: Floats, left: Floats, world: World) -> None:
+        spec: FieldFault = group.spec
+        rows, back = _rows(group, which)
+        found, asked = world.get_field(rows, spec.FIELD)[back, spec.column()], left[group.rows[which]]
+        there, lost = np.abs(found - asked) < NEAR, np.abs(before - after)
+        on = group.memory["on"][which]
+        torque = world.torque(rows) if spec.TORQUE else None
+        if torque is None:
+            group.report(which, np.where(there, lost, 0.0), on * self.body.period_us, on * 1.0)
+            return
+        limit = self.body.arm.torque[spec.column()]
+        given, wanted = (np.abs(part[back, spec.column()]) / limit for part in torque)
+        shows = np.isfinite(given) & spec.exposed(wanted, asked)
+        share = np.where(shows & there, np.clip(1.0 - given / np.maximum(wanted, NEAR), 0.0, 1.0), 0.0)
+        mine = lost / np.maximum(1.0 - asked, NEAR)  # of what several faults take away
+        group.report(which, share * np.minimum(mine, 1.0), shows * self.body.period_us, np.where(shows, wanted, 0.0))
+
+    def _advance(self, group: Group, which: Any, world: World, now_us: int) -> None:
+        rows, back = _rows(group, which)
+        effort = world.effort(rows)[back, group.spec.column()]
+        memory = group.take(which)
+        group.spec.advance(self._now(group, which, now_us), effort, memory)
+        group.keep(which, memory)
+        for row in rows:
+            self.put_on(int(row), world, now_us, group.spec.FIELD)
+
+    def _shove(self, group: Group, which: Any, world: World, now_us: int) -> None:
+        which = which[group.fresh[which]]
+        if not len(which):
+            return
+        rows, back = _rows(group, which)
+        before = world.truth(rows).objects[back, 0, :3]
+        world.shift(rows, group.spec.by(self._now(group, which, now_us), before)[np.argsort(back)])
+        moved = np.sqrt(((world.truth(rows).objects[back, 0, :3] - before) ** 2).sum(axis=1))
+        group.start(which, {})
+        group.report(which, moved, self.body.period_us)
+
+
+def _rows(group: Group, which: Any) -> tuple[Rows, Any]:
+    """The rows of some of a group, sorted, and where each of the group's is among them."""
+    rows, back = np.unique(group.rows[which], return_inverse=True)
+    return rows, back

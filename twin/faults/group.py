@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from twin.core.chance import Keys, uniforms
 from twin.core.records import Bools, Floats, Ints, Rows
@@ -18,16 +19,18 @@ Memory = dict[str, Any]
 
 @dataclass(frozen=True)
 class Body:
-    """What a lane's rows have in common: the arm, the gripper's opening (m), the control period (µs)."""
+    """What a lane's rows have in common: the arm, the gripper's widest opening (m), the control period (µs), and a place
+    (3,) m where a thing lies out of reach."""
 
     arm: Arm
     open_m: float
     period_us: int
+    beyond: Floats
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A tick, or a message, as a fault sees it, for k rows. since_us (k,) onset; held_us (k,) how long something was held."""
+    """A tick as a fault sees it, for k rows. since_us (k,) onset; held_us (k,) how long something was held."""
 
     now_us: int
     body: Body
@@ -35,7 +38,9 @@ class Moment:
     keys: Keys
     held_us: Ints
     count: Any
-    """Counts draws: one tick, or one message, after the other."""
+    """Counts draws: one tick after the other."""
+    port: str = ""
+    """Where the fault acts now, if it acts at several."""
 
     @property
     def period_s(self) -> float:
@@ -45,6 +50,11 @@ class Moment:
     def uniform(self, width: int = 1) -> Floats:
         """(k, width) draws in (0, 1), the same ones whenever asked for at this moment."""
         return uniforms(self.keys[:, None], np.asarray(self.count)[..., None] * width + np.arange(width))
+
+    def normal(self, width: int = 1) -> Floats:
+        """(k, width) draws from the standard normal law; use beside `uniform` of another width only."""
+        drawn: Floats = ndtri(self.uniform(width))
+        return drawn
 
     def once(self, width: int = 1) -> Floats:
         """(k, width) draws in (0, 1) that last from onset to clear."""
@@ -85,9 +95,9 @@ class Group:
         """What is remembered of `row` begins anew."""
         self.fresh |= self.rows == row
 
-    def moment(self, now_us: int, body: Body, which: Any, held_us: Ints, count: Any) -> Moment:
-        """This tick, or message, for some of its rows."""
-        return Moment(now_us, body, self.since_us[which], self.keys[which], held_us, count)
+    def moment(self, now_us: int, body: Body, which: Any, held_us: Ints, count: Any, port: str = "") -> Moment:
+        """This tick for some of its rows."""
+        return Moment(now_us, body, self.since_us[which], self.keys[which], held_us, count, port)
 
     def take(self, which: Any) -> Memory:
         """Memory of some of its rows: copies, to be put back by `keep`."""

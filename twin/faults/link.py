@@ -230,3 +230,8 @@ class LinkReorder(LinkFault):
     def expected(self, message: Message, memory: Memory) -> Floats:
         """At most that share, and not where the one that follows is held up too."""
         return self.share * (1.0 - self.share) * message.there
+
+
+MODES = (
+    LinkLatency, LinkLoss, LinkBurstLoss, LinkDuplicate, LinkReorder, LinkBandwidth, LinkPartition, LinkReconnect,
+)  # fmt: skip

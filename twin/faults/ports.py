@@ -20,23 +20,22 @@ import numpy as np
 from twin.core.clock import US
 from twin.core.records import Floats, Ints, Observation, Rows
 from twin.faults.fields import WorldPort
-from twin.faults.group import Body, enter, leave
+from twin.faults.group import Body, Group, enter, leave
 from twin.faults.injection import Injection
 from twin.faults.messages import LinkPort
 from twin.faults.signals import SignalPort
 from twin.world.base import World
-from twin.world.kinematics import Arm
 
 
 class Ports:
     """The faults of one lane. `place` maps a row to its position among the rows of this tick, -1 where it is not stepped."""
 
-    def __init__(self, n: int, arm: Arm, period_us: int, open_m: float) -> None:
-        """n rows; open_m: the gripper's opening when it slips."""
-        self.body = Body(arm, open_m, period_us)
+    def __init__(self, n: int, body: Body) -> None:
+        """n rows, all of one `body`."""
+        self.body, arm = body, body.arm
         self.place: Ints = np.full(n, -1)
         self.rows: Rows = np.zeros(0, np.int32)
-        self.signals = {name: SignalPort(self.body) for name in ("sense", "command", "actuator")}
+        self.signals = {name: SignalPort(name, self.body) for name in ("sense", "command", "actuator")}
         self.world, self.link = WorldPort(self.body), LinkPort(self.body, n)
         self._shown: Floats = np.full((n, 3 + arm.nq), np.nan)
         """Where a faulty encoder put the tool, and its joints, a tick ago."""
@@ -46,19 +45,20 @@ class Ports:
         if fault.spec.PORT == "world":
             self.world.enter(fault, world, now_us)
         else:
-            enter(self._groups(fault), fault)
+            for port in (fault.spec.PORT, *getattr(fault.spec, "ALSO", ())):
+                enter(self._groups(port), fault)
 
     def leave(self, fault: Injection, world: World, now_us: int) -> None:
         """It ends: what it changed is put back."""
         if fault.spec.PORT == "world":
             self.world.leave(fault, world, now_us)
         else:
-            leave(self._groups(fault), fault)
+            for port in (fault.spec.PORT, *getattr(fault.spec, "ALSO", ())):
+                leave(self._groups(port), fault)
             self._shown[fault.row] = np.nan
 
-    def _groups(self, fault: Injection) -> Any:
-        port: Any = self.link if fault.spec.PORT == "link" else self.signals[fault.spec.PORT]
-        return port.groups
+    def _groups(self, port: str) -> list[Group]:
+        return self.link.groups if port == "link" else self.signals[port].groups
 
     def idle(self) -> bool:
         """Whether nothing is in force."""
@@ -72,7 +72,7 @@ class Ports:
                 if group.spec.AFRESH:
                     group.forget(row)
         if self.world.groups:
-            self.world.put_on(row, world, now_us)
+            self.world.after_reset(row, world, now_us)
 
     def stepped(self, rows: Rows) -> None:
         """The rows that run from now on."""
@@ -96,7 +96,7 @@ class Ports:
         if not port.groups:
             return seen
         things = seen.objects.reshape(len(seen.objects), -1)  # a view: the seven columns of one thing after those of the other
-        touched = port.act({"q": seen.q, "objects": things}, now_us, self.place)
+        touched = port.act({"q": seen.q, "force": seen.force, "objects": things}, now_us, self.place)
         encoders = [(channel.columns, at) for channel, at in touched if channel.array == "q"]
         if encoders:
             self._show(seen, encoders)

@@ -19,3 +19,6 @@ class ProtectiveStop(Fault):
     mode: Literal["protective_stop"]
     recover_s: NonNegative = 5.0
     """How long it takes until the stop is unlocked."""
+
+
+MODES = (ProtectiveStop,)

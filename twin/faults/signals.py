@@ -32,10 +32,12 @@ class SignalFault(Fault):
     """A fault that makes one signal of another. `MEASURE` names how the port compares them."""
 
     MEASURE: ClassVar[str]
+    ALSO: ClassVar[tuple[str, ...]] = ()
+    """Further ports at which it acts; it is measured at its own."""
     AFRESH: ClassVar[bool] = False
     """Whether what it remembers begins anew with every episode."""
 
-    def channel(self) -> Channel:
+    def channel(self, port: str) -> Channel:
         """Which signal: the array, and its columns."""
         raise NotImplementedError
 
@@ -66,6 +68,11 @@ class Channel(NamedTuple):
 def joint(index: int) -> slice:
     """The column of one joint."""
     return slice(index, index + 1)
+
+
+def pose(index: int) -> slice:
+    """The columns of one thing's pose."""
+    return slice(7 * index, 7 * index + 7)
 
 
 GRIPPER = slice(-1, None)
@@ -99,6 +106,7 @@ MEASURES: Mapping[str, Callable[[Signal, Signal, Moment], Any]] = {
     "deviation": _deviation,
     "altered_s": lambda before, after, now: _altered(before, after, now) * now.period_s,
     "altered": _altered,
+    "older": lambda before, after, now: (before.taken_us > after.taken_us).astype(np.float64),
     "blind_s": lambda before, after, now: _blind(before, after, now) * now.period_s,
     "older_s": _older,
     "older_ms": lambda before, after, now: 1000.0 * _older(before, after, now),
@@ -109,8 +117,8 @@ MEASURES: Mapping[str, Callable[[Signal, Signal, Moment], Any]] = {
 class SignalPort:
     """The faults of one lane at one signal port."""
 
-    def __init__(self, body: Body) -> None:
-        self.body = body
+    def __init__(self, name: str, body: Body) -> None:
+        self.name, self.body = name, body
         self.groups: list[Group] = []
 
     def act(
@@ -124,7 +132,7 @@ class SignalPort:
             which = np.flatnonzero(at >= 0)
             if not len(which):
                 continue
-            at, channel = at[which], group.spec.channel()
+            at, channel = at[which], group.spec.channel(self.name)
             values = arrays[channel.array]
             key = f"{channel.array}{channel.columns}"
             stamps = taken.setdefault(key, np.full(len(values), now_us))
@@ -142,13 +150,15 @@ class SignalPort:
         if fresh.any():
             some = np.flatnonzero(fresh)
             first = Signal(before.value[some], before.taken_us[some])
-            begins = group.moment(now_us, self.body, which[some], held_us[some], now_us // self.body.period_us)
+            begins = group.moment(now_us, self.body, which[some], held_us[some], now_us // self.body.period_us, self.name)
             group.start(which[some], spec.start(begins, first))
-        now = group.moment(now_us, self.body, which, held_us, now_us // self.body.period_us)
+        now = group.moment(now_us, self.body, which, held_us, now_us // self.body.period_us, self.name)
         memory = group.take(which)
         exposed = spec.exposed(now, before, memory)
         after = spec.alter(now, Signal(before.value.copy(), before.taken_us.copy()), memory)
         group.keep(which, memory)
+        if self.name != spec.PORT:
+            return after
         effect = np.where(exposed, MEASURES[spec.MEASURE](before, after, now), 0.0)
         chance = spec.expected(now)
         expected = None if chance is None else chance * exposed

@@ -12,6 +12,8 @@ from twin.core.chance import Stream
 from twin.core.quantity import NonNegative
 from twin.core.spec import Spec
 
+Fold = Literal["sum", "max", "mean"]
+
 
 class Varies(Spec):
     """How a rate or a share changes over the farm's time: `times` its value at `at_h`, straight between, level outside."""
@@ -77,7 +79,7 @@ class Fault(Spec):
     EFFECT: ClassVar[str]
     """What its receipt measures."""
     UNIT: ClassVar[str]
-    FOLD: ClassVar[Literal["sum", "max", "mean"]] = "sum"
+    FOLD: ClassVar[Fold] = "sum"
     """How measurements become the receipt's one number."""
 
     name: str | None = None

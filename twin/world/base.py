@@ -6,6 +6,7 @@ A world never resets itself; a row that fails says so in `status` and the others
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -37,6 +38,22 @@ class Start:
         """Write a start of as many rows into these."""
         self.q[rows], self.grip[rows] = start.q, start.grip
         self.objects[rows], self.goal[rows] = start.objects, start.goal
+
+
+FIELDS: Mapping[str, str] = {
+    "actuator_strength": "torque limit of each joint's drive",
+    "actuator_gain": "torque of each joint's drive: what is left of it in any state",
+    "joint_drag": "1 + friction of each joint, in shares of its drive's torque limit",
+    "brake": "torque with which the shut brake of each joint holds",
+    "power": "of the drives: at 0 they give no torque and the brakes are shut",
+    "friction": "of the things",
+    "tack": "1 + N with which each contact of one finger holds on to a thing",
+    "jam": "1 + N with which each contact of table and tray holds on to a thing",
+    "thing_size": "edge of the things",
+}
+"""What `set_field` can scale, and what it is."""
+PER_JOINT = ("actuator_strength", "actuator_gain", "joint_drag", "brake")
+"""Fields with a value a joint, (n, nq); the others have one, (n,)."""
 
 
 class World(Protocol):
@@ -75,8 +92,7 @@ class World(Protocol):
     def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
         """Scale a model quantity of rows by `scale` (n,) or (n, k) against its nominal value; 1 restores it.
 
-        Fields: `actuator_strength` (n, nq) torque limit of each joint's drive; `friction` (n,) of the object; `power` (n,) of
-        the drives: at 0 they give no torque and the brakes are shut; `brake` (n, nq) torque with which shut brakes hold.
+        Fields (`FIELDS`): see there. One that is nominally zero is 1 + what is added to it.
         """
         ...
 
@@ -86,6 +102,18 @@ class World(Protocol):
 
     def fields_digest(self, rows: Rows) -> bytes:
         """A hash of everything `set_field` can change, to prove that faults were undone."""
+        ...
+
+    def torque(self, rows: Rows) -> tuple[Floats, Floats] | None:
+        """(n, nq) Nm that each drive gives, and (n, nq) Nm that a sound one would give in this state; None without dynamics."""
+        ...
+
+    def effort(self, rows: Rows) -> Floats:
+        """(n, nq) share of its limit that each drive gives: of torque, without dynamics of speed."""
+        ...
+
+    def shift(self, rows: Rows, by: Floats) -> None:
+        """Move the first thing of each row by `by` (n, 3) m and let it fall; what is held is let go."""
         ...
 
     def state(self, rows: Rows) -> Floats:

@@ -127,6 +127,11 @@ class CellModel:
         return self.areas["reach"]
 
     @property
+    def beyond(self) -> Floats:
+        """(3,) m, a place on the table beside what the robot can reach."""
+        return np.array([self.reach.centre[0], self.reach.low[1] - 0.1, 0.5 * self.object_m])
+
+    @property
     def workspace(self) -> Area:
         """Where the tool point may go."""
         return self.areas["workspace"]

@@ -22,7 +22,7 @@ import xxhash
 
 from twin.core.clock import US
 from twin.core.records import Bools, Floats, Observation, Rows, Truth
-from twin.world.base import Start
+from twin.world.base import FIELDS, PER_JOINT, Start
 from twin.world.cell import CellModel
 from twin.world.compose import GRIP_MPS
 
@@ -30,6 +30,10 @@ DEAD = 0.1
 """A drive with less than this share of its torque does not move its joint."""
 TIP_M, CLOSED_M = 0.010, 0.010
 """Radius of closed fingers seen from above; with less than this between them they count as closed."""
+G = 9.81
+"""m/s²."""
+JAM_N, TACK_N = 10.0, 2.0
+"""What jams or sticks with less than this is taken, or let go, as if it did not."""
 SLIPPERY = 0.5
 """With less than this share of its friction the object slips out of the fingers."""
 
@@ -61,10 +65,11 @@ class KinematicWorld:
         self._poses, self._held = slice(at, at + 7 * k), slice(at + 7 * k, at + 8 * k)
         self._void, self._time = at + 8 * k, at + 8 * k + 1
         self._table: Floats = np.zeros((n, at + 8 * k + 2))
-        self._scale: Floats = np.ones((n, 2 * nq + 2))
-        self._columns = {
-            "actuator_strength": slice(0, nq), "friction": nq, "power": nq + 1, "brake": slice(nq + 2, 2 * nq + 2),
-        }  # fmt: skip
+        self._columns: dict[str, slice] = {}
+        for name in FIELDS:
+            begins = max((columns.stop for columns in self._columns.values()), default=0)
+            self._columns[name] = slice(begins, begins + (nq if name in PER_JOINT else 1))
+        self._scale: Floats = np.ones((n, max(columns.stop for columns in self._columns.values())))
 
     def reset(self, rows: Rows, start: Start) -> None:
         """Put rows into start states, at rest, undoing every field set by `set_field`."""
@@ -91,8 +96,8 @@ class KinematicWorld:
         wanted = np.clip(command[:, -1], 0.0, self.cell.stroke_m)
         table[:, self._grip] += np.clip(wanted - opening, -GRIP_MPS * period, GRIP_MPS * period)
         self._push(table, table[:, self._tool] - before)
-        self._grasp(table, opening)
-        self._drop(table, scale[:, self.nq])
+        self._grasp(table, scale, opening)
+        self._drop(table, scale)
         table[:, self._time] += period
         self._table[rows] = table
 
@@ -103,7 +108,8 @@ class KinematicWorld:
     def _move_joints(self, table: Floats, scale: Floats, asked: Floats, period: float) -> None:
         """Joints towards their commands; tool point and what it holds follow."""
         arm = self.cell.arm
-        strength = scale[:, : self.nq] * scale[:, self.nq + 1, None]
+        of = {name: scale[:, columns] for name, columns in self._columns.items()}
+        strength = of["actuator_strength"] * of["actuator_gain"] * of["power"] - (of["joint_drag"] - 1.0)
         share = np.where(strength < DEAD, 0.0, np.minimum(strength, 1.0))
         step = share * arm.velocity * period
         move = np.clip(np.clip(asked, arm.limits[:, 0], arm.limits[:, 1]) - table[:, self._q], -step, step)
@@ -141,9 +147,10 @@ class KinematicWorld:
         if met.any():
             objects[..., :2] += np.where(met[..., None], moved[:, None, :2], 0.0)
 
-    def _grasp(self, table: Floats, before: Floats) -> None:
-        """Fingers that have just closed to a thing's width hold it if it is between them."""
-        width, size, line = self.cell.width_m, self.cell.size_m, table[:, None, self._line]
+    def _grasp(self, table: Floats, scale: Floats, before: Floats) -> None:
+        """Fingers that have just closed to a thing's width hold it if it is between them, unless it is jammed."""
+        share, line = scale[:, self._columns["thing_size"]], table[:, None, self._line]
+        width, size = self.cell.width_m * share, self.cell.size_m * share
         places = self._things(table)[..., :3]
         offset = places - table[:, None, self._tool]
         along = offset[..., 0] * line[..., 0] + offset[..., 1] * line[..., 1] + offset[..., 2] * line[..., 2]
@@ -153,16 +160,18 @@ class KinematicWorld:
         near = between & (across <= 0.5 * size) & (np.abs(rest[..., 2]) <= 0.5 * size)
         grip, held = table[:, self._grip, None], table[:, self._held]
         taken = (before[:, None] > width) & (grip <= width) & near & ~(held == 1).any(axis=1)[:, None]
+        taken &= scale[:, self._columns["jam"]] < 1.0 + JAM_N
         taken &= np.cumsum(taken, axis=1) == 1
         places -= np.where(taken, along, 0.0)[..., None] * line
         table[:, self._held] = np.where(taken, 1.0, held)
         stop = np.where(table[:, self._held] == 1, width, 0.0).max(axis=1, initial=0.0)
         table[:, self._grip] = np.maximum(table[:, self._grip], stop)
 
-    def _drop(self, table: Floats, friction: Floats) -> None:
-        """Let go where the gripper is open wider than the thing or it is slippery; it falls at once."""
-        held = table[:, self._held] == 1
-        loose = held & ((table[:, self._grip, None] > self.cell.width_m) | (friction < SLIPPERY)[:, None])
+    def _drop(self, table: Floats, scale: Floats) -> None:
+        """Let go where the gripper is open wider than the thing, which does not stick, or it is slippery; it falls at once."""
+        of = {name: scale[:, self._columns[name]] for name in ("friction", "tack", "thing_size")}
+        held, wide = table[:, self._held] == 1, table[:, self._grip, None] > self.cell.width_m * of["thing_size"]
+        loose = held & ((wide & (of["tack"] < 1.0 + TACK_N)) | (of["friction"] < SLIPPERY))
         if not loose.any():
             return
         table[:, self._held] = np.where(loose, 0.0, table[:, self._held])
@@ -189,7 +198,15 @@ class KinematicWorld:
             grip=table[:, self._grip].copy(),
             tool=table[:, self._tool].copy(),
             objects=self._things(table).copy(),
+            force=self._weight(table),
         )
+
+    def _weight(self, table: Floats) -> Floats:
+        """(n, 3) N of what hangs in the fingers; what slides on a rail does not."""
+        objects = self._held.start + self.cell.things - len(self.cell.rails)
+        force: Floats = np.zeros((len(table), 3))
+        force[:, 2] = -G * self.cell.workcell.object_kg * table[:, self._held.start : objects].sum(axis=1)
+        return force
 
     def truth(self, rows: Rows) -> Truth:
         """Ground truth: copies. There are no forces here: `force` is 0."""
@@ -207,9 +224,10 @@ class KinematicWorld:
 
     def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
         """Scale a field of rows against the nominal value; 1 restores it."""
-        self._scale[rows, self._column(field)] = scale
+        columns = self._column(field)
+        self._scale[rows, columns] = np.asarray(scale, np.float64).reshape(-1, columns.stop - columns.start)
 
-    def _column(self, field: str) -> Any:
+    def _column(self, field: str) -> slice:
         if field not in self._columns:
             raise ValueError(f"unknown field {field!r} (fields: {', '.join(self._columns)})")
         return self._columns[field]
@@ -217,11 +235,28 @@ class KinematicWorld:
     def get_field(self, rows: Rows, field: str) -> Floats:
         """(n, nq) or (n, 1): the scale in force now (1: nominal)."""
         scale: Floats = self._scale[rows, self._column(field)]
-        return scale.reshape(len(rows), -1).copy()
+        return scale
 
     def fields_digest(self, rows: Rows) -> bytes:
         """A hash of everything `set_field` can change, to prove that faults were undone."""
         return xxhash.xxh3_128_digest(self._scale[rows].tobytes())
+
+    def torque(self, rows: Rows) -> None:
+        """There are no torques here."""
+        return
+
+    def effort(self, rows: Rows) -> Floats:
+        """(n, nq) share of its speed limit at which each joint moves."""
+        return np.abs(self._table[rows, self._dq]) / self.cell.arm.velocity
+
+    def shift(self, rows: Rows, by: Floats) -> None:
+        """Move the first thing of each row by `by` (n, 3) m and let it fall; what is held is let go."""
+        table = self._table[rows]
+        places = self._things(table)[..., :3]
+        places[:, 0] += by
+        table[:, self._held.start] = 0.0
+        places[:, 0, 2] = self._ground(places, 0)
+        self._table[rows] = table
 
     def state(self, rows: Rows) -> Floats:
         """(n, k) C-contiguous. With all rows it is the live table, not a copy."""

@@ -11,12 +11,12 @@ from typing import Any
 
 import mujoco
 import numpy as np
-import xxhash
 from mujoco.batch import Batch, SimulationError
 
 from twin.core.records import Bools, Floats, Observation, Rows, Truth
 from twin.world.base import Start
 from twin.world.cell import CellModel
+from twin.world.fields import Fields
 
 _NONE = int(mujoco.mjtStage.mjSTAGE_NONE)
 _TOUCH_N = 0.2
@@ -54,10 +54,9 @@ class MujocoWorld:
         self._derived = np.zeros_like(self._sensors)
         self._void = np.zeros(n, dtype=np.bool_)
         self._any_void = False
-        self._strength = np.ones((n, self.nq))
-        self._friction = np.ones(n)
-        self._power, self._brake = np.ones(n), np.ones((n, self.nq))
-        self._scaled = self._braked = False
+        self._fields = Fields(self._batch, model, n)
+        self._drives: Any = None
+        self._torque = np.zeros((n, self.nq))
 
     def _index(self, rows: Rows) -> tuple[Any, Rows | None]:
         """How to index arrays of n rows by `rows`, and how to name them to the batch: slices where they are all of them."""
@@ -68,10 +67,7 @@ class MujocoWorld:
         if not len(rows):
             return
         cell, (index, ids) = self.cell, self._index(rows)
-        if self._scaled:
-            self._strength[index], self._friction[index] = 1.0, 1.0
-            self._power[index], self._brake[index] = 1.0, 1.0
-            self._write_fields(index)
+        self._fields.reset(index)
         self._batch.reset(ids, stage=_NONE)
         self._qpos[index, cell.arm_q] = start.q
         self._qpos[index, cell.grip_q] = (0.5 * start.grip)[:, None]
@@ -103,6 +99,8 @@ class MujocoWorld:
         except SimulationError as error:
             self._void[error.ids] = self._any_void = True
         self._derived[index] = self._sensors[index]
+        if self._drives is not None:
+            self._torque[index] = self._drives[index, self.cell.arm_q]
         if self._warned.any():
             self._void |= self._warned.any(axis=1)
             self._any_void = True
@@ -125,6 +123,7 @@ class MujocoWorld:
             grip=qpos[:, cell.grip_q].sum(axis=1),
             tool=self._derived[index, :3].copy(),
             objects=cell.poses(qpos),
+            force=-self._derived[index, 3:].reshape(len(qpos), -1, 3).sum(axis=1),
         )
 
     def truth(self, rows: Rows) -> Truth:
@@ -149,63 +148,41 @@ class MujocoWorld:
 
     def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
         """Scale a field (`FIELDS`) of rows against the nominal value; 1 restores it."""
-        index = self._index(rows)[0]
-        self._field(field)[index] = scale
-        self._scaled = True
-        self._braked |= field in ("power", "brake")
-        self._write_fields(index)
-
-    def _field(self, name: str) -> Floats:
-        """The scales in force of a field, (n,) or (n, nq)."""
-        known = {"actuator_strength": self._strength, "friction": self._friction, "power": self._power, "brake": self._brake}
-        if name not in known:
-            raise ValueError(f"unknown field {name!r} (fields: {', '.join(known)})")
-        return known[name]
-
-    def _write_fields(self, index: Any) -> None:
-        """Write nominal × scale into the batch's model fields, which become per row on first use."""
-        cell, model = self.cell, self.cell.model
-        force = self._batch.expand("actuator_forcerange")
-        power = self._power[index][:, None]
-        force[index, cell.arm_q] = model.actuator_forcerange[cell.arm_q] * (self._strength[index] * power)[:, :, None]
-        pair = self._batch.expand("pair_friction")
-        share = np.where(cell.thing_pairs, self._friction[index][:, None], 1.0)
-        pair[index] = model.pair_friction * share[:, :, None]
-        if self._braked:  # without power brakes hold with the torque of the drives, and nothing carries the arm's weight
-            loss, carried = self._batch.expand("dof_frictionloss"), self._batch.expand("body_gravcomp")
-            loss[index, cell.arm_q] = (1.0 - power) * self._brake[index] * cell.arm.torque
-            carried[index] = model.body_gravcomp * power
+        self._fields.set(self._index(rows)[0], field, scale)
 
     def get_field(self, rows: Rows, field: str) -> Floats:
-        """(n, nq) or (n, 1): the scale in force now, read back from the model fields that the engine steps with."""
-        cell, index = self.cell, self._index(rows)[0]
-        if field == "actuator_strength":
-            own = self._batch.expanded("actuator_forcerange")
-            if own is None:
-                return np.ones((len(rows), self.nq))
-            strength: Floats = own[index, cell.arm_q, 1] / cell.model.actuator_forcerange[cell.arm_q, 1]
-            powered = self._power[index][:, None] > 0
-            shown: Floats = np.where(powered, strength, self._strength[index])
-            return shown
-        if field == "friction":
-            own = self._batch.expanded("pair_friction")
-            if own is None:
-                return np.ones((len(rows), 1))
-            pair = cell.thing_pairs[0]
-            friction: Floats = own[index, pair, :1] / cell.model.pair_friction[pair, 0]
-            return friction
-        found: Floats = self._field(field)[index]
-        return found.reshape(len(rows), -1).copy()
+        """(n, nq) or (n, 1): the scale in force now, read back from the model fields; NaN where those have another."""
+        return self._fields.read(self._index(rows)[0], field)
 
     def fields_digest(self, rows: Rows) -> bytes:
         """A hash of everything `set_field` can change, to prove that faults were undone."""
-        index = self._index(rows)[0]
-        parts = []
-        for name in ("actuator_forcerange", "pair_friction", "dof_frictionloss", "body_gravcomp"):
-            nominal, own = getattr(self.cell.model, name), self._batch.expanded(name)
-            values = np.broadcast_to(nominal, (len(rows), *nominal.shape)) if own is None else own[index]
-            parts.append(values.tobytes())
-        return xxhash.xxh3_128_digest(b"".join(parts))
+        return self._fields.digest(self._index(rows)[0], len(rows))
+
+    def torque(self, rows: Rows) -> tuple[Floats, Floats]:
+        """(n, nq) Nm that each drive gave in the last physics step, and what a sound one gives in the state after it.
+
+        From the second call on: the first one asks the engine to keep what the drives give.
+        """
+        cell, model, (index, _) = self.cell, self.cell.model, self._index(rows)
+        if self._drives is None:
+            self._drives = self._batch.bind("actuator_force")
+            self._torque[:] = np.nan
+        arm = cell.arm_q
+        q, dq, ctrl = (part[index, arm] for part in (self._qpos, self._qvel, self._ctrl))
+        gain, bias, limit = model.actuator_gainprm[arm, 0], model.actuator_biasprm[arm], model.actuator_forcerange[arm]
+        asked = gain * ctrl + bias[:, 0] + bias[:, 1] * q + bias[:, 2] * dq
+        return self._torque[index].copy(), np.clip(asked, limit[:, 0], limit[:, 1])
+
+    def effort(self, rows: Rows) -> Floats:
+        """(n, nq) share of its torque limit that each drive gives."""
+        given = self.torque(rows)[0] / self.cell.arm.torque
+        return np.where(np.isnan(given), 0.0, np.abs(given))
+
+    def shift(self, rows: Rows, by: Floats) -> None:
+        """Move the first thing of each row by `by` (n, 3) m and let it fall."""
+        at = self.cell.object_q.start
+        for i, row in enumerate(rows):
+            self._qpos[row, at : at + 3] += by[i]
 
     def state(self, rows: Rows) -> Floats:
         """(n, k) C-contiguous: the engine's integration state. With all rows it is the live array, not a copy."""
@@ -219,10 +196,8 @@ class MujocoWorld:
             "warning": self._batch.warning.copy(),
             "derived": self._derived.copy(),
             "void": self._void.copy(),
-            "strength": self._strength.copy(),
-            "friction": self._friction.copy(),
-            "power": self._power.copy(),
-            "brake": self._brake.copy(),
+            "fields": self._fields.snapshot(),
+            "torque": None if self._drives is None else self._torque.copy(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -232,18 +207,15 @@ class MujocoWorld:
         self._derived[:] = snapshot["derived"]
         self._void[:] = snapshot["void"]
         self._any_void = bool(self._void.any())
-        self._strength[:] = snapshot["strength"]
-        self._friction[:] = snapshot["friction"]
-        self._power[:], self._brake[:] = snapshot["power"], snapshot["brake"]
-        self._braked |= bool((self._power != 1).any() or (self._brake != 1).any())
-        self._scaled |= self._braked or bool((self._strength != 1).any() or (self._friction != 1).any())
-        if self._scaled:
-            self._write_fields(slice(None))
+        self._fields.restore(snapshot["fields"])
+        if snapshot["torque"] is not None:
+            self._drives = self._batch.bind("actuator_force")
+            self._torque[:] = snapshot["torque"]
 
     def close(self) -> None:
         """Let the batch and its threads go; the world is of no use afterwards."""
         self._qpos = self._qvel = self._ctrl = self._sensors = self._warned = self._kept = None
-        self._batch = None
+        self._batch = self._drives = self._fields = None  # type: ignore[assignment]
 
     def __getstate__(self) -> dict[str, Any]:
         """A batch does not pickle: the cell, the sizes and a snapshot do."""

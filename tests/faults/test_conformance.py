@@ -1,0 +1,103 @@
+"""Every mode that acts in a lane, on every arm and world: it has an effect of the right size, clears exactly, goes on from a
+snapshot as it would have, and no other cell feels it. One farm holds all of them, a cell each, and two cells without."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.farm.scenes import begun, opened, scene
+from tests.faults.modes import CASES, plan
+from twin.build import build, strategies
+from twin.core.clock import to_us
+from twin.faults.catalogue import FAULTS, names
+from twin.snapshot import freeze, thaw
+
+CELLS = [f"c{k:02d}" for k in range(len(CASES))]
+QUIET = ["a-quiet", "z-quiet"]
+ON_S, FOR_S, END_S = 1.0, 20.0, 22.0
+LANE_PORTS = ("sense", "command", "actuator", "world", "link")
+
+
+def made(folder, arm, engine, faulty=True):
+    """The scenario of one arm and world; without faults only the quiet cells work."""
+    every = [QUIET[0], *CELLS, QUIET[1]]
+    (folder / "trace.csv").write_text("20\n60\n200\n")
+    changes = {
+        "robots": {"arm": {"model": arm, "gripper": "g", "control_ms": 200}},
+        "cells": [{"name": name, "robots": [{"robot": "arm"}], "link": "wifi", "compute": name} for name in every],
+        "links": {"wifi": {"latency_ms": 20}},
+        "compute": {name: {"inference_ms": 30, "timeout_ms": 400} for name in every},
+        "jobs": [{"kind": "list", "jobs": [{"job": n, "on": n, "episodes": 99} for n in (every if faulty else QUIET)]}],
+        "workcells": {"table": {"physics_step_ms": 4}},
+        "filters": [{"kind": "joint_limits"}],
+        "faults": [plan(case, cell, ON_S, FOR_S) for case, cell in zip(CASES, CELLS, strict=True)] if faulty else [],
+    }
+    return opened(folder, scene(**changes, episode_timeout_s=30, duration_s=60), engine=engine)
+
+
+def watched(scenario):
+    """A farm that ran, and the states of its quiet cells at every tick."""
+    farm, kept = begun(scenario, -1), []
+    world, rows = farm.lanes[0].world, [farm.cells[name].row for name in QUIET]
+    step = world.step
+
+    def taking(stepped, *rest):
+        step(stepped, *rest)
+        kept.append((farm.clock.now_us, world.state(np.array(rows, np.int32)).tobytes()))
+
+    world.step = taking
+    while farm.step(to_us(END_S)):
+        pass
+    return farm, kept
+
+
+BOTH = [(arm, engine) for arm in ("ur3", "panda") for engine in ("kinematic", "mujoco")]
+
+
+@pytest.fixture(scope="module", params=BOTH, ids="-".join)
+def run(request, tmp_path_factory):
+    """A scenario, the farm that it became, and what its quiet cells did."""
+    scenario = made(tmp_path_factory.mktemp("all"), *request.param)
+    return scenario, *watched(scenario)
+
+
+def test_every_mode_of_a_lane_has_a_case_here():
+    known = [names(kind) for kind in FAULTS if kind.PORT in LANE_PORTS]
+    assert {(component, modes[0]) for component, modes in known} == {(case.component, case.mode) for case in CASES}
+
+
+def test_every_mode_acts_with_an_effect_of_the_right_size_on_every_arm_and_world(run):
+    _, farm, _ = run
+    wrong = []
+    for case, row in zip(CASES, farm.trouble.receipts(), strict=True):
+        right = row["status"] == "acted" and case.low * (1 - 1e-9) <= row["effect"] <= case.high * (1 + 1e-9)
+        exposed = 0 < row["exposed_s"] <= FOR_S + 0.4 and (row["onset_s"], row["cleared_s"]) == (ON_S, ON_S + FOR_S)
+        if not (right and exposed):
+            wrong.append((case, row["status"], row["effect"], row["exposed_s"]))
+    assert wrong == []
+
+
+def test_every_mode_clears_exactly(run):
+    scenario, farm, _ = run
+    lane, fresh = farm.lanes[0], build(scenario, "run", 1).lanes[0]
+    rows = np.arange(lane.world.n, dtype=np.int32)
+    assert lane.faults.idle() and lane.world.fields_digest(rows) == fresh.world.fields_digest(rows)
+
+
+def test_no_other_cell_feels_any_of_them(run, tmp_path):
+    scenario, _, ticks = run
+    arm = scenario.spec.fleet.robots["arm"].model
+    _, kept = watched(made(tmp_path, arm, scenario.engine, faulty=False))
+    ticks = dict(ticks)
+    assert len(kept) > 80 and all(ticks[now_us] == state for now_us, state in kept)
+
+
+def test_all_of_them_go_on_from_a_snapshot_as_they_would_have(run):
+    scenario, farm, _ = run
+    if scenario.engine == "mujoco":
+        return  # a world's own snapshot is its own tests' matter
+    other = thaw(build(scenario, "run", 1), freeze(begun(scenario, 10)), strategies(scenario))
+    while other.step(to_us(END_S)):
+        pass
+    assert farm.book.chain.digest == other.book.chain.digest and farm.trouble.receipts() == other.trouble.receipts()
