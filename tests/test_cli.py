@@ -47,7 +47,7 @@ def test_every_command_helps_with_an_example_and_speaks_json(capsys, name):
 def test_the_help_names_every_command(capsys):
     status, out, _ = answer(capsys, "--help")
     assert status == 0
-    assert set(COMMANDS) <= set(re.findall(r"^    (\w+)", out, re.MULTILINE))
+    assert set(COMMANDS) <= set(re.findall(r"^    ([\w-]+)", out, re.MULTILINE))
 
 
 def test_a_misspelt_command_is_told_the_nearest(capsys):
@@ -150,7 +150,7 @@ def test_the_schema_is_printed_as_json(capsys):
 def test_faults_can_be_asked_by_component(capsys):
     status, out, _ = answer(capsys, "faults", "link", "--json")
     assert status == 0
-    assert [fault["mode"] for fault in json.loads(out)] == ["latency", "loss"]
+    assert {"latency", "loss"} < {fault["mode"] for fault in json.loads(out)}
 
 
 def test_an_unknown_component_is_told_the_nearest(capsys):

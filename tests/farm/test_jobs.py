@@ -84,7 +84,7 @@ def test_closed_jobs_are_forgotten(tmp_path):
     played = play(tmp_path, jobs=jobs(*[{}] * 9), duration_s=40)
     scheduler = played.farm.work.hosts[0].strategy
     assert played.kinds("job").count("job.done") == 9
-    assert (played.farm.work.jobs, scheduler.queue, scheduler.arrived) == ({}, {}, {})
+    assert (played.farm.work.jobs, scheduler.line, scheduler.jobs) == ({}, [], {})
 
 
 def test_a_voided_attempt_is_tried_again_and_the_job_fails_with_the_fourth(tmp_path, monkeypatch):

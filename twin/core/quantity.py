@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
-from scipy.special import ndtri
 
 from twin.core.chance import Stream
 from twin.core.records import Floats
@@ -216,13 +215,13 @@ def quantiles(quantity: Any, u: Floats) -> Floats:
     """The values of a quantity below which shares `u` of it lie: what uniform draws in (0, 1) become."""
     match quantity:
         case Lognormal():
-            found = quantity.median * np.exp(quantity.sigma * ndtri(u))
+            found = quantity.median * np.exp(quantity.sigma * normal(u))
         case Exponential():
             found = -quantity.mean * np.log1p(-u)
         case Uniform():
             found = quantity.low + (quantity.high - quantity.low) * u
         case Normal():
-            found = np.maximum(0.0, quantity.mean + quantity.sd * ndtri(u))
+            found = np.maximum(0.0, quantity.mean + quantity.sd * normal(u))
         case Weibull():
             found = quantity.scale * (-np.log1p(-u)) ** (1.0 / quantity.shape)
         case Empirical():
@@ -288,3 +287,11 @@ def _not_negative(quantity: Any) -> Any:
 
 NonNegative = Annotated[Quantity, AfterValidator(_not_negative)]
 """A quantity that cannot be below zero: times, rates, distances."""
+
+
+def normal(u: Floats) -> Floats:
+    """Quantiles of the standard normal law; scipy is loaded where it is needed, since `twin check` never draws."""
+    from scipy.special import ndtri
+
+    found: Floats = ndtri(u)
+    return found

@@ -27,9 +27,8 @@ class Host:
     def __init__(self, role: str, make: Callable[[], Strategy]) -> None:
         self.role = role
         self.strategy: Any = make()
-        hears = getattr(self.strategy, "HEARS", None)
-        self.hears: frozenset[str] | None = None if hears is None else frozenset(hears)
-        """Kinds of events that the strategy wants to be told of (its class attribute `HEARS`); None: all."""
+        self.hears = _hears(type(self.strategy))
+        """Kinds of events that the strategy wants to be told of; None: all."""
         self.ours = type(self.strategy).__module__.partition(".")[0] == "twin"
         self.inbox: list[tuple[int, tuple[str, ...]]] = []
         """Canonical texts of all that a strategy which does not pickle was told."""
@@ -100,6 +99,16 @@ class Host:
         for now_us, texts in self.inbox:
             list(self._call(now_us, "handle", now_us, _mail(texts)))
             self._call(now_us, "wake_at")
+
+
+def _hears(kind: type) -> frozenset[str] | None:
+    """The class attribute `HEARS` of a strategy; who inherits it and has a `handle` of their own hears everything again."""
+    for each in kind.__mro__:
+        if "HEARS" in vars(each):
+            return frozenset(vars(each)["HEARS"])
+        if "handle" in vars(each):
+            return None
+    return None
 
 
 def _mail(texts: Sequence[str]) -> tuple[Event, ...]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from twin.core.chance import Keys, uniforms
+from twin.core.quantity import normal
 from twin.core.records import Bools, Floats, Ints, Rows
 from twin.faults.injection import Injection
-from twin.world.kinematics import Arm
+
+if TYPE_CHECKING:  # a scenario is checked without loading physics
+    from twin.world.kinematics import Arm
 
 Memory = dict[str, Any]
 """Arrays with one line a row on which the fault acts: all that a fault remembers, and part of the snapshot."""
@@ -53,7 +55,7 @@ class Moment:
 
     def normal(self, width: int = 1) -> Floats:
         """(k, width) draws from the standard normal law; use beside `uniform` of another width only."""
-        drawn: Floats = ndtri(self.uniform(width))
+        drawn: Floats = normal(self.uniform(width))
         return drawn
 
     def once(self, width: int = 1) -> Floats:
