@@ -212,7 +212,7 @@ def _lane(
     box = np.stack((model.workspace.low, model.workspace.high))
     bounds = _bounds(arm, robot, period_us / 1e6)
     chain = Chain([_filter(scenario, f, model, bounds, n, box) for f in spec.filters], bounds)
-    sensors = Sensors([fleet.sensors[name] for name in robot.sensors], names, arm.nq, model.things, chance)
+    sensors = Sensors([fleet.sensors[name] for name in robot.sensors], names, arm.nq, model.things, period_us, chance)
     test = SelfTest(n, arm, model.stroke_m, period_us / 1e6, fleet.self_test)
     lane = Lane(index, world, arm, inbox, chain, ports, sensors, test, period_us, tasks_of(model),
                 model.things, float(model.width_m[0]), box, bounds)  # fmt: skip

@@ -6,7 +6,7 @@ another's. The tool point that filters see comes from the robot's own controller
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -20,35 +20,58 @@ BLOCK = 128
 """Ticks of noise drawn at a time."""
 
 
+FIELDS = {"joint": ("q", "dq"), "camera": ("objects",)}
+"""What of an observation each kind of sensor reads."""
+
+
+class Held:
+    """What a sensor that reads less often than the lane ticks showed last, for n rows."""
+
+    def __init__(self, every_us: int, shown: Mapping[str, Floats]) -> None:
+        """every_us: between two readings; shown: by field, an array of n rows."""
+        self.every_us, self.shown = every_us, dict(shown)
+        self.reading: Ints = np.full(len(next(iter(shown.values()))), -1, np.int64)
+        """The number of each row's last reading."""
+
+    def hold(self, now_us: int, rows: Rows, seen: Observation) -> None:
+        """Put the last reading in place of the present, on rows whose next one is not due."""
+        reading = now_us // self.every_us
+        fresh = self.reading[rows] != reading
+        self.reading[rows] = reading
+        for field, shown in self.shown.items():
+            shown[rows[fresh]] = getattr(seen, field)[fresh]
+            setattr(seen, field, shown[rows])
+
+
 class Sensors:
     """The sensors of a lane's n rows. A cell without a declared sensor reads the physics exactly, at every tick."""
 
-    def __init__(self, specs: Sequence[SensorSpec], names: Sequence[str], nq: int, things: int, chance: Chance) -> None:
+    def __init__(
+        self, specs: Sequence[SensorSpec], names: Sequence[str], nq: int, things: int, period_us: int, chance: Chance
+    ) -> None:
         """specs: what stands in every cell of the lane; names (n) of the cells; nq joints; things that the camera sees."""
         n = len(names)
         self.names, self.chance = tuple(names), chance
         self.nq, self.scale = nq, np.zeros(nq + 3 * things)
         """Standard deviations: joints in rad, positions of the things in m."""
-        self.frame_us = 0
-        """Time between two pictures of the camera; 0: one a tick."""
+        self.held: list[Held] = []
+        shapes = {"q": (n, nq), "dq": (n, nq), "objects": (n, things, 7)}
         for spec in specs:
-            if spec.kind == "joint":
-                self.scale[:nq] = nominal(spec.noise)
-            else:
-                self.scale[nq:] = nominal(spec.noise)
-                self.frame_us = round(US / spec.rate_hz)
+            self.scale[slice(nq) if spec.kind == "joint" else slice(nq, None)] = nominal(spec.noise)
+            every_us = round(US / spec.rate_hz)
+            if every_us > period_us:
+                self.held.append(Held(every_us, {field: np.zeros(shapes[field]) for field in FIELDS[spec.kind]}))
         self.noisy = bool(self.scale.any())
         self._noise: Floats = np.zeros((n, BLOCK, nq + 3 * things) if self.noisy else (n, 0, 0))
         self._next: Ints = np.zeros(n, np.int64)
         self._block: Ints = np.zeros(n, np.int64)
         self._episode: Ints = np.zeros(n, np.int64)
-        self._picture: Floats = np.zeros((n, things, 7))
-        self._taken_us: Ints = np.full(n, -1, np.int64)
 
     def begin(self, row: int, episode: int) -> None:
-        """A new episode on `row`: noise of its own, a fresh picture."""
+        """A new episode on `row`: noise of its own, fresh readings."""
         self._episode[row], self._block[row], self._next[row] = episode, 0, 0
-        self._taken_us[row] = -1
+        for held in self.held:
+            held.reading[row] = -1
         if self.noisy:
             self._fill(row)
 
@@ -57,17 +80,13 @@ class Sensors:
         self._noise[row] = stream.standard_normal(self._noise.shape[1:]) * self.scale
 
     def read(self, now_us: int, rows: Rows, seen: Observation) -> Observation:
-        """Add noise to an observation of `rows` and hold the camera's picture between frames, in place."""
+        """Add noise to an observation of `rows` and hold what is read less often than now, in place."""
         if self.noisy:
             noise = self._draw(rows)
             seen.q += noise[:, : self.nq]
             seen.objects[:, :, :3] += noise[:, self.nq :].reshape(len(rows), -1, 3)
-        if self.frame_us:
-            frame = now_us // self.frame_us
-            fresh = self._taken_us[rows] != frame
-            self._picture[rows[fresh]] = seen.objects[fresh]
-            self._taken_us[rows] = frame
-            seen.objects = self._picture[rows]
+        for held in self.held:
+            held.hold(now_us, rows, seen)
         return seen
 
     def _draw(self, rows: Rows) -> Floats:
