@@ -12,6 +12,7 @@ from typing import Any
 
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
+from twin.core.quantity import nominal
 from twin.farm.book import Book
 from twin.farm.cells import ROBOT, Cell
 from twin.farm.episodes import Episodes
@@ -247,7 +248,7 @@ class Farm:
         now, duty = self.clock.now_us, cell.spec.duty
         if now < cell.maintenance_until_us:
             return "maintenance", cell.maintenance_until_us
-        if duty is not None and cell.rested_us >= to_us(3600 * duty.work_h):
+        if duty is not None and cell.rested_us >= to_us(3600 * nominal(duty.work_h)):
             cell.rested_us = 0
             return "resting", now + to_us(60 * duty.rest_min)
         return None, now

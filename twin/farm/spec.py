@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from twin.control.spec import ComputeSpec, LinkSpec, SelfTestSpec
-from twin.core.quantity import NonNegative
+from twin.core.quantity import NonNegative, nominal
 from twin.core.spec import Spec
 from twin.farm.outcomes import OutcomeModel
 from twin.farm.shifts import ShiftSpec
@@ -100,8 +100,15 @@ class RobotInCell(Spec):
 class DutySpec(Spec):
     """Work so long, then rest so long (AutoEval: 6 h and 20 min)."""
 
-    work_h: float = Field(gt=0, le=1e6)
+    work_h: NonNegative
     rest_min: float = Field(gt=0, le=1e6)
+
+    @field_validator("work_h")
+    @classmethod
+    def _some(cls, quantity: Any) -> Any:
+        if nominal(quantity) <= 0:
+            raise ValueError("must be greater than 0")
+        return quantity
 
 
 class MaintenanceSpec(Spec):

@@ -119,6 +119,7 @@ def ships() -> dict[str, Path]:
         return {}
     found = {path.stem: path for path in folder.glob("*.yaml")}
     found |= {path.parent.name: path for path in folder.glob("*/scenario.yaml")}
+    found |= {path.stem: path for path in folder.glob("published/*.yaml")}
     return dict(sorted(found.items()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from twin.control.spec import (
     FilterSpec,
@@ -37,6 +37,23 @@ class LogSpec(Spec):
     """`exceptions`: what every episode that goes well would say is in its row of the episode table only."""
 
 
+class PublishedThroughput(Spec):
+    """What somebody published of the farm that a scenario describes: so many episodes in so many days, or robot-hours."""
+
+    count: float = Field(gt=0)
+    days: float | None = Field(default=None, gt=0)
+    robot_h: float | None = Field(default=None, gt=0)
+    cells: int | None = Field(default=None, ge=1)
+    """Of how many cells it speaks; left out: of all."""
+    source: str
+
+    @model_validator(mode="after")
+    def _one_time(self) -> PublishedThroughput:
+        if (self.days is None) == (self.robot_h is None):
+            raise ValueError("needs exactly one of days and robot_h")
+        return self
+
+
 class ScenarioSpec(Spec):
     """A scenario file. `fleet` is a file beside it or the fleet itself."""
 
@@ -62,6 +79,8 @@ class ScenarioSpec(Spec):
     tier: Literal["physics", "outcome"] = "physics"
     """`outcome`: episodes are not simulated, their outcome is drawn from the fleet's `outcomes`."""
     checks: tuple[CheckSpec, ...] = ()
+    published: tuple[PublishedThroughput, ...] = ()
+    """What `twin predict` sets its prediction beside."""
     log: LogSpec = LogSpec()
 
     @field_validator("start_utc")

@@ -1,0 +1,52 @@
+"""`twin predict`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from twin.commands import say
+
+
+def _define(command: argparse.ArgumentParser) -> None:
+    command.add_argument("scenario", help="a scenario of tier outcome, or the name of one that ships (qt_opt)")
+    command.add_argument("--seed", type=int, help="instead of the file's")
+    command.add_argument("--duration-s", type=float, metavar="X", help="simulated seconds of each run instead of the file's")
+    command.add_argument("--out", type=Path, metavar="F.html", help="default: NAME-prediction.html")
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from twin.judge.report.prediction import write
+    from twin.scenario.load import load
+    from twin.suite.predict import predict
+
+    scenario = load(arguments.scenario, seed=arguments.seed, duration_s=arguments.duration_s)
+    with say.bar(scenario.name, hidden=arguments.json) as progress:
+        found = predict(scenario, progress)
+    plain = asdict(found) | {"name": scenario.name, "about": scenario.spec.about, "days": scenario.spec.duration_s / 86400}
+    out = write(plain, arguments.out or Path(f"{scenario.name}-prediction.html"))
+    if arguments.json:
+        say.print_json(plain | {"report": out, "status": 0})
+        return 0
+    print(f"{scenario.name}: {found.rate:.3g} episodes a cell and hour, {found.usable:.3g} of them usable")
+    for b in found.beside:
+        inside = "inside" if b.holds else "OUTSIDE"
+        print(
+            f"  predicted {b.predicted:,.0f} ({b.low:,.0f} to {b.high:,.0f}), published {b.published:,.0f}: {inside} the range"
+        )
+        print(f"    {b.source}")
+    for a in found.assumptions:
+        ends = f"{a.at_low:.3g} to {a.at_high:.3g} /h"
+        print(f"  {ends:>20}  for {a.low:g} to {a.high:g} (taken: {a.value:g})  {a.path}: {a.source}")
+    print(f"the page is {out}")
+    say.then(f"open {out}")
+    return 0
+
+
+COMMANDS: Mapping[str, say.Command] = {
+    "predict": say.Command(
+        "what a fleet would yield, beside what was published of it", "twin predict qt_opt", _predict, _define
+    ),
+}

@@ -1,0 +1,74 @@
+"""The page of a prediction: predicted beside published, and what hangs on each assumption."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twin.judge.report import plots, sheet
+from twin.judge.words import count, num, short
+
+
+def write(found: Mapping[str, Any], out: Path) -> Path:
+    """Write the page of what `twin predict` found. Raises `StorageError`."""
+    rate = float(found["rate"])
+    lead = (
+        f"{found['about']} Simulated in the outcome tier for {short(found['days'])} days, it yields {num(rate)} episodes "
+        f"a cell and hour, {num(found['usable'])} of them usable."
+    )
+    parts = [("Predicted beside published", _beside(found))] if found["beside"] else []
+    parts.append(("What hangs on each assumption", _assumptions(found["assumptions"], rate)))
+    return sheet.put(sheet.page("prediction", str(found["name"]), lead, parts), Path(out))
+
+
+def _beside(found: Mapping[str, Any]) -> str:
+    html = ""
+    for b in found["beside"]:
+        row = plots.Range("predicted episodes", b["low"], b["predicted"], b["high"], count(round(b["predicted"])))
+        word = f"published {count(round(b['published']))}"
+        alt = f"predicted {num(b['predicted'])}, {num(b['low'])} to {num(b['high'])}; {word}"
+        html += plots.ranges([row], axis="episodes", alt=alt, mark=(b["published"], word))
+    rows = [
+        (b["source"], count(round(b["published"])), count(round(b["predicted"])),
+         f"{count(round(b['low']))} to {count(round(b['high']))}", num(b["predicted"] / b["published"]),
+         "inside" if b["low"] <= b["published"] <= b["high"] else "outside")
+        for b in found["beside"]
+    ]  # fmt: skip
+    heads = [
+        "Published",
+        ">Count",
+        ">Predicted",
+        ">Range of all assumptions",
+        ">Predicted / published",
+        "The published count lies",
+    ]
+    note = "The range takes the assumptions as independent: the swings of each are added as squares. Nothing was fitted."
+    return html + sheet.table(heads, rows) + f'<p class="note">{note}</p>'
+
+
+def _assumptions(held: Any, rate: float) -> str:
+    rows = [
+        plots.Range(_short(a), min(a["at_low"], a["at_high"]), rate, max(a["at_low"], a["at_high"]), f"for {_ends(a)}")
+        for a in held
+    ]
+    figure = plots.ranges(
+        rows, axis="episodes a cell and hour", alt="Range of the prediction for each assumption, widest first"
+    )
+    heads = ["Number", ">Taken", ">From", ">To", ">Yield at the low end", ">At the high end", "Why"]
+    table = [
+        (a["path"], short(a["value"]), short(a["low"]), short(a["high"]), num(a["at_low"]), num(a["at_high"]), a["source"])
+        for a in held
+    ]
+    return figure + sheet.table(heads, table)
+
+
+def _short(a: Mapping[str, Any]) -> str:
+    """What the assumption is about, short enough for a chart."""
+    steps = [step for step in str(a["path"]).split(".") if step not in ("fleet", "outcomes", "entries", "results", "robots")]
+    text = " ".join(steps[-3:] if not steps[-2].isdigit() else [steps[-1], f"(result {int(steps[-2]) + 1})"])
+    return text.replace("_", " ")
+
+
+def _ends(a: Mapping[str, Any]) -> str:
+    return f"{short(a['low'])} to {short(a['high'])}"
