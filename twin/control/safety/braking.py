@@ -1,0 +1,123 @@
+"""What region filters share: a command passes only if the arm, braking from it at once, stays clear all the way to rest.
+
+A drive is behind its command by what `lag` says, and each joint by its own: from where the arm is measured (q) it goes through
+the triangle between q, the command and where the command comes to rest, in joint space. Points of the arm are looked at in the
+corners; between them they leave the flat triangle by no more than their second derivative allows (`BEND`), and a drive leaves
+the triangle by no more than a share of the way (`STRAY`). The margin at rest is `MARGIN_M`.
+
+A row that could get out brakes now, all joints together, which the command before was found able to do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin.control.safety.limits import Bounds, braked, periods
+from twin.core.records import Bools, Certified, Floats, Ints, Observation
+from twin.world.kinematics import Arm
+
+MARGIN_M = 0.005
+"""A point is kept this far inside, for what loads add."""
+BEND = 0.17
+"""A function of curvature M leaves the plane through the corners of a triangle of edges d by at most this times M·d²."""
+STRAY = 0.08
+"""Share of the way to rest by which coupling between joints and unequal inertias lead a drive off the triangle. Found on the
+arms that ship by `benchmarks.safety`, which prints the worst that was seen."""
+
+
+class Braking:
+    """A filter that keeps points of an arm in a region. Subclasses say how far they are from getting out."""
+
+    name: str
+
+    def __init__(self, arm: Arm, bounds: Bounds, lever: Floats) -> None:
+        """lever (nq,) m: how far the furthest watched point gets from each joint's axis."""
+        self.arm, self.bounds, self.lever = arm, bounds, lever
+        self._column = lever[:, None]
+        self._brake = (1.0 / bounds.gain)[:, None]
+
+    def distance(self, seen: Observation) -> Floats:
+        """(n,) m, at least so far are all watched points from getting out; NaN where it is not known."""
+        raise NotImplementedError
+
+    def faces(self, q: Floats) -> Floats | None:
+        """What the distances from joints (n, nq) on their way are measured to, chosen where the arm is; None: always the same."""
+        return None
+
+    def clear(self, q: Floats, faces: Floats | None) -> Floats:
+        """(n, m) m, how far each watched point of joints (n, nq) is from each face; negative: beyond it."""
+        raise NotImplementedError
+
+    def certify(self, seen: Observation, command: Floats) -> Certified:
+        """command (n, nq + 1)."""
+        n = len(command)
+        left = self.distance(seen)
+        left -= self._way(seen, command)
+        changed, stop = np.zeros(n, np.int64), np.zeros(n, bool)
+        near = ~(left > MARGIN_M)  # NaN, from a sensor, is not far
+        if np.count_nonzero(near):
+            which: Ints = np.flatnonzero(near)
+            last, last_v = seen.last[which, :-1], seen.last_v[which]
+            leaving = self.leaving(seen.q[which], last, last_v, command[which, :-1])
+            if np.count_nonzero(leaving):
+                which, last, last_v = which[leaving], last[leaving], last_v[leaving]
+                changed[which] = 1
+                command = command.copy()
+                slower = braked(self.bounds, last_v)
+                command[which, :-1] = last + self.bounds.reachable(slower, last, last_v) * self.bounds.dt
+        return Certified(command, changed, left, stop)
+
+    def _way(self, seen: Observation, command: Floats) -> Floats:
+        """(n,) m, how far a watched point can get at most before the arm is at rest."""
+        q, ask = seen.q.T, np.ascontiguousarray(command[:, :-1].T)
+        step = ask - seen.last[:, :-1].T
+        off = np.abs(ask - q)
+        np.abs(step, out=step)
+        spent = np.maximum.reduce(step * self._brake, axis=0)
+        spent *= 0.5 / self.bounds.dt
+        spent += 0.5  # so many times this period's step the arm makes while it brakes
+        step *= spent
+        off += step
+        off *= self._column
+        way: Floats = np.add.reduce(off, axis=0)
+        way *= 1.0 + STRAY
+        return way
+
+    def leaving(self, q: Floats, last: Floats, last_v: Floats, asked: Floats) -> Bools:
+        """(k,) whether arms measured at `q` (k, nq), sent to `last` at `last_v`, might get out if they did what they can of
+        `asked` and braked then."""
+        bounds = self.bounds
+        speed = np.minimum(np.maximum((asked - last) / bounds.dt, last_v - bounds.gain), last_v + bounds.gain)
+        speed = np.minimum(np.maximum(speed, -bounds.velocity), bounds.velocity)
+        command, rest = last + speed * bounds.dt, last + speed * self._way_s(speed)[:, None]
+        rest = np.minimum(np.maximum(rest, bounds.low), bounds.high)  # where joints brake harder to keep their range
+        longest = np.maximum(np.maximum(np.abs(command - q), np.abs(rest - q)), np.abs(rest - command))
+        travel = (longest * self.lever).sum(axis=1)
+        astray = ((STRAY + BEND * longest.sum(axis=1)) * travel)[:, None]
+        faces = self.faces(q)
+        now = self.clear(q, faces)
+        then = np.minimum(self.clear(command, faces), self.clear(rest, faces))
+        # from within the margin, or beyond a face, one may only come back, by more than one can stray on the way
+        out: Bools = ~(then >= np.minimum(now, MARGIN_M) + astray).all(axis=1)
+        return out
+
+    def _way_s(self, speed: Floats) -> Floats:
+        """(n,) s for which `speed` (n, nq) would have to last to make the way of this period and of braking after it."""
+        spent = periods(self.bounds, speed)
+        whole = np.floor(spent)
+        way: Floats = self.bounds.dt * (1.0 + whole - whole * (whole + 1) / (2 * np.maximum(spent, 1e-9)))
+        return way
+
+
+def levers(arm: Arm) -> Floats:
+    """(nq,) m, the furthest that the tool gets from the axis of each joint, found on an even spread of poses, and 5 % more."""
+    linear = arm.jac(spread(arm))[:, :3]
+    furthest: Floats = 1.05 * np.sqrt((linear * linear).sum(axis=1)).max(axis=0)
+    return furthest
+
+
+def spread(arm: Arm) -> Floats:
+    """(2000, nq) rad, poses spread evenly over the joints' ranges."""
+    share = np.arange(2000)[:, None] * np.sqrt(np.arange(arm.nq) + 1.5) % 1.0  # roots that share no period
+    poses: Floats = arm.limits[:, 0] + share * (arm.limits[:, 1] - arm.limits[:, 0])
+    return poses
