@@ -18,18 +18,18 @@ from twin.control.guard import Guarded
 from twin.control.inbox import Inbox, Machine, Server
 from twin.control.links import LinkBank
 from twin.control.policy import Setup
+from twin.control.safety.build import build_filter
 from twin.control.safety.chain import Chain, Filter, Mapped
-from twin.control.safety.limits import Bounds, JointLimits
-from twin.control.safety.tracking import Tracking
-from twin.control.safety.workspace import WorkspaceBox
+from twin.control.safety.limits import Bounds
+from twin.control.safety.persons import Persons
 from twin.control.scripted import Scripted
 from twin.control.selftest import SelfTest
 from twin.control.sensing import Sensors
-from twin.control.spec import JointLimitsFilter, KnownPolicy, TrackingMonitor, UseSpec
+from twin.control.spec import KnownPolicy, SeparationFilter, UseSpec
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.core.errors import UseError
-from twin.core.records import CellInfo, FleetInfo, Floats
+from twin.core.records import CellInfo, FleetInfo
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.dispatchers import DISPATCHERS
@@ -211,12 +211,14 @@ def _lane(
     inbox = Inbox(policy, links, servers, n, arm.nq, model.things)
     box = np.stack((model.workspace.low, model.workspace.high))
     bounds = _bounds(arm, robot, period_us / 1e6)
-    chain = Chain([_filter(scenario, f, model, bounds, n, box) for f in spec.filters], bounds)
+    chain = Chain([_filter(scenario, f, model, bounds, n) for f in spec.filters], bounds)
     sensors = Sensors([fleet.sensors[name] for name in robot.sensors], names, arm.nq, model.things, period_us, chance)
     test = SelfTest(n, arm, model.stroke_m, period_us / 1e6, fleet.self_test)
     lane = Lane(index, world, arm, inbox, chain, ports, sensors, test, period_us, tasks_of(model),
                 model.things, float(model.width_m[0]), box, bounds)  # fmt: skip
     lane.stops.limit_us = to_us(robot.stops.limit_s)
+    for scanner in (f for f in spec.filters if isinstance(f, SeparationFilter)):
+        lane.persons = Persons(n, scanner.scanner_ms / 1000, scanner.clearance_m)
     return lane
 
 
@@ -229,19 +231,13 @@ def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:
     return Scripted(model, spec, period_s)
 
 
-def _filter(scenario: Scenario, spec: Any, model: CellModel, bounds: Bounds, n: int, box: Floats) -> Filter:
-    if isinstance(spec, UseSpec):
-        if getattr(resolve(spec.use, scenario.folder), "single_row", False):
-            return Mapped(lambda: make(spec, scenario), n)
-        used: Filter = make(spec, scenario)
-        return used
-    if isinstance(spec, TrackingMonitor):
-        return Tracking(spec.error_rad, spec.for_ms / 1000, bounds.dt, n)
-    if isinstance(spec, JointLimitsFilter):
-        return JointLimits(bounds, n)
-    low = box[0] if spec.low_m is None else np.array(spec.low_m)
-    high = box[1] if spec.high_m is None else np.array(spec.high_m)
-    return WorkspaceBox(model.arm, bounds, low, high)
+def _filter(scenario: Scenario, spec: Any, model: CellModel, bounds: Bounds, n: int) -> Filter:
+    if not isinstance(spec, UseSpec):
+        return build_filter(spec, model, bounds, n)
+    if getattr(resolve(spec.use, scenario.folder), "single_row", False):
+        return Mapped(lambda: make(spec, scenario), n)
+    used: Filter = make(spec, scenario)
+    return used
 
 
 def _bounds(arm: Arm, robot: RobotSpec, period_s: float) -> Bounds:

@@ -109,8 +109,8 @@ class WorkspaceFilter(Spec):
 
     @model_validator(mode="after")
     def _ordered(self) -> WorkspaceFilter:
-        if self.low_m and self.high_m and any(low >= high for low, high in zip(self.low_m, self.high_m, strict=True)):
-            raise ValueError(f"high_m {list(self.high_m)} must lie above low_m {list(self.low_m)} in every coordinate")
+        if self.low_m and self.high_m:
+            _above(self.low_m, self.high_m)
         return self
 
 
@@ -122,12 +122,114 @@ class TrackingMonitor(Spec):
     for_ms: float = Field(default=100.0, ge=0, le=1e9)
 
 
-BuiltInFilter = Annotated[JointLimitsFilter | WorkspaceFilter | TrackingMonitor, Field(discriminator="kind")]
+class Volume(Spec):
+    """A box in the robot's base frame (m)."""
+
+    low_m: tuple[float, float, float]
+    high_m: tuple[float, float, float]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Volume:
+        _above(self.low_m, self.high_m)
+        return self
+
+
+class KeepOutFilter(Spec):
+    """Keeps the links and the hand out of boxes, and the links above the table."""
+
+    kind: Literal["keep_out"]
+    volumes: tuple[Volume, ...] = ()
+    """Neighbours and fixtures."""
+    table: bool = True
+
+
+class BarrierFilter(Spec):
+    """Control barrier function: joint limits, workspace and volumes in one quadratic programme."""
+
+    kind: Literal["cbf"]
+    low_m: tuple[float, float, float] | None = None
+    high_m: tuple[float, float, float] | None = None
+    volumes: tuple[Volume, ...] = ()
+    table: bool = True
+    gamma_per_s: float = Field(default=4.0, gt=0, le=100)
+    """How fast a distance may be used up: its share a second."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> BarrierFilter:
+        if self.low_m and self.high_m:
+            _above(self.low_m, self.high_m)
+        return self
+
+
+class ContactFilter(Spec):
+    """Stops on contact force and power at the hand. Defaults: Universal Robots' e-Series manual, safety preset `default`."""
+
+    kind: Literal["contact"]
+    force_N: float = Field(default=150.0, gt=0)
+    power_W: float = Field(default=300.0, gt=0)
+
+
+class SeparationFilter(Spec):
+    """Speed and separation: moves only as long as it could stop before a person is too near."""
+
+    kind: Literal["separation"]
+    clearance_m: float = Field(default=0.3, ge=0)
+    person_mps: float = Field(default=1.6, gt=0)
+    scanner_ms: float = Field(default=100.0, ge=0, le=10_000)
+    """How old is what the scanner says of a person."""
+
+
+class StaleFilter(Spec):
+    """Holds on a command that rests on an old observation, then stops."""
+
+    kind: Literal["stale"]
+    hold_ms: float = Field(default=1000.0, gt=0, le=1e6)
+    stop_ms: float = Field(default=3000.0, gt=0, le=1e6)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> StaleFilter:
+        if self.stop_ms < self.hold_ms:
+            raise ValueError(f"stop_ms {self.stop_ms:g} must not be less than hold_ms {self.hold_ms:g}: hold first, then stop")
+        return self
+
+
+class TorqueFilter(Spec):
+    """Keeps commands so near to the arm that no drive is asked for more than a torque; stops an arm that is held up."""
+
+    kind: Literal["torque"]
+    share: float = Field(default=3.0, gt=0, le=10)
+    """Of the drive's own limit. A servo asks for more than 1 at the first instant of a fast step, and gets 1."""
+    for_ms: float = Field(default=100.0, ge=0, le=1e9)
+
+
+def _above(low: tuple[float, ...], high: tuple[float, ...]) -> None:
+    if any(a >= b for a, b in zip(low, high, strict=True)):
+        raise ValueError(f"high_m {list(high)} must lie above low_m {list(low)} in every coordinate")
+
+
+BuiltInFilter = Annotated[
+    JointLimitsFilter
+    | WorkspaceFilter
+    | TrackingMonitor
+    | KeepOutFilter
+    | BarrierFilter
+    | ContactFilter
+    | SeparationFilter
+    | StaleFilter
+    | TorqueFilter,
+    Field(discriminator="kind"),
+]
 
 FilterSpec = Annotated[
     Annotated[JointLimitsFilter, Tag("joint_limits")]
     | Annotated[WorkspaceFilter, Tag("workspace_box")]
     | Annotated[TrackingMonitor, Tag("tracking")]
+    | Annotated[KeepOutFilter, Tag("keep_out")]
+    | Annotated[BarrierFilter, Tag("cbf")]
+    | Annotated[ContactFilter, Tag("contact")]
+    | Annotated[SeparationFilter, Tag("separation")]
+    | Annotated[StaleFilter, Tag("stale")]
+    | Annotated[TorqueFilter, Tag("torque")]
     | Annotated[UseSpec, Tag("use:")],
     Discriminator(built_in_or_use(None)),
 ]

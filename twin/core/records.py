@@ -181,7 +181,9 @@ class Observation:
     force (n, 3) N, what things do to the fingers, robot's base frame: of what hangs in them its weight.
     For policies, what is asked of the episode: goal (n, 3) m, where its object should come; task (n,) index into the tasks
     that the cell can do. For filters, by the lane: rows (n,) which rows these are; last (n, nu) the command sent a tick ago;
-    last_v (n, nq) its speed in rad/s; tool_v (n, 3) m/s, tool moved per tick.
+    last_v (n, nq) its speed in rad/s; tool_v (n, 3) m/s, tool moved per tick. Only where a filter wants it: age_s (n,) of the
+    observation behind the command that is due, taken at asked_us (n,); human (n, 3) m, the nearest
+    person, NaN for nobody, as known human_age_s (n,) ago.
     """
 
     q: Floats
@@ -195,7 +197,11 @@ class Observation:
     last: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     last_v: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     tool_v: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    age_s: Floats = field(default_factory=lambda: np.zeros(0))
+    asked_us: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     force: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    human: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    human_age_s: Floats = field(default_factory=lambda: np.zeros(0))
 
     def take(self, index: Any) -> Observation:
         """What the sensors say of some of its rows (without what the lane adds for filters)."""

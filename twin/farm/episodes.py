@@ -295,7 +295,7 @@ class Simulated(Episodes):
 
     def start_robot(self, cell: Cell) -> None:
         """The filters begin anew from where the arm stands, and the policy is asked again."""
-        self.lanes[cell.lane].start(cell.row)
+        self.lanes[cell.lane].start(self.clock.now_us, cell.row)
 
     def _outcome(self, cell: Cell, what: str, detail: Any) -> None:
         """Something a lane's tick brought about. An episode that ended at this tick hears of nothing more."""

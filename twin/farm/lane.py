@@ -11,6 +11,7 @@ import numpy as np
 from twin.control.inbox import Inbox
 from twin.control.safety.chain import Chain
 from twin.control.safety.limits import Bounds
+from twin.control.safety.persons import Persons
 from twin.control.safety.stops import Stops
 from twin.control.selftest import SelfTest
 from twin.control.sensing import Sensors
@@ -67,7 +68,8 @@ class Lane:
         self.tool, self.peak_v2 = np.zeros((n, 3)), np.zeros(n)
         self.filtered = np.zeros(n, np.int64)
         self.stops, self.voided = Stops(bounds, n), np.zeros(n, bool)
-        self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 3), bool)
+        self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 4), bool)
+        self.persons = Persons(n)
         self.ticks = self.row_ticks = 0
 
     def begin(self, now_us: int, row: int, episode: int, task: str, start: Start, stream: Any) -> None:
@@ -75,6 +77,7 @@ class Lane:
         seen = self._place(now_us, row, episode, start)
         seen.goal, seen.task = start.goal, np.array([list(self.tasks).index(task)])
         self.inbox.begin(row, seen, stream, self.sent[row], episode)
+        self.inbox.born_us[row] = now_us
         self._join(row)
 
     def begin_test(self, now_us: int, row: int, episode: int, start: Start) -> None:
@@ -118,12 +121,13 @@ class Lane:
         self.inbox.barred_us[row] = now_us
         return True
 
-    def start(self, row: int) -> bool:
+    def start(self, now_us: int, row: int) -> bool:
         """Let commands through again, from where the arm stands. False unless the row's stop was reset."""
         if not self.stops.start(row):
             return False
         self.safety.begin(row)
         self.inbox.forget(row, self.sent[row])
+        self.inbox.born_us[row] = now_us
         return True
 
     def _set_rows(self, rows: Rows) -> None:
@@ -136,6 +140,8 @@ class Lane:
         rows, at = self.rows, self.at
         seen, breaches = self._observe(now_us, rows, at)
         asked = self._asked(now_us, rows, at, seen)
+        if self.safety.wants:
+            self._show(now_us, rows, seen)
         sent = self.safety.certify(seen, asked)
         if self.stops.any:
             sent = self._stopping(at, seen, sent)
@@ -148,7 +154,7 @@ class Lane:
         return self._outcomes(now_us, rows, at, seen, sent, breaches)
 
     def _observe(self, now_us: int, rows: Rows, at: Any) -> tuple[Observation, Bools | None]:
-        """What the rows sense, and whether the truth behind it broke a promise (n, 3); None: nowhere."""
+        """What the rows sense, and whether the truth behind it broke a promise (n, 4); None: nowhere."""
         seen = self.world.observe(rows)
         tool, q = seen.tool, seen.q
         out = None
@@ -156,12 +162,15 @@ class Lane:
             ((tool < self.box[0]) | (tool > self.box[1]), (q < self.q_low) | (q > self.q_high), np.abs(seen.dq) > self.v_max)
         ):
             if np.count_nonzero(broken):
-                out = np.zeros((len(rows), 3), bool) if out is None else out
+                out = np.zeros((len(rows), 4), bool) if out is None else out
                 out[:, k] = broken.any(axis=1)
         moved = (tool - self.tool[at]) / self.period_s
         self.tool[at] = tool
         self.peak_v2[at] = np.maximum(self.peak_v2[at], np.einsum("ij,ij->i", moved, moved))
         seen.tool_v = moved
+        if self.persons.any and np.count_nonzero(near := self.persons.too_near(rows, now_us, tool, moved)):
+            out = np.zeros((len(rows), 4), bool) if out is None else out
+            out[:, 3] = near
         seen = self.faults.sense(now_us, self.sensors.read(now_us, rows, seen))
         seen.rows, seen.last, seen.last_v = rows, self.sent[rows], self.sent_v[rows]
         return seen, out
@@ -174,6 +183,14 @@ class Lane:
         asked = self.inbox.due(now_us, rows, seen, playing & ~testing)
         self.test.ask(rows, seen, asked)
         return self.faults.command(now_us, asked)
+
+    def _show(self, now_us: int, rows: Rows, seen: Observation) -> None:
+        """What only some filters read."""
+        if "age" in self.safety.wants:
+            seen.asked_us = self.inbox.born_us[rows]
+            seen.age_s = (now_us - seen.asked_us) / US
+        if "human" in self.safety.wants:
+            seen.human, seen.human_age_s = self.persons.seen(rows, now_us)
 
     def _stopping(self, at: Any, seen: Observation, sent: Certified) -> Certified:
         """Rows that are stopped do what their stop says, whatever filters made of a command: no filter delays a stop."""
@@ -231,7 +248,7 @@ class Lane:
     def _first_breaches(self, rows: Rows, at: Any, breaches: Bools, out: list[Outcome]) -> None:
         fresh = breaches & ~self.breached[at]
         self.breached[at] |= breaches
-        names = ("workspace_violation", "joint_limit_violation", "velocity_violation")
+        names = ("workspace_violation", "joint_limit_violation", "velocity_violation", "separation_violation")
         out += [(int(rows[i]), "breach", names[k]) for i, k in zip(*np.nonzero(fresh), strict=True)]
 
     def _dropped(self, rows: Rows, at: Any, seen: Observation, sent: Certified) -> Bools:

@@ -9,7 +9,9 @@ from pydantic.json_schema import JsonSchemaValue
 
 from twin.core.spec import Spec
 
-BREACHES = ("workspace_violation", "joint_limit_violation", "velocity_violation")
+BREACHES = (
+    "workspace_violation", "joint_limit_violation", "velocity_violation", "separation_violation", "stop_violation",
+)  # fmt: skip
 TROUBLES = (
     "protective_stop", "grip_loss", "object_lost", "breakage", "page", "expired_page", "stuck_cell", "failed_reset",
     "abandoned_reset", "link_timeout", "job_returned", "job_failed", "filter_acted", "rejected_data", "void_episode",

@@ -38,7 +38,8 @@ class Arm:
     """An arm as planners see it; plain arrays, so it pickles.
 
     `names` (nq) joints from the base to the tool; `limits` (nq, 2) rad; `velocity` (nq,) rad/s, `acceleration` (nq,) rad/s²
-    and `home` (nq,) rad as written in the model's `<custom>`; `torque` (nq,) Nm, the limits of the drives.
+    and `home` (nq,) rad as written in the model's `<custom>`; `torque` (nq,) Nm, the limits of the drives;
+    `stiffness` (nq,) Nm/rad and `damping` (nq,) Nms/rad of their position servos; `zero` (nq,) rad, where the model stands.
     """
 
     def __init__(self, model: mujoco.MjModel, prefix: str = "", tool: str = "tool") -> None:
@@ -51,7 +52,8 @@ class Arm:
         self.acceleration = _numeric(model, prefix + "acceleration", self.nq)
         self.home = _numeric(model, prefix + "home", self.nq)
         self.torque = _torque(model, joints)
-        self._zero: Floats = np.array(model.qpos0[model.jnt_qposadr[joints]])
+        self.stiffness, self.damping = _servo(model, joints)
+        self.zero: Floats = np.array(model.qpos0[model.jnt_qposadr[joints]])
         self._first: Floats = fixed[0][:3, :, None].copy()
         turning = np.zeros((3, self.nq, 4, 4))
         after = np.stack(fixed[1:])
@@ -61,13 +63,13 @@ class Arm:
         turning[:, 0] = fixed[0] @ turning[:, 0]
         self._cos, self._sin, self._rest = (part[:, :3, :, None].copy() for part in turning)
 
-    def _frames(self, q: Floats) -> Floats:
+    def frames(self, q: Floats) -> Floats:
         """(nq + 1, 3, 4, n): frame of every joint (z along it), then of the tool, in the base frame.
 
         The frames are the running products of what each joint turns and its link; they are taken pairwise, then over
         four, then over eight, which needs fewer calls than one joint after the other.
         """
-        angle = np.ascontiguousarray((q - self._zero).T)[:, None, None]
+        angle = np.ascontiguousarray((q - self.zero).T)[:, None, None]
         frames: Floats = np.empty((self.nq + 1, 3, 4, len(q)))
         frames[0], product = self._first, frames[1:]
         np.multiply(np.cos(angle), self._cos, out=product)
@@ -86,7 +88,7 @@ class Arm:
 
     def fk(self, q: Floats) -> tuple[Floats, Floats]:
         """Tool point (n, 3) m and its rotation (n, 3, 3) in the base frame, from joint angles `q` (n, nq) rad."""
-        tool = self._frames(q)[-1]
+        tool = self.frames(q)[-1]
         return tool[:, 3].T.copy(), tool[:, :3].transpose(2, 0, 1).copy()
 
     def jac(self, q: Floats) -> Floats:
@@ -95,7 +97,7 @@ class Arm:
 
     def solve(self, q: Floats) -> tuple[Floats, Floats, Floats]:
         """`fk` and `jac` at the price of one: position (n, 3), rotation (n, 3, 3), Jacobian (n, 6, nq)."""
-        frames = self._frames(q)
+        frames = self.frames(q)
         tool, axis = frames[-1], frames[:-1, :, 2]
         arm = tool[:, 3] - frames[:-1, :, 3]
         jac: Floats = np.empty((self.nq, 6, len(q)))
@@ -179,3 +181,13 @@ def _torque(model: mujoco.MjModel, joints: list[int]) -> Floats:
         if drives_joint and model.actuator_forcelimited[act] and model.actuator_trnid[act, 0] in joints:
             out[joints.index(int(model.actuator_trnid[act, 0]))] = model.actuator_forcerange[act, 1]
     return out
+
+
+def _servo(model: mujoco.MjModel, joints: list[int]) -> tuple[Floats, Floats]:
+    """Stiffness and damping of the position actuator on each joint; infinite and 0 where there is none."""
+    stiff, damp = np.full(len(joints), np.inf), np.zeros(len(joints))
+    for act in range(model.nu):
+        if model.actuator_trntype[act] == int(mujoco.mjtTrn.mjTRN_JOINT) and model.actuator_trnid[act, 0] in joints:
+            at = joints.index(int(model.actuator_trnid[act, 0]))
+            stiff[at], damp[at] = model.actuator_gainprm[act, 0], -model.actuator_biasprm[act, 2]
+    return stiff, damp

@@ -41,7 +41,7 @@ class Braking:
         raise NotImplementedError
 
     def faces(self, q: Floats) -> Floats | None:
-        """What the distances from joints (n, nq) on their way are measured to, chosen where the arm is; None: always the same."""
+        """What distances are measured to, chosen where the arm is, at joints (n, nq); None: always the same."""
         return None
 
     def clear(self, q: Floats, faces: Floats | None) -> Floats:

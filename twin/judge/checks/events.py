@@ -30,6 +30,8 @@ NEVER_KINDS: Mapping[str, str] = {
     "workspace_violation": "filter.breach",
     "joint_limit_violation": "filter.breach",
     "velocity_violation": "filter.breach",
+    "separation_violation": "filter.breach",
+    "stop_violation": "filter.breach",
     "protective_stop": "stop.protective",
     "grip_loss": "symptom.grip_loss",
     "object_lost": "symptom.object_lost",
@@ -52,6 +54,8 @@ BREACHES: Mapping[str, str] = {
     "workspace": "workspace_violation",
     "joint_limit": "joint_limit_violation",
     "velocity": "velocity_violation",
+    "separation": "separation_violation",
+    "stop": "stop_violation",
 }
 """`payload.what` of a `filter.breach` (with or without `_violation`) and the check that it breaks."""
 

@@ -1,0 +1,182 @@
+"""The filters that read more than joints: volumes, contact, people, old data, torque; and the quadratic programme."""
+
+from __future__ import annotations
+
+import pickle
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import quadprog
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.control.rig import CELLS, PERIOD_S, adversary, robot_bounds, seen, with_grip
+from twin.control.safety.cbf import Barrier
+from twin.control.safety.chain import Chain
+from twin.control.safety.contact import Contact
+from twin.control.safety.keepout import KeepOut
+from twin.control.safety.limits import JointLimits
+from twin.control.safety.persons import Persons
+from twin.control.safety.qp import nearest
+from twin.control.safety.separation import Separation
+from twin.control.safety.stale import Stale
+from twin.control.safety.torque import Torque
+from twin.world.spheres import spheres
+
+N = 12
+FENCE = np.array([[[0.2, 0.35, 0.0], [0.8, 0.45, 1.0]], [[0.6, -0.5, 0.0], [0.7, 0.5, 1.0]]])
+BOUNDS = robot_bounds("panda")
+HOME = np.tile(CELLS["panda"].arm.home, (N, 1))
+BOX = np.stack((CELLS["panda"].workspace.low, CELLS["panda"].workspace.high))
+
+
+@cache
+def body() -> Any:
+    return spheres(CELLS["panda"])
+
+
+def least(filters: list[Any], ticks: int = 150, kind: str = "holds") -> float:
+    """The least distance, m, of any sphere from the fence that robots which do as they are told come to."""
+    judge, chain = KeepOut(body(), BOUNDS, FENCE, True, N), Chain(filters, BOUNDS)
+    last, last_v, found = with_grip(HOME), 0 * HOME, np.inf
+    for q in adversary(kind, BOUNDS, ticks, N, 3):
+        now = last[:, :-1]
+        observed = seen(last, last_v, tool=CELLS["panda"].arm.fk(now)[0])
+        command = chain.certify(observed, with_grip(q)).command
+        last_v, last = (command[:, :-1] - now) / PERIOD_S, command
+        found = min(found, float(judge.clear(last[:, :-1], judge.faces(last[:, :-1])).min()))
+    return found
+
+
+def keepers() -> list[Any]:
+    return [KeepOut(body(), BOUNDS, FENCE, True, N), Barrier(body(), BOUNDS, BOX, FENCE, True, 4.0, N)]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_no_adversary_gets_a_link_into_a_volume(which):
+    assert least([JointLimits(BOUNDS, N), keepers()[which]]) >= 0
+
+
+def test_without_the_filter_the_same_adversary_gets_in():
+    assert least([JointLimits(BOUNDS, N)]) < -0.05
+
+
+def test_spheres_move_as_their_jacobian_says():
+    q, small = HOME[:1] + 0.1, 1e-6
+    place, jac = body().solve(q)
+    numeric = np.stack([(body().at(q + small * e) - body().at(q - small * e))[0] / (2 * small) for e in np.eye(7)], axis=2)
+    assert np.allclose(jac[0], numeric, atol=1e-6) and np.array_equal(place, body().at(q))
+
+
+def test_a_barrier_changes_less_than_braking_does():
+    sent = []
+    for step in keepers():
+        asked, observed = HOME.copy(), seen(with_grip(HOME), 0 * HOME, tool=CELLS["panda"].arm.fk(HOME)[0])
+        asked[:, 0] += 0.004
+        sent.append(np.abs(step.certify(observed, with_grip(asked)).command[:, :-1] - asked).max())
+    assert sent[1] <= sent[0]
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=5)
+def test_the_programme_agrees_with_another_solver_and_finds_what_has_no_solution(seed):
+    rng, k, nq, m = np.random.default_rng(seed), 60, 7, 8
+    asked, rows = rng.normal(size=(k, nq)), rng.normal(size=(k, m, nq))
+    low, high, bound = -rng.uniform(0, 1, (k, nq)), rng.uniform(0, 1, (k, nq)), rng.normal(scale=1.5, size=(k, m))
+    x, solved = nearest(asked, low, high, rows, bound)
+    for i in range(k):
+        sides = np.concatenate((np.eye(nq), -np.eye(nq), rows[i])).T
+        try:
+            other = quadprog.solve_qp(np.eye(nq), asked[i], sides, np.concatenate((low[i], -high[i], bound[i])))[0]
+        except ValueError:
+            assert not solved[i] and np.array_equal(x[i], asked[i])
+        else:
+            assert solved[i] and np.abs(x[i] - other).max() < 1e-6
+
+
+def moving(**more: Any) -> Any:
+    observed = seen(with_grip(HOME), np.full_like(HOME, 0.3), tool_v=np.tile([0.5, 0, 0], (N, 1)))
+    for key, value in more.items():
+        setattr(observed, key, value)
+    return observed, with_grip(HOME + 0.3 * PERIOD_S)
+
+
+def test_a_force_above_the_limit_brakes_and_stops_its_row_and_so_does_one_that_is_no_number():
+    force = np.zeros((N, 3))
+    force[1], force[2], force[3] = [0, 0, 151], [np.nan, 0, 0], [149, 0, 0]
+    observed, command = moving(force=force)
+    out = Contact(BOUNDS, 150.0, 300.0).certify(observed, command)
+    assert out.stop.tolist()[:4] == [False, True, True, False] and out.changed.tolist()[:4] == [0, 1, 1, 0]
+    assert (np.abs(out.command[1] - observed.last[1]) <= np.abs(command[1] - observed.last[1])).all()
+
+
+def test_power_counts_as_force_does():
+    observed, command = moving(force=np.tile([120.0, 0, 0], (N, 1)))
+    assert Contact(BOUNDS, 150.0, 50.0).certify(observed, command).stop.all()
+
+
+@pytest.mark.parametrize(("age_s", "changed"), [(0.0, False), (0.4, True)])
+def test_the_age_of_what_a_scanner_says_counts_against_the_robot(age_s, changed):
+    step = Separation(BOUNDS, np.full(7, 0.8), 0.15, 0.3)
+    human = np.tile([1.6, 0.0, 0.0], (N, 1))
+    observed, command = moving(human=human, human_age_s=np.full(N, age_s), tool=np.tile([0.0, 0, 0], (N, 1)))
+    out = step.certify(observed, command)
+    assert out.changed.any() == changed and not out.stop.any()
+
+
+def test_nobody_near_changes_nothing():
+    observed, command = moving(human=np.full((N, 3), np.nan), human_age_s=np.zeros(N))
+    assert Separation(BOUNDS, np.full(7, 0.8), 0.15, 0.3).certify(observed, command).command is command
+
+
+def test_a_person_walks_in_stands_and_leaves_and_the_scanner_is_late():
+    people, rows = Persons(2, scanner_s=0.5), np.arange(2, dtype=np.int32)
+    people.enter(1, 1_000_000, np.array([3.0, 0, 0]), np.array([1.0, 0, 0]), 2.0)
+    people.leave(1, 5_000_000)
+    assert [people.where(rows, t)[1, 0] for t in (1_500_000, 3_000_000)] == [2.0, 1.0]
+    assert people.seen(rows, 2_000_000)[0][1, 0] == 2.0 and np.isnan(people.where(rows, 5_000_000)).all()
+    assert people.too_near(rows, 3_000_000, np.array([[1.0, 0, 0]] * 2), np.ones((2, 3))).tolist() == [False, True]
+
+
+def test_an_old_command_is_held_an_older_one_stops_and_none_goes_back_in_time():
+    step = Stale(BOUNDS, 0.5, 2.0, N)
+    age = np.zeros(N)
+    age[1], age[2], age[3] = 0.6, 2.1, np.nan
+    asked_us = np.full(N, 100)
+    observed, command = moving(age_s=age, asked_us=asked_us)
+    out = step.certify(observed, command)
+    assert out.changed.tolist()[:4] == [0, 1, 1, 1] and out.stop.tolist()[:4] == [False, False, True, True]
+    observed.asked_us = np.where(np.arange(N) == 0, 99, 100)
+    assert step.certify(observed, command).changed[0] == 1
+
+
+def test_joints_that_are_not_measured_hold_and_stop():
+    q = HOME.copy()
+    q[0, 2] = np.nan
+    observed, command = moving(q=q, age_s=np.zeros(N), asked_us=np.zeros(N, np.int64))
+    out = Stale(BOUNDS, 0.5, 2.0, N).certify(observed, command)
+    assert out.stop.tolist() == [True] + [False] * (N - 1)
+
+
+def test_a_command_cannot_run_away_from_an_arm_that_is_held_up_which_is_stopped():
+    arm = CELLS["panda"].arm
+    step, stops = Torque(arm, arm.torque, 0.1, PERIOD_S, N), []
+    for k in range(8):
+        observed = seen(with_grip(HOME), 0 * HOME)
+        out = step.certify(observed, with_grip(HOME + 0.02 * k))
+        asked = np.abs(arm.stiffness * (out.command[:, :-1] - HOME))
+        stops.append(bool(out.stop.any()))
+        assert (asked <= arm.torque * (1 + 1e-9)).all()
+    assert stops[-1] and not stops[2]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_pickled_filter_goes_on_with_the_same_bits(which):
+    step = keepers()[which]
+    observed = seen(with_grip(HOME), 0 * HOME, tool=CELLS["panda"].arm.fk(HOME)[0])
+    step.certify(observed, with_grip(HOME + 0.01))
+    again = pickle.loads(pickle.dumps(step))
+    asked = with_grip(HOME + 0.02)
+    assert np.array_equal(step.certify(observed, asked).command, again.certify(observed, asked).command)
