@@ -29,6 +29,15 @@ def overlaid(x: Floats, sim: Floats, real: Floats, *, axis: str, left: str, capt
     return Figure(svg.figure(body, height=284, width=520, alt=caption), caption)
 
 
+def line(x: Floats, y: Floats, *, axis: str, left: str, caption: str) -> Figure:
+    """One line."""
+    sx = svg.Scale(float(x.min()), float(x.max()), LEFT, RIGHT)
+    sy = svg.Scale(min(0.0, float(y.min())), float(y.max()) or 1.0, BOTTOM, TOP)
+    keep = np.unique(np.linspace(0, len(x) - 1, min(POINTS, len(x))).astype(int))
+    drawn = svg.path([(sx(float(x[i])), sy(float(y[i]))) for i in keep], cls="curve sim")
+    return Figure(svg.figure([*frame(sx, sy, axis, left), drawn], height=284, width=520, alt=caption), caption)
+
+
 def scatter(x: Floats, y: Floats, *, axis: str, left: str, caption: str) -> Figure:
     """Points, such as residuals over what they hang on."""
     keep = np.unique(np.linspace(0, len(x) - 1, min(POINTS, len(x))).astype(int))

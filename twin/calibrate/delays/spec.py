@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from twin.calibrate.partspec import PartSpec
 
 
 class DelaysSpec(PartSpec):
-    """What to fit of delays."""
+    """How long after its command a robot moves: one delay a joint, over all runs."""
 
     kind: Literal["delays"]
+    robot: str
+    """How the overlay calls the robot (`models.<robot>.…`)."""
+    command: str = "command"
+    """The signal of what was asked for: (n,), or one column a joint."""
+    motion: str = "q"
+    """The signal of what was measured, with as many columns."""
+    max_delay_ms: float = Field(default=500.0, gt=0)
+    """No delay beyond this is looked for."""
