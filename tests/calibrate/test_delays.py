@@ -44,7 +44,7 @@ def test_the_delay_foretells_what_was_held_out(found):
     [
         ({"sign": -1.0}, "is the sign of q turned"),
         ({"still": True}, "q never moves"),
-        ({"delay_s": 0.5}, "does not follow its command"),
+        ({"delay_s": 0.5, "n": 20_000}, "does not follow its command"),
         ({"delay_s": 0.0999}, "look for longer ones"),
     ],
 )

@@ -24,6 +24,9 @@ from twin.core.records import Floats
 
 WEAK = 1.0
 """A value is not identified where its interval reaches this share of it to either side."""
+METHOD = "free-running least squares, interval over runs"
+BLIND, FAINT = 1e-4, 0.05
+"""Strength of a direction, against the best known one, below which it is not identified, and below which it is told."""
 PREFERRED = 0.98
 """A richer friction must lower the held-out error to this share of the simpler one's."""
 
@@ -61,7 +64,7 @@ def fit(spec: ActuatorsSpec, given: Given) -> PartResult:
     findings = [
         *suspect(log, {spec.position: "angle", spec.command: "angle"}),
         *_chosen(rivals, chosen),
-        *_limits(best, spread),
+        *_limits(best),
     ]
     return PartResult(
         "actuators",
@@ -126,7 +129,8 @@ def _deviations(fitted: Fitted) -> Floats:
 def _estimates(spec: ActuatorsSpec, given: Given, fitted: Fitted, spread: Floats, source: str) -> list[Estimate]:
     count = int(fitted.run.max()) + 1
     reach = float(sps.t.ppf(0.5 + given.confidence / 2, max(count - 1, 1)))
-    out = []
+    untold = _untold(fitted)
+    out = [_position_gain(spec, fitted, reach, source)]
     for i, sd in zip(fitted.free.tolist(), spread.tolist(), strict=True):
         parameter, value = PARAMETERS[i], float(fitted.table[i])
         low, high = value - reach * sd, value + reach * sd
@@ -134,10 +138,10 @@ def _estimates(spec: ActuatorsSpec, given: Given, fitted: Fitted, spread: Floats
             low, high = value * np.exp(-reach * sd / value), value * np.exp(min(reach * sd / value, 50.0))
         elif parameter.low == 0:
             low = max(low, 0.0)
-        known = sd * reach < WEAK * abs(value) or parameter.name in ("zero", "delay")
+        known = parameter.name not in untold and (sd * reach < WEAK * abs(value) or parameter.name in ("zero", "delay"))
         out.append(
             Estimate(("models", spec.robot, "servo", parameter.name), value, float(low), float(high), count, parameter.unit,
-                     source, "free-running least squares, interval over runs", bool(known))
+                     source, METHOD, bool(known))
         )  # fmt: skip
     return out
 
@@ -161,18 +165,51 @@ def _chosen(rivals: list[Rival], chosen: Rival) -> list[Finding]:
     return [Finding("note", f"friction inside the training runs: {told}; taken: {chosen.friction}")]
 
 
-def _limits(fitted: Fitted, spread: Floats) -> list[Finding]:
-    """Parameters at a bound, and the direction in parameter space that the runs tell least about."""
+def _blind(fitted: Fitted) -> tuple[Floats, Floats]:
+    """Strengths (F,) with which the runs tell each direction (F, F) of the free parameters, each scaled by its own effect."""
+    scaled = fitted.jacobian / np.maximum(np.linalg.norm(fitted.jacobian, axis=0), 1e-12)
+    _, strength, directions = np.linalg.svd(scaled, full_matrices=False)
+    return strength / strength[0], directions
+
+
+def _untold(fitted: Fitted) -> set[str]:
+    """Parameters that can move without any run noticing, because others move with them."""
+    strength, directions = _blind(fitted)
+    named = [NAMES[i] for i in fitted.free.tolist()]
+    rows = directions[strength < BLIND]
+    return {name for k, name in enumerate(named) if (np.abs(rows[:, k]) > 0.3).any()}
+
+
+def _limits(fitted: Fitted) -> list[Finding]:
+    """The directions in parameter space that the runs tell least about."""
+    strength, directions = _blind(fitted)
+    named = [NAMES[i] for i in fitted.free.tolist()]
     out = []
-    jacobian = fitted.jacobian / np.maximum(np.linalg.norm(fitted.jacobian, axis=0), 1e-12)
-    _, strength, directions = np.linalg.svd(jacobian, full_matrices=False)
-    names = [NAMES[i] for i in fitted.free.tolist()]
-    if strength[-1] < 0.05 * strength[0]:
-        weakest = directions[-1]
-        parts = [f"{weakest[i]:+.2f} {names[i]}" for i in np.argsort(-np.abs(weakest))[:4] if abs(weakest[i]) > 0.15]
-        out.append(Finding("warning", f"the runs tell {strength[0] / strength[-1]:.0f} times less along {' '.join(parts)}: "
-                                      "only the other combinations are known well"))  # fmt: skip
+    for weak, direction in zip(strength, directions, strict=True):
+        if weak >= FAINT:
+            continue
+        parts = [f"{direction[i]:+.2f} {named[i]}" for i in np.argsort(-np.abs(direction))[:4] if abs(direction[i]) > 0.15]
+        if weak < BLIND:
+            mend = (
+                "; the servo never ran into its limit, a run that does tells them apart"
+                if "stiffness" in _untold(fitted)
+                else ""
+            )
+            out.append(Finding("warning", f"not identified: the runs do not change along {' '.join(parts)}{mend}"))
+        else:
+            out.append(Finding("warning", f"the runs tell {1 / weak:.0f} times less along {' '.join(parts)}"))
     return out
+
+
+def _position_gain(spec: ActuatorsSpec, fitted: Fitted, reach: float, source: str) -> Estimate:
+    """Stiffness times torque: the spring that the servo is short of its limit, known even where the two are not."""
+    names = [NAMES[i] for i in fitted.free.tolist()]
+    along = np.array([float(name in ("stiffness", "torque_per_volt")) for name in names])
+    value = float(fitted.table[NAMES.index("stiffness")] * fitted.table[NAMES.index("torque_per_volt")])
+    factor = float(np.exp(min(reach * float(np.sqrt(max(along @ _covariance(fitted) @ along, 0.0))), 50.0)))
+    path = ("models", spec.robot, "servo", "stiffness_times_torque")
+    count = int(fitted.run.max()) + 1
+    return Estimate(path, value, value / factor, value * factor, count, "Nm/(rad V)", source, METHOD)
 
 
 def _figures(ours: Floats, unseen: Runs, fitted: Fitted) -> list[Figure]:

@@ -22,7 +22,8 @@ FREE = {
     "load": tuple(name for name in NAMES if name not in ("stribeck", "stribeck_speed")),
     "stribeck": NAMES,
 }
-"""What each friction model may move."""
+"""What each friction model may move. With one load all torques and inertias could grow together: the load's weight is then
+taken as it is said, and sets the scale."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,11 @@ class _Space:
         return back
 
 
-def fit(runs: Runs, friction: str, gravity: float, max_delay_s: float, start: Floats | None = None, rounds: int = 30) -> Fitted:
+def fit(runs: Runs, friction: str, gravity: float, max_delay_s: float, start: Floats | None = None, rounds: int = 60) -> Fitted:
     """The parameters that follow `runs` best; `start` (12,) in SI, else the best of a grid."""
-    free = np.array([NAMES.index(name) for name in FREE[friction]])
+    loads = runs.mass * runs.length
+    told = FREE[friction] if np.ptp(loads) > 0 else tuple(name for name in FREE[friction] if name != "gravity_scale")
+    free = np.array([NAMES.index(name) for name in told])
     space = _Space(runs, gravity, max_delay_s, free)
     keep = runs.there[:, ::THIN]
     real = runs.position[:, ::THIN][keep]
@@ -86,7 +89,7 @@ def fit(runs: Runs, friction: str, gravity: float, max_delay_s: float, start: Fl
     at = space.start.copy() if start is None else np.clip(space.into(start), space.low, space.high)
     fixed = [i for i in range(len(NAMES)) if i not in free.tolist()]
     for i in fixed:
-        at[i] = space.start[i] if NAMES[i] == "stribeck_speed" else 0.0
+        at[i] = space.start[i] if NAMES[i] in ("stribeck_speed", "gravity_scale") else 0.0
     if start is None:
         at = _best_of_grid(at, misses)
 
@@ -107,7 +110,7 @@ def fit(runs: Runs, friction: str, gravity: float, max_delay_s: float, start: Fl
     inner = np.clip(at[free], space.low[free] + 1e-9, space.high[free] - 1e-9)
     found = least_squares(
         lambda x: misses(whole(x)[None])[0], inner, jac=jacobian, bounds=(space.low[free], space.high[free]),
-        x_scale=np.maximum(steps * 300, 1e-9), loss="soft_l1", f_scale=HUBER_RAD, max_nfev=rounds,
+        x_scale="jac", loss="soft_l1", f_scale=HUBER_RAD, max_nfev=rounds,
     )  # fmt: skip
     full = whole(found.x)
     run = np.broadcast_to(np.arange(len(runs.names))[:, None], keep.shape)[keep]

@@ -15,7 +15,7 @@ from twin.calibrate.split import split
 from twin.core.errors import TableError
 from twin.core.records import Floats
 
-WEAK = 0.2
+WEAK = 0.3
 """Below this correlation of the rates a joint does not follow its command, and no delay is known."""
 
 
