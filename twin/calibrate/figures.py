@@ -74,7 +74,7 @@ def correlations(names: Sequence[str], matrix: Floats, caption: str) -> Figure:
             x = left + k * size
             side, title = "sim" if value >= 0 else "real", f"{name}, {names[k]}: {value:+.2f}"
             box = svg.rect(x, y - size, size - 2, size - 2, cls=f"dot {side}", title=title)
-            body.append(f'<g opacity="{abs(value) * 0.75 + 0.05:.2f}">{box}</g>')
-            body.append(svg.text(x + size / 2, y - size / 2 + 4, f"{value:+.1f}", cls="tiny", anchor="middle"))
+            body.append(f'<g opacity="{abs(value) * 0.5 + 0.05:.2f}">{box}</g>')
+            body.append(svg.text(x + size / 2, y - size / 2 + 4, f"{value:+.1f}", cls="num", anchor="middle"))
     width = max(520.0, left + size * len(names) + 10)
     return Figure(svg.figure(body, height=top + size * len(names) + 8, width=width, alt=caption), caption)
