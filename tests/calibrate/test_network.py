@@ -78,7 +78,7 @@ def test_bursts_are_found_as_regimes_that_last():
 
 
 def test_independent_delays_get_one_regime():
-    assert choose_regimes(rank_regimes(lognormal_delays(1500), "empirical_tail_20", 3, P)) == 1
+    assert choose_regimes(rank_regimes(lognormal_delays(800), "empirical_tail_20", 3, P)) == 1
 
 
 def test_pinball_loss_is_least_at_the_quantile():
@@ -97,9 +97,9 @@ def test_a_trace_that_drifts_is_told_and_one_that_does_not_is_not():
 def plan(tmp_path):
     (tmp_path / "plan.yaml").write_text(
         "calibrate: bay\nlogs: {wifi: {path: rtt.csv, header: false, columns: {rtt: {column: 1, unit: ms}}}}\n"
-        "parts: [{kind: network, log: wifi, link: wifi, max_regimes: 2}]\n"
+        "parts: [{kind: network, log: wifi, link: wifi, max_regimes: 2, families: [empirical_tail]}]\n"
     )
-    np.savetxt(tmp_path / "rtt.csv", 1e3 * bursts(2500))
+    np.savetxt(tmp_path / "rtt.csv", 1e3 * bursts(1600))
     return tmp_path / "plan.yaml"
 
 
@@ -155,3 +155,24 @@ def test_the_tail_of_the_moving_robot_is_forecast(real_data):
     first, second = np.array_split(x, 2)
     assert 1e3 * empirical_tail(first, 40).quantile(P[2:]) == pytest.approx([53.8, 2004], rel=0.25)
     assert abs(lognormal(first).quantile(P)[2] / np.quantile(second, 0.99) - 1) > 0.5
+
+
+def lossy(tmp_path, lost):
+    np.savez(tmp_path / "log.npz", rtt=lognormal_delays(len(lost)), lost=lost.astype(float))
+    (tmp_path / "plan.yaml").write_text(
+        "calibrate: bay\nlogs: {wifi: {path: log.npz, columns: {rtt: rtt, lost: lost}}}\n"
+        "parts: [{kind: network, log: wifi, link: wifi, lost: lost, max_regimes: 1, families: [lognormal]}]\n"
+    )
+    (result,) = calibrate(load_plan(tmp_path / "plan.yaml")).results
+    return {e.name.removeprefix("links.wifi."): e for e in result.estimates if "loss" in e.path}
+
+
+def test_losses_in_bursts_become_a_gilbert_elliott_channel(tmp_path):
+    told = lossy(tmp_path, bursts(4000) > 0.03)
+    assert told["loss.kind"].value == "gilbert_elliott"
+    assert told["loss.bad_to_good"].low <= 0.1 <= told["loss.bad_to_good"].high
+
+
+def test_single_losses_are_a_share_and_none_at_all_is_a_bound(tmp_path):
+    some, none = lossy(tmp_path, rng("lost").random(4000) < 0.02)["loss"], lossy(tmp_path, np.zeros(1000))["loss"]
+    assert some.low < 0.02 < some.high and (none.value, none.low) == (0, 0) and 0 < none.high < 0.01

@@ -15,10 +15,11 @@ from twin.calibrate.actuators.servo import NAMES, PARAMETERS, simulate
 from twin.calibrate.actuators.spec import ActuatorsSpec
 from twin.calibrate.figures import correlations, overlaid
 from twin.calibrate.given import Given
+from twin.calibrate.logs import Log
 from twin.calibrate.partspec import SplitSpec
 from twin.calibrate.result import Estimate, Figure, Finding, PartResult, Score
 from twin.calibrate.split import split
-from twin.calibrate.suspicion import suspect
+from twin.calibrate.suspicion import sign_flip, suspect
 from twin.core.errors import InputError
 from twin.core.records import Floats
 
@@ -61,11 +62,7 @@ def fit(spec: ActuatorsSpec, given: Given) -> PartResult:
     best = search(runs, chosen.friction, spec.gravity_mps2, spec.max_delay_ms / 1e3, chosen.fitted.table)
     spread = _deviations(best)
     ours = physics.simulate(best.table, unseen, spec.gravity_mps2)
-    findings = [
-        *suspect(log, {spec.position: "angle", spec.command: "angle"}),
-        *_chosen(rivals, chosen),
-        *_limits(best),
-    ]
+    findings = [*_suspected(spec, log), *_chosen(rivals, chosen), *_limits(best)]
     return PartResult(
         "actuators",
         given.name(spec),
@@ -76,6 +73,14 @@ def fit(spec: ActuatorsSpec, given: Given) -> PartResult:
         {"friction": chosen.friction, "rivals": [_told(rival) for rival in rivals], "runs": list(runs.names),
          "held_out": {name: float(error) for name, error in zip(unseen.names, _by_run(ours, unseen), strict=True)}},
     )  # fmt: skip
+
+
+def _suspected(spec: ActuatorsSpec, log: Log) -> list[Finding]:
+    out = suspect(log, {spec.position: "angle", spec.command: "angle"})
+    if sign_flip(log.signal(spec.command), log.signal(spec.position)):
+        told = f"log {log.name!r}: {spec.position} goes against {spec.command}: is its sign turned (sign: -1)?"
+        out.append(Finding("warning", told))
+    return out
 
 
 def _inner(runs: Runs, label: object, run_of_row: object) -> tuple[Runs, Runs]:
