@@ -74,3 +74,27 @@ def test_a_fault_that_the_fleet_did_not_know_is_added(laid):
 def test_a_fault_of_the_fleet_is_checked_as_one_of_the_scenario(laid):
     with pytest.raises(SpecError, match=r"overlay.yaml:2:\d+: no cell matches 'middle'"):
         laid("faults: {stop: {component: safety, mode: protective_stop, target: middle, onset: {rate_per_h: 50}}}")
+
+
+@pytest.mark.parametrize("written", ["robot: ur3, serial: B", "robot: ur3"])
+def test_one_robot_of_many_cells_alike_is_reached_by_its_serial(tmp_path, written):
+    alike = SCENARIO.replace("  cells: [", f"  cells: [{{name: c, count: 12, robots: [{{{written}}}]}}, ")
+    serial = "B-07" if "serial" in written else "c07-r1"
+    (tmp_path / "overlay.yaml").write_text(f"overlay: bay\nserials: {{{serial}: {{reliability: {{repair_h: 7}}}}}}\n")
+    for name, text in (("plain", alike.replace("overlay: overlay.yaml\n", "")), ("laid", alike)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    plain, over = (load(tmp_path / f"{name}.yaml") for name in ("plain", "laid"))
+    told = [[(c.name, c.index, [r.serial for r in c.spec.robots]) for c in made.cells] for made in (plain, over)]
+    assert told[0] == told[1]
+    fitted = [c.name for c in over.cells if over.spec.fleet.robots[c.spec.robots[0].robot].reliability.repair_h == 7]
+    assert fitted == ["c07"]
+
+
+def test_a_mistake_behind_cells_written_out_keeps_its_place(tmp_path):
+    wrong = SCENARIO.replace("  cells: [", "  cells: [{name: c, count: 12, robots: [{robot: ur3}]}, ").replace(
+        "link: wifi,", "link: wify,"
+    )
+    (tmp_path / "overlay.yaml").write_text("overlay: bay\nserials: {c07-r1: {reliability: {repair_h: 7}}}\n")
+    (tmp_path / "scenario.yaml").write_text(wrong)
+    with pytest.raises(SpecError, match=r"scenario.yaml:9:76: unknown link 'wify'"):
+        load(tmp_path / "scenario.yaml")

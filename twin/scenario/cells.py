@@ -26,9 +26,7 @@ def expand(entries: Iterable[tuple[int, CellSpec]], site: str | None = None) -> 
     """Cells in file order; `c` with `count: 12` becomes c01 … c12, its serials `S` S-01 … S-12; `site` fills the gaps."""
     index = 0
     for entry, spec in entries:
-        width = max(2, len(str(spec.count)))
-        suffixes = [""] if spec.count is None else [f"{i:0{width}d}" for i in range(1, spec.count + 1)]
-        for suffix in suffixes:
+        for suffix in suffixes(spec.count):
             name = spec.name + suffix
             robots = tuple(_numbered(robot, name, i, suffix) for i, robot in enumerate(spec.robots, start=1))
             update = {"name": name, "count": None, "site": spec.site or site, "robots": robots}
@@ -36,10 +34,21 @@ def expand(entries: Iterable[tuple[int, CellSpec]], site: str | None = None) -> 
             index += 1
 
 
+def suffixes(count: int | None) -> list[str]:
+    """What the names of `count` cells alike end in; one cell by itself has no suffix."""
+    width = max(2, len(str(count)))
+    return [""] if count is None else [f"{i:0{width}d}" for i in range(1, count + 1)]
+
+
+def serial(written: str | None, cell: str, position: int, suffix: str) -> str:
+    """The serial of the robot at `position` (from 1) in a cell, from what the file says of its cells, if it does."""
+    if written is None:
+        return f"{cell}-r{position}"
+    return f"{written}-{suffix}" if suffix else written
+
+
 def _numbered(robot: RobotInCell, cell: str, position: int, suffix: str) -> RobotInCell:
-    if robot.serial is None:
-        return robot.model_copy(update={"serial": f"{cell}-r{position}"})
-    return robot.model_copy(update={"serial": f"{robot.serial}-{suffix}"}) if suffix else robot
+    return robot.model_copy(update={"serial": serial(robot.serial, cell, position, suffix)})
 
 
 def only_site(sites: Mapping[str, object] | None) -> str | None:

@@ -13,11 +13,15 @@ The robot of a serial becomes a kind of its own.
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from twin.core.errors import nearest
 from twin.core.yaml import Document, Loc
+from twin.scenario.cells import serial, suffixes
 
+MOST = 100_000
+"""Cells alike, beyond which a count is refused anyway."""
 META = ("overlay", "made", "models")
 """Keys of an overlay that are no part of a fleet."""
 LISTS = ("resets", "cells")
@@ -54,12 +58,11 @@ class _Merge:
         self.document, self.where, self.data, self.overlay = document, where, data, overlay
 
     def all(self) -> None:
-        """Every key of the overlay."""
+        """Every key of the overlay; serials last, since they write cells that stand together out one by one."""
         for key, value in self.overlay.data.items():
-            if key == "serials":
-                self._serials(value)
-            elif key not in META:
+            if key != "serials" and key not in META:
                 self._lay(self.data, self.where, key, value, (key,))
+        self._serials(self.overlay.data.get("serials"))
 
     def _refuse(self, loc: Loc, message: str) -> None:
         self.document.problems.append(self.overlay.at(loc, message))
@@ -101,29 +104,66 @@ class _Merge:
         robots = self.data.get("robots")
         if not isinstance(serials, dict) or not isinstance(robots, dict):
             return
-        places = self._by_serial()
+        places = self._by_serial(serials)
         at = (*self.where, "robots")
         depth = len(at) + 1
-        for serial, values in serials.items():
-            place = places.get(serial)
+        for number, values in serials.items():
+            place = places.get(number)
             kind = None if place is None else place.get("robot")
             if place is None or kind not in robots:
-                tail = nearest(serial, places, what="serials")
-                self._refuse(("serials", serial), f"the fleet has no robot with the serial {serial!r}{tail}")
+                tail = nearest(number, places, what="serials")
+                self._refuse(("serials", number), f"the fleet has no robot with the serial {number!r}{tail}")
                 continue
-            own = f"{kind}@{serial}"
+            own = f"{kind}@{number}"
             robots[own] = copy.deepcopy(robots[kind])
             for loc, mark in [(loc, mark) for loc, mark in self.document.marks.items() if loc[:depth] == (*at, kind)]:
                 self.document.marks[(*at, own, *loc[depth:])] = mark
             place["robot"] = own
             for name, inner in values.items() if isinstance(values, dict) else ():
-                self._lay(robots[own], (*at, own), name, inner, ("serials", serial, name))
+                self._lay(robots[own], (*at, own), name, inner, ("serials", number, name))
 
-    def _by_serial(self) -> dict[str, dict[str, Any]]:
-        cells = self.data.get("cells")
-        found = {}
-        for cell in cells if isinstance(cells, list) else ():
-            for robot in cell.get("robots") or () if isinstance(cell, dict) else ():
-                if isinstance(robot, dict) and isinstance(robot.get("serial"), str):
-                    found[robot["serial"]] = robot
+    def _by_serial(self, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Every robot of the fleet by its serial. Cells alike that hold a wanted one are first written out one by one."""
+        written = self.data.get("cells")
+        found: dict[str, dict[str, Any]] = {}
+        cells: list[Any] = []
+        at = (*self.where, "cells")
+        stood = [
+            (loc[len(at) :], mark) for loc, mark in self.document.marks.items() if loc[: len(at)] == at and len(loc) > len(at)
+        ]
+        for i, cell in enumerate(written if isinstance(written, list) else ()):
+            parts = _one_by_one(cell)
+            told = {name: robot for part in parts for name, robot in _serials_of(part)}
+            if len(parts) > 1 and not set(wanted) & set(told):
+                found |= {name: {} for name in told}
+                parts = [cell]
+            else:
+                found |= told
+            for part in parts:
+                self.document.marks |= {(*at, len(cells), *loc[1:]): mark for loc, mark in stood if loc[0] == i}
+                cells.append(part)
+        if isinstance(written, list):
+            written[:] = cells
         return found
+
+
+def _one_by_one(cell: Any) -> list[Any]:
+    """A cell with a `count` as that many cells, each with its name and the serials of its robots."""
+    count, name = (cell.get("count"), cell.get("name")) if isinstance(cell, dict) else (None, None)
+    if not isinstance(count, int) or not isinstance(name, str) or not 1 <= count <= MOST:
+        return [cell]
+    parts = []
+    for suffix in suffixes(count):
+        part = copy.deepcopy({key: value for key, value in cell.items() if key != "count"}) | {"name": name + suffix}
+        for position, robot in enumerate(part.get("robots") or (), start=1):
+            if isinstance(robot, dict):
+                robot["serial"] = serial(robot.get("serial"), name + suffix, position, suffix)
+        parts.append(part)
+    return parts
+
+
+def _serials_of(cell: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    robots = cell.get("robots") if isinstance(cell, dict) else None
+    for position, robot in enumerate(robots if isinstance(robots, list) else (), start=1):
+        if isinstance(robot, dict):
+            yield serial(robot.get("serial"), str(cell.get("name")), position, ""), robot
