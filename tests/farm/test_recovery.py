@@ -104,7 +104,8 @@ def test_people_of_another_site_are_passed_over(tmp_path):
     sites = {"here": {}, "there": {}}
     people = {"ops": PEOPLE["ops"] | {"site": "there"}, "near": PEOPLE["ops"] | {"site": "here"}}
     ladder = [OPS, {**OPS, "pool": "near"}]
-    played = play(tmp_path, sites=sites, people=people, resets=ladder, cells=cells("a", site="here"), duration_s=8)
+    played = play(tmp_path, sites=sites, people=people, resets=ladder, duration_s=8,
+                  cells=cells("a", site="here") + cells("z", site="there"))  # fmt: skip
     assert [e.payload["pool"] for e in played.of("page.sent")] == ["near"]
 
 

@@ -71,6 +71,12 @@ class Cell:
     attempt: int = 0
     tried: int = 0
     """Automatic attempts so far: what their draws are keyed by."""
+    used: dict[int, list[int]] = field(default_factory=dict)
+    """Rung with a cap → when it was used in the last hour (µs)."""
+    rung_from_us: int = 0
+    """When the first attempt of the rung began."""
+    undoing: bool = False
+    """Its row runs the reverse of a task."""
     everyday: bool = False
     """The reset follows an episode that ended by itself, and all goes well so far."""
     cry: int | None = None

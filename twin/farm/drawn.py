@@ -14,6 +14,7 @@ from twin.farm.cells import Cell
 from twin.farm.episodes import Episodes, Found
 from twin.farm.jobs import Job
 from twin.farm.outcomes import Odds, OutcomeModel, Result, odds
+from twin.farm.spec import ReverseRung
 
 NOTHING: dict[str, Any] = {}
 SAYS = {"grip_loss": "symptom.grip_loss", "link_timeout": "link.timeout"}
@@ -49,6 +50,19 @@ class Drawn(Episodes):
         self.results[name] = result
         self._go(cell, max(1, min(long_us, self.timeout_us)))
 
+    def can_undo(self, cell: Cell, rung: ReverseRung) -> bool:
+        """Whether the rung names the reverse of the task that the cell did."""
+        return cell.setup in rung.of
+
+    def undo(self, cell: Cell, rung: ReverseRung) -> None:
+        """Draw an outcome of the reverse task."""
+        key = (rung.of[cell.setup or ""], self.policy(cell), cell.robot_spec.model, 1)
+        chances = self.odds.get(key) or self._odds(key)
+        result = chances.drawn(self.chance.uniform(cell.name, "undo/outcome", cell.tried))
+        seconds = quantile(result.duration_s, self.chance.uniform(cell.name, "undo/duration", cell.tried))
+        good, late = result.success, seconds > rung.deadline_s
+        cell.timers["reset"] = self.clock.after(min(seconds, rung.deadline_s), "undo.end", cell.name, good and not late)
+
     def policy(self, cell: Cell) -> str:
         """`name@version` of the policy that a cell runs."""
         columns = self.facts["columns"]
@@ -69,6 +83,10 @@ class Drawn(Episodes):
             if sound_us < us and "failure" not in cell.timers:
                 cell.timers["failure"] = self.clock.at(now + max(0, sound_us), "robot.breaks", cell.name, next_[1])
         self.left_us[cell.name] = now + us
+
+    def undone(self, cell: Cell) -> bool:
+        """What was drawn is handed on with the end; nothing runs on a row."""
+        raise NotImplementedError
 
     def launch_test(self, cell: Cell) -> None:
         """It takes its time and finds nothing: what is broken here is known."""

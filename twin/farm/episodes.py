@@ -23,6 +23,7 @@ from twin.farm.lane import Lane
 from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
 from twin.farm.rows import ended
+from twin.farm.spec import ReverseRung
 from twin.farm.stopping import Stopping
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
@@ -65,6 +66,7 @@ class Episodes:
         self.repair, self.wear = repair, wear
         self.stopping = Stopping(clock, book, chance, self, work, recovery, trouble)
         self.facts = dict(facts)
+        recovery.tier = self
         self.begun = self.voided = 0
         self.robot_us = 0
         """Time in episodes, of all robots."""
@@ -72,6 +74,18 @@ class Episodes:
     def constants(self) -> list[Any]:
         """What the scenario alone decides: a snapshot names it and does not copy it."""
         return [self.facts]
+
+    def can_undo(self, cell: Cell, rung: ReverseRung) -> bool:
+        """Whether the task that a cell did has a reverse that it can do."""
+        raise NotImplementedError
+
+    def undo(self, cell: Cell, rung: ReverseRung) -> None:
+        """Let the cell do the reverse of the task that it did, from how things lie; ends with `undo.end`."""
+        raise NotImplementedError
+
+    def undone(self, cell: Cell) -> bool:
+        """Take the reverse of a task off its row: whether the task could begin again as things lie."""
+        raise NotImplementedError
 
     def launch(self, cell: Cell, job: Job) -> None:
         """Set the episode going that has begun on a cell."""
@@ -237,7 +251,7 @@ class Simulated(Episodes):
 
     def launch(self, cell: Cell, job: Job) -> None:
         """Draw a start state and put it on the cell's row; the lane takes its turns from now on."""
-        lane, now = self.lanes[cell.lane], self.clock.now_us
+        lane, now = self._freed(cell), self.clock.now_us
         scene, task = job.spec.scene, lane.tasks[job.spec.task]
         keyed = (cell.name, "start", cell.count) if scene is None else (f"scene/{scene}", "start")
         left = lane.world.truth(np.array([cell.row], np.int32)) if cell.stands and scene is None else None
@@ -250,7 +264,7 @@ class Simulated(Episodes):
 
     def launch_test(self, cell: Cell) -> None:
         """From a start state of any task; the lane takes its turns from now on."""
-        lane = self.lanes[cell.lane]
+        lane = self._freed(cell)
         start = next(iter(lane.tasks.values())).start([self.chance.stream(cell.name, "self-test", cell.tests)])
         lane.begin_test(self.clock.now_us, cell.row, cell.count, start)
         self._run(cell)
@@ -258,6 +272,44 @@ class Simulated(Episodes):
     def halt_test(self, cell: Cell) -> None:
         """The row runs no more."""
         self.lanes[cell.lane].end(cell.row)
+
+    def _freed(self, cell: Cell) -> Lane:
+        """The lane of a cell, whose row runs nothing (a stop may have broken off the reverse of a task)."""
+        lane = self.lanes[cell.lane]
+        if cell.undoing:
+            lane.end(cell.row)
+            cell.undoing = False
+        return lane
+
+    def can_undo(self, cell: Cell, rung: ReverseRung) -> bool:
+        """Whether the cell's lane knows the reverse of the task that it is set up for."""
+        tasks = self.lanes[cell.lane].tasks
+        return cell.setup in tasks and self._reverse(cell, rung) in tasks
+
+    def _reverse(self, cell: Cell, rung: ReverseRung) -> str:
+        task = self.lanes[cell.lane].tasks[cell.setup or ""]
+        return rung.of.get(task.name, task.reverse)
+
+    def undo(self, cell: Cell, rung: ReverseRung) -> None:
+        """Put the reverse task on the cell's row with things as they lie; where it cannot begin so, the attempt has failed."""
+        lane, name = self._freed(cell), self._reverse(cell, rung)
+        left = lane.world.truth(np.array([cell.row], np.int32))
+        task = lane.tasks[name]
+        if not task.ready(left)[0]:
+            cell.timers["reset"] = self.clock.after(0.0, "undo.end", cell.name, False)
+            return
+        start = task.start([self.chance.stream(cell.name, "undo/start", cell.tried)], left)
+        lane.begin(
+            self.clock.now_us, cell.row, cell.count, name, start, self.chance.stream(cell.name, "undo/policy", cell.tried)
+        )
+        cell.undoing = True
+        cell.timers["reset"] = self.clock.after(rung.deadline_s, "undo.end", cell.name)
+        self._run(cell)
+
+    def undone(self, cell: Cell) -> bool:
+        """The row runs no more; whether the task that was undone could begin as things lie."""
+        lane = self._freed(cell)
+        return bool(lane.tasks[cell.setup or ""].ready(lane.world.truth(np.array([cell.row], np.int32)))[0])
 
     def _run(self, cell: Cell) -> None:
         """Put the lane of a cell on the clock, where it is not."""
@@ -297,12 +349,19 @@ class Simulated(Episodes):
         """The filters begin anew from where the arm stands, and the policy is asked again."""
         self.lanes[cell.lane].start(self.clock.now_us, cell.row)
 
+    def _undo_outcome(self, cell: Cell, what: str) -> None:
+        """The same of a row that runs the reverse of a task: whatever ends it, it is looked at at once."""
+        if cell.undoing and cell.state == "reset" and what in ("finished", "void", "stop", "filter_failed"):
+            self.recovery.cancel(cell, "reset")
+            cell.timers["reset"] = self.clock.after(0.0, "undo.end", cell.name)
+
     def _outcome(self, cell: Cell, what: str, detail: Any) -> None:
         """Something a lane's tick brought about. An episode that ended at this tick hears of nothing more."""
         if cell.state == "test" and what in ("tested", "stop", "filter_failed", "void"):
             self.test_over(cell, detail if what == "tested" else [what])
             return
         if cell.state != "episode":
+            self._undo_outcome(cell, what)
             return
         match what:
             case "void":

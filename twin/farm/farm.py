@@ -149,6 +149,23 @@ class Farm:
         if self.recovery.attempt_over(cell, lucky):
             self.go_on(cell)
 
+    def _on_undo_end(self, name: str, lucky: bool | None) -> None:
+        """`lucky`: drawn in the outcome tier; None: the time of an attempt in physics is over."""
+        cell = self.cells[name]
+        cell.timers.pop("reset", None)
+        self.undone(cell, self.episodes.undone(cell) if lucky is None else lucky)
+
+    def undone(self, cell: Cell, lucky: bool) -> None:
+        """The reverse of a task was done, or not."""
+        if self.recovery.attempt_over(cell, lucky):
+            cell.stands = True
+            self.go_on(cell)
+
+    def _on_rung_retry(self, name: str, _: Any) -> None:
+        cell = self.cells[name]
+        cell.timers.pop("reset", None)
+        self.recovery.retry(cell)
+
     def _on_cell_ready(self, name: str, _: Any) -> None:
         cell = self.cells[name]
         cell.timers.pop("reset", None)
@@ -193,8 +210,7 @@ class Farm:
             self.trouble.repaired(cell)
             self.wear.repaired(cell)
             self.repair.done(cell)
-        else:
-            self.recovery.finished(page)
+        elif self.recovery.finished(page):
             self.go_on(cell)
 
     def _on_part_delivered(self, part: str, _: Any) -> None:

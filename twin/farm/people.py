@@ -31,6 +31,8 @@ class Page:
     from_us: int = 0
     timer: int | None = None
     """Order of the clock entry at which the person arrives."""
+    afar: bool = False
+    """It is answered from afar: nobody walks."""
     deadline: int | None = None
     """Order of the clock entry at which the call is dropped."""
 
@@ -77,11 +79,11 @@ class People:
             self.clock.at(after, "people.shift", pool)
         self._assign(pool)
 
-    def page(self, cell: Cell, pool: str, why: str, deadline_s: float | None) -> Page:
+    def page(self, cell: Cell, pool: str, why: str, deadline_s: float | None, afar: bool = False) -> Page:
         """Call somebody of `pool` to `cell`, to do a `reset` or a `repair`; dropped after `deadline_s` unless begun."""
         self.count, cell.calls = self.count + 1, cell.calls + 1
         event = self.book.emit("page.sent", cell, cause=cell.cry, pool=pool, why=why, page=self.count, deadline_s=deadline_s)
-        page = Page(self.count, cell, pool, why, event)
+        page = Page(self.count, cell, pool, why, event, afar=afar)
         if deadline_s is not None:
             page.deadline = self.clock.after(deadline_s, "page.deadline", cell.name, page.number)
         self.pages[page.number] = page
@@ -120,6 +122,8 @@ class People:
         return abs(there - self.at.get(person, there))
 
     def _walk(self, page: Page, person: str) -> float:
+        if page.afar:
+            return 0.0
         far, self.at[person] = self._far(page, person), self.where[page.cell.name]
         return far * draw(self.pools[page.pool].walk_s, self._stream(page, "walk")) if far else 0.0
 

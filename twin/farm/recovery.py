@@ -7,19 +7,35 @@ of service and says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twin.core.chance import Chance
-from twin.core.clock import Clock
+from twin.core.clock import US, Clock, to_us
 from twin.core.quantity import quantile
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.people import Page, People
-from twin.farm.spec import AutomaticRung, FleetSpec, PersonRung
+from twin.farm.spec import AutomaticRung, FleetSpec, PersonRung, ReverseRung, RobotRung
+
+HOUR_US = 3600 * US
+
+
+class Undoes(Protocol):
+    """What a tier does about the reverse of a task; when it is over, `attempt_over` hears of it."""
+
+    def can_undo(self, cell: Cell, rung: ReverseRung) -> bool:
+        """Whether the task that a cell did has a reverse that it can do."""
+        ...
+
+    def undo(self, cell: Cell, rung: ReverseRung) -> None:
+        """Let the cell do the reverse of the task that it did, from how things lie."""
+        ...
 
 
 class Recovery:
-    """The ladder of one farm. `gone(cell)`, set by `Work`, takes the lease of a cell that was given up."""
+    """The ladder of one farm. `gone(cell)`, set by `Work`, takes the lease of a cell that is given up; `tier`: its episodes."""
+
+    tier: Undoes
 
     def __init__(self, fleet: FleetSpec, clock: Clock, book: Book, chance: Chance, people: People) -> None:
         self.rungs, self.specs = fleet.resets, fleet.people
@@ -49,20 +65,54 @@ class Recovery:
         """Start the first rung from where the cell stands that can help, or give the cell up."""
         while cell.rung < len(self.rungs):
             rung = self.rungs[cell.rung]
-            if isinstance(rung, PersonRung):
-                if self.can_come(rung.pool, cell, "reset"):
-                    self._cry(cell, rung)
+            if self._helps(cell, rung):
+                wait_us = self._capped_us(cell, rung)
+                if not wait_us:
+                    self._use(cell, rung)
                     return
-            elif cell.in_reach:  # what lies out of reach no robot can fetch
-                self._attempt(cell, rung)
-                return
+                if not any(self._helps(cell, other) for other in self.rungs[cell.rung + 1 :]):
+                    cell.state = "reset"
+                    cell.timers["reset"] = self.clock.at(self.clock.now_us + wait_us, "rung.retry", cell.name)
+                    return
             cell.rung, cell.attempt = cell.rung + 1, 0
         self.abandon(cell)
 
-    def _attempt(self, cell: Cell, rung: AutomaticRung) -> None:
-        cell.state, cell.attempt = "reset", cell.attempt + 1
-        self._say(cell)("reset.start", cell, job=cell.job, reset="automatic", attempt=cell.attempt)
-        cell.tried += 1
+    def retry(self, cell: Cell) -> None:
+        """A cell that used its last rung too often may use it again."""
+        self._try(cell)
+
+    def _helps(self, cell: Cell, rung: Any) -> bool:
+        """Whether a rung can do anything: what lies out of reach no robot can fetch, not even one that is driven."""
+        if isinstance(rung, PersonRung):
+            return (cell.in_reach or not rung.remote) and self.can_come(rung.pool, cell, "reset")
+        return cell.in_reach and (not isinstance(rung, ReverseRung) or self.tier.can_undo(cell, rung))
+
+    def _capped_us(self, cell: Cell, rung: Any) -> int:
+        """How long a cell has to wait until it may use a rung again."""
+        if rung.per_hour is None:
+            return 0
+        used, now = cell.used.setdefault(cell.rung, []), self.clock.now_us
+        while used and used[0] <= now - HOUR_US:
+            used.pop(0)
+        return used[0] + HOUR_US - now if len(used) >= rung.per_hour else 0
+
+    def _use(self, cell: Cell, rung: Any) -> None:
+        if rung.per_hour is not None:
+            cell.used.setdefault(cell.rung, []).append(self.clock.now_us)
+        if isinstance(rung, PersonRung):
+            self._cry(cell, rung)
+        else:
+            self._attempt(cell, rung)
+
+    def _attempt(self, cell: Cell, rung: RobotRung) -> None:
+        cell.state, cell.attempt, cell.tried = "reset", cell.attempt + 1, cell.tried + 1
+        if cell.attempt == 1:
+            cell.rung_from_us = self.clock.now_us
+        self._say(cell)("reset.start", cell, job=cell.job, reset=rung.kind, attempt=cell.attempt)
+        if isinstance(rung, ReverseRung):
+            cell.everyday = False
+            self.tier.undo(cell, rung)
+            return
         seconds = quantile(rung.seconds, self.chance.uniform(cell.name, "reset/seconds", cell.tried))
         luck = self.chance.uniform(cell.name, "reset/luck", cell.tried)
         cell.timers["reset"] = self.clock.after(seconds, "reset.end", cell.name, luck < rung.success)
@@ -77,16 +127,17 @@ class Recovery:
         cell.timers["rung"] = self.clock.after(rung.deadline_s, "rung.deadline", cell.name)
 
     def attempt_over(self, cell: Cell, lucky: bool) -> bool:
-        """An automatic attempt ended; True when the cell is in order."""
+        """An attempt of the robot ended; True when the cell is in order."""
         rung = self.rungs[cell.rung]
-        assert isinstance(rung, AutomaticRung)
+        assert not isinstance(rung, PersonRung)
         cell.resets += 1
         if lucky:
-            self._done(cell, "automatic")
+            self._done(cell, rung.kind)
             return True
         cell.everyday = False
-        self.book.emit("reset.failed", cell, job=cell.job, reset="automatic", attempt=cell.attempt)
-        if cell.attempt >= rung.attempts:
+        self.book.emit("reset.failed", cell, job=cell.job, reset=rung.kind, attempt=cell.attempt)
+        late = isinstance(rung, AutomaticRung) and self.clock.now_us - cell.rung_from_us >= to_us(rung.deadline_s)
+        if cell.attempt >= rung.attempts or late:
             cell.rung, cell.attempt = cell.rung + 1, 0
         self._try(cell)
         return False
@@ -102,18 +153,30 @@ class Recovery:
         skill = "repair" if cell.state == "broken" else "reset"
         if not self.can_come(pool, cell, skill):
             return f"{pool} cannot {skill} at this cell"
-        self.people.page(cell, pool, skill, deadline_s)
+        self.people.page(cell, pool, skill, deadline_s, afar=skill == "reset" and self._hand(cell) == "operator")
         return None
 
     def arrived(self, page: Page) -> None:
-        """A person stands at the cell and starts to tidy up."""
-        self.book.emit("reset.start", page.cell, job=page.cell.job, reset="person", attempt=1)
+        """A person stands at the cell, or sits at its controls, and starts to tidy up."""
+        self.book.emit("reset.start", page.cell, job=page.cell.job, reset=self._hand(page.cell), attempt=1)
         self.people.work(page, self.people.pools[page.pool].work_s)
 
-    def finished(self, page: Page) -> None:
-        """A person is done: the cell is in order."""
-        page.cell.resets += 1
-        self._done(page.cell, "person")
+    def _hand(self, cell: Cell) -> str:
+        """Who resets by hand: a person on site, or an operator from afar."""
+        rung = self.rungs[cell.rung] if cell.rung < len(self.rungs) else None
+        return "operator" if isinstance(rung, PersonRung) and rung.remote else "person"
+
+    def finished(self, page: Page) -> bool:
+        """A person is done; False where it did not work and the next rung is tried."""
+        cell = page.cell
+        rung = self.rungs[cell.rung] if cell.rung < len(self.rungs) else None
+        cell.resets, cell.tried = cell.resets + 1, cell.tried + 1
+        if isinstance(rung, PersonRung) and self.chance.uniform(cell.name, "reset/luck", cell.tried) >= rung.success:
+            self.book.emit("reset.failed", cell, job=cell.job, reset=self._hand(cell), attempt=1)
+            self.deadline(cell)
+            return False
+        self._done(cell, self._hand(cell))
+        return True
 
     def deadline(self, cell: Cell) -> None:
         """A rung's time is over and nobody has begun: climb on."""

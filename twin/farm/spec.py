@@ -170,24 +170,49 @@ class PeopleSpec(Spec):
     """When they are there, by the clock of their site; left out: always. Work that was begun is finished."""
 
 
-class AutomaticRung(Spec):
+class _Rung(Spec):
+    """What every rung of the reset ladder has."""
+
+    per_hour: int | None = Field(default=None, ge=1)
+    """How often at most a cell uses it in an hour; beyond that the next rung is taken, and at the last one the cell waits."""
+
+
+class AutomaticRung(_Rung):
     """The robot tidies up by itself: so many attempts, each so long, each working so often while the object is in reach."""
 
     kind: Literal["automatic"]
     attempts: int = Field(default=3, ge=1)
     seconds: NonNegative = 8.0
     success: float = Field(default=0.9, ge=0, le=1)
+    deadline_s: float = Field(default=1e9, gt=0, le=1e9)
+    """With attempts that began this long ago the next rung is tried."""
 
 
-class PersonRung(Spec):
+class ReverseRung(_Rung):
+    """The robot does the reverse of the task that it did: real physics, or an outcome of the reverse task."""
+
+    kind: Literal["reverse"]
+    attempts: int = Field(default=2, ge=1)
+    deadline_s: float = Field(default=60.0, gt=0, le=1e9)
+    """An attempt that takes longer has failed."""
+    of: dict[str, str] = Field(default_factory=dict)
+    """Task → its reverse; needed in the outcome tier, in physics every task knows its own."""
+
+
+class PersonRung(_Rung):
     """A person of a pool is paged; after `deadline_s` without an end the next rung is tried."""
 
     kind: Literal["person"]
     pool: str
     deadline_s: float = Field(default=1800.0, gt=0, le=1e9)
+    remote: bool = False
+    """An operator who drives the robot from afar: no way to walk, and of no use for what lies out of the robot's reach."""
+    success: float = Field(default=1.0, ge=0, le=1)
+    """How often it works; else the next rung is tried."""
 
 
-RungSpec = Annotated[AutomaticRung | PersonRung, Field(discriminator="kind")]
+RobotRung = AutomaticRung | ReverseRung
+RungSpec = Annotated[AutomaticRung | ReverseRung | PersonRung, Field(discriminator="kind")]
 
 
 class StoreSpec(Spec):

@@ -149,6 +149,8 @@ def _people(check: Checker) -> None:
         pool = (view.people or {}).get(rung.pool)
         if pool is not None and pool.count == 0:
             check.refuse(at, f"pool {rung.pool!r} is empty (count: 0), so nobody would come")
+        elif pool is not None and pool.site is not None and all(cell.spec.site != pool.site for cell in check.cells):
+            check.refuse(at, f"pool {rung.pool!r} stays at {pool.site!r}, where no cell stands: nobody could use this rung")
         elif pool is not None and "reset" not in pool.skills:
             check.refuse(at, f"pool {rung.pool!r} lacks the skill 'reset' (skills: {', '.join(pool.skills) or 'none'})")
 

@@ -9,12 +9,14 @@ from twin.control.spec import KnownPolicy, UseSpec
 from twin.core.errors import nearest
 from twin.core.yaml import Loc
 from twin.farm.outcomes import OutcomeModel
+from twin.farm.spec import ReverseRung
 from twin.scenario.refs import Checker, written_jobs
 
 
 def check_tier(check: Checker) -> None:
     """Everything that depends on the tier."""
     view = check.view
+    _reverses(check)
     if view.tier == "physics":
         if isinstance(view.policy, KnownPolicy):
             check.refuse(("policy", "kind"), "a policy that is known by its outcomes only commands no robot: use tier: outcome")
@@ -48,6 +50,30 @@ def _entries(check: Checker, model: OutcomeModel) -> None:
             tasks = [entry.task for entry in model.entries]
             message = f"no outcome entry for {which} {job.task!r} under policy {policy!r} on {robot!r}"
             check.refuse(key[0], message + nearest(job.task, tasks, what="entries for"))
+
+
+def _reverses(check: Checker) -> None:
+    """Where the ladder asks for the reverse of a task there is one, and it can be run."""
+    asked = dict.fromkeys(str(job.task) for _, job in written_jobs(check))
+    model, policy = check.view.outcomes, policy_key(check.view.policy)
+    for i, rung in check.view.resets:
+        if not isinstance(rung, ReverseRung):
+            continue
+        at = check.fleet("resets", i, "of")
+        for task, reverse in rung.of.items():
+            check.task((*at, task), reverse)
+        if check.view.tier == "physics" or model is None:
+            continue
+        for task in asked:
+            undoes = rung.of.get(task)
+            if undoes is None:
+                check.refuse(at, f"task {task!r} has no reverse here{nearest(task, rung.of, what='tasks with one')}")
+            elif any(model.find(undoes, policy, robot, 1) is None for robot in _models(check)):
+                check.refuse((*at, task), f"no outcome entry for {undoes!r}, the reverse of {task!r}")
+
+
+def _models(check: Checker) -> list[str]:
+    return [robot.model for robot in (check.view.robots or {}).values() if robot is not None]
 
 
 def _robots(check: Checker, job: Any) -> Iterable[str]:
