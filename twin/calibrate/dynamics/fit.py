@@ -1,13 +1,149 @@
-"""Entry of the part `dynamics`."""
+"""Entry of the part `dynamics`: regression, hold-out, roll-outs, and what the log leaves open."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+from threadpoolctl import threadpool_limits
+
+from twin.calibrate.dynamics import checks, story
+from twin.calibrate.dynamics.design import Layout, friction_columns, prior, rigid_torque
+from twin.calibrate.dynamics.identify import Base, base_parameters
+from twin.calibrate.dynamics.models import Robot, Values, as_given, with_values
+from twin.calibrate.dynamics.prepare import Task, prepare
+from twin.calibrate.dynamics.refine import Refined, refine
+from twin.calibrate.dynamics.regression import Fitted, choose, solve
+from twin.calibrate.dynamics.regressor import PER_BODY
+from twin.calibrate.dynamics.rollouts import Window, windows
+from twin.calibrate.dynamics.signals import Motion
 from twin.calibrate.dynamics.spec import DynamicsSpec
 from twin.calibrate.given import Given
 from twin.calibrate.result import PartResult
-from twin.core.errors import InputError
+from twin.core.errors import StorageError
+from twin.core.records import Floats
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that is told of one calibration."""
+
+    task: Task
+    fitted: Fitted
+    base: Base
+    values: Values
+    held: tuple[Floats, Floats, Floats]
+    """Torque on held-out data (n, nv): measured, predicted, and by the model as given."""
+    rolled: tuple[list[Window], list[Window]] | None
+    """Roll-outs of the fitted model and of the one given."""
+    refined: Refined | None
+    xml: str
 
 
 def fit(spec: DynamicsSpec, given: Given) -> PartResult:
-    """What the log tells of dynamics."""
-    raise InputError(f"the part {given.name(spec)!r} (dynamics) is not built yet")
+    """What the log tells of the arm's dynamics."""
+    with threadpool_limits(1):
+        return story.result(spec, given, outcome(spec, given))
+
+
+def outcome(spec: DynamicsSpec, given: Given) -> Outcome:
+    """The calibration itself."""
+    task = prepare(spec, given)
+    given.say("choosing friction and sensor errors on unseen blocks")
+    layout, trials = choose(task.layout, task.options, task.fit, task.cutoff_hz, spec.gain_spread)
+    given.say("fitting the arm")
+    fitted = solve(layout, task.fit, task.cutoff_hz, spec.gain_spread, trials)
+    reference = as_model(task)
+    pairs, plain = fitted.predict(task.held), reference.predict(task.held)
+    held = tuple(np.concatenate(x) for x in ([b for b, _ in pairs], [p for _, p in pairs], [p for _, p in plain]))
+    at_home = reference.predict(task.fit)
+    measured, expected = (np.concatenate(x) for x in zip(*at_home, strict=True))
+    task.findings.extend(checks.torque(measured, expected, task.bot.joints))
+    values = native(task.bot, fitted, task.fit)
+    refined = None
+    if spec.refine is not None:
+        given.say("refining on roll-outs")
+        felt = [[corrected(fitted, m) for m in part] for part in (task.fit, task.held)]
+        refined = refine(spec.refine, task, values, *felt)
+        values = refined.values
+    rolled = None
+    if spec.rollout is not None:
+        given.say("rolling out")
+        rolled = roll(spec, task, fitted, values)
+    made = with_values(task.bot, values)
+    xml = made.to_xml()
+    if spec.save is not None:
+        try:
+            (given.folder / spec.save).write_text(xml, encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"{spec.save} cannot be written: {error.strerror or error}") from error
+    return Outcome(task, fitted, base_parameters(layout), values, (held[0], held[1], held[2]), rolled, refined, xml)
+
+
+def as_model(task: Task) -> Fitted:
+    """The model as given, in the place of a fit: its inertia, armature, Coulomb and viscous friction."""
+    layout, given = task.layout, as_given(task.bot.model)
+    x = np.zeros(layout.width)
+    x[: layout.rigid] = prior(layout)
+    for column in layout.friction:
+        (at,) = layout.at(column)
+        x[at] = {"coulomb": given.coulomb, "viscous": given.viscous}.get(column.kind, np.zeros(layout.nv))[column.joint]
+    nothing = np.zeros((layout.width, layout.width))
+    return Fitted(layout, x, nothing, np.ones(layout.nv), nothing, nothing, 0, (), task.cutoff_hz)
+
+
+def native(bot: Robot, fitted: Fitted, seen: list[Motion]) -> Values:
+    """Fitted values that MuJoCo knows: the friction loss and damping that come nearest to the friction that was found."""
+    layout, given = fitted.layout, as_given(bot.model)
+    bodies = {b: fitted.x[i * PER_BODY : (i + 1) * PER_BODY] for i, b in enumerate(layout.free)}
+    armature = fitted.x[layout.inertial : layout.rigid] if layout.armature else given.armature
+    coulomb, viscous = np.zeros(layout.nv), np.zeros(layout.nv)
+    speed = np.concatenate([m.v for m in seen])
+    torque = np.concatenate([friction_torque(layout, fitted.x, m) for m in seen])
+    for j in range(layout.nv):
+        if speed[:, j].std() == 0:
+            continue
+        columns = np.column_stack([np.tanh(speed[:, j] / layout.standstill[j]), speed[:, j]])
+        coulomb[j], viscous[j] = nnls(columns, torque[:, j])[0]
+    return Values({**given.bodies, **bodies}, np.maximum(armature, 0.0), coulomb, viscous)
+
+
+def friction_torque(layout: Layout, x: Floats, motion: Motion) -> Floats:
+    """Friction (n, nv) without offsets, which are the sensor's."""
+    columns = friction_columns(layout, motion, np.abs(rigid_torque(layout, motion, x)))
+    weights = np.array([0.0 if column.kind == "offset" else x[layout.at(column)[0]] for column in layout.friction])
+    return np.asarray(columns @ weights)
+
+
+def corrected(fitted: Fitted, motion: Motion) -> Motion:
+    """The motion with torques as the arm felt them: without what was found to be the sensors' error."""
+    layout, tau = fitted.layout, motion.tau
+    for column in layout.friction:
+        if column.kind == "offset":
+            tau = tau - np.eye(layout.nv)[column.joint] * fitted.x[layout.at(column)[0]]
+    if "gain" in layout.sensors:
+        tau = tau / (1 + fitted.x[layout.at("gain")])
+    if "delay" in layout.sensors:
+        rows = np.arange(len(tau)) + fitted.x[layout.at("delay")[0]] / motion.dt
+        tau = np.column_stack([np.interp(rows, np.arange(len(tau)), column) for column in tau.T])
+    return Motion(motion.run, motion.dt, motion.q, motion.v, motion.a, tau)
+
+
+def roll(spec: DynamicsSpec, task: Task, fitted: Fitted, values: Values) -> tuple[list[Window], list[Window]] | None:
+    """Roll-outs over held-out data, of the fitted model with the torques as it felt them, and of the given one."""
+    ask = spec.rollout
+    assert ask is not None
+    longest = max((len(m.q) - 1) * m.dt for m in task.held)
+    if longest < ask.horizon_s:
+        return None
+    model = with_values(task.bot, values).compile()
+    if "tilt" in fitted.layout.sensors:
+        tilt = fitted.x[fitted.layout.at("tilt")] * np.linalg.norm(model.opt.gravity)
+        model.opt.gravity[:2] -= tilt
+    moved = ([corrected(fitted, m) for m in task.held], task.held)
+    ours, given = (
+        windows(arm, motion, horizon_s=ask.horizon_s, every_s=ask.every_s, step_s=ask.step_ms * 1e-3)
+        for arm, motion in zip((model, task.bot.spec.compile()), moved, strict=True)
+    )
+    return ours, given

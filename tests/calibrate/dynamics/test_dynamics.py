@@ -1,0 +1,130 @@
+import mujoco
+import numpy as np
+import pytest
+
+from twin.core.errors import InputError
+
+
+def covers(estimate, truth):
+    """Within twice the interval's half width: one arm may miss a 90 % interval; how often is the benchmark's question."""
+    return abs(estimate.value - truth) <= estimate.high - estimate.low
+
+
+def test_a_known_arm_is_recovered(arm):
+    found = arm.calibrate()
+    assert covers(found.named["base.lower.hz"], -1.2 * 0.6256 * 0.2557)
+    assert covers(found.named["joints.elbow.coulomb"], 0.08) and covers(found.named["joints.shoulder.offset"], 0.05)
+    assert found.result.scores[0].better and found.result.scores[0].ours < 0.1
+
+
+def test_what_a_planar_arm_cannot_tell_is_said(arm):
+    found = arm.calibrate()
+    mass = found.named["bodies.upper.mass_kg"]
+    assert not mass.identified and mass.low is None
+    assert "7 base parameters of 22" in found.told
+
+
+def test_a_log_that_hardly_moves_leaves_directions_open(arm):
+    arm.q, arm.v = 0.002 * arm.q, 0.002 * arm.v
+    assert "directions of them open; least told:" in arm.calibrate().told
+
+
+def test_the_fitted_model_loads_in_mujoco(arm):
+    arm.calibrate("rollout: null, save: fitted.xml")
+    model = mujoco.MjModel.from_xml_path(str(arm.folder / "fitted.xml"))
+    assert model.joint("elbow").damping[0] == pytest.approx(0.02, abs=0.01)
+    assert model.dof_frictionloss[0] == pytest.approx(0.21, abs=0.02)
+
+
+def test_the_velocity_may_be_left_out(arm):
+    found = arm.calibrate("rollout: null, velocity: null")
+    assert covers(found.named["base.lower.hz"], -1.2 * 0.6256 * 0.2557) and "velocity:" not in found.told
+
+
+def test_uneven_stamps_do_no_harm(arm):
+    keep = np.arange(len(arm.t)) % 7 != 3
+    arm.t, arm.q, arm.v, arm.tau = (x[keep] for x in (arm.t, arm.q, arm.v, arm.tau))
+    assert arm.calibrate().named["base.lower.hz"].value == pytest.approx(-1.2 * 0.6256 * 0.2557, rel=0.03)
+
+
+def test_friction_that_grows_with_the_load_is_found(arm):
+    arm.tau[:, 0] += 0.3 * np.abs(arm.tau[:, 0]) * np.sign(arm.v[:, 0])
+    assert "shoulder: load: taken" in arm.calibrate().told
+
+
+def test_plain_friction_stays_plain(arm):
+    told = arm.calibrate().told
+    assert (
+        not any(f"{kind}: taken" in told for kind in ("load", "quadratic")) and "gains of the torque sensors: taken" not in told
+    )
+
+
+def test_a_base_that_is_not_level_is_found(arm):
+    arm.q[:, 0] += 0.03
+    found = arm.calibrate("rollout: null, sensors: [tilt], friction: []")
+    assert covers(found.named["sensors.tilt.x"], 0.03) or covers(found.named["sensors.tilt.x"], -0.03)
+
+
+def test_a_late_torque_is_found(arm):
+    late = 5
+    arm.tau = np.concatenate([np.repeat(arm.tau[:1], late, axis=0), arm.tau[:-late]])
+    assert covers(arm.calibrate("rollout: null, sensors: [delay], friction: []").named["sensors.delay.all"], 0.01)
+
+
+def test_roll_outs_beat_the_model_as_given(arm):
+    scores = [s for s in arm.calibrate("friction: []").result.scores if "roll-out" in s.name and "given" in s.reference_name]
+    assert len(scores) == 2 and all(score.better for score in scores)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda a: a.q.__imul__(57.29578), "look like degrees"),
+        (lambda a: a.tau.__imul__(1000.0), "milli-units"),
+        (lambda a: a.tau.__imul__(-1.0), "the torque runs against"),
+        (lambda a: a.v.__imul__(-1.0), "velocity runs against"),
+        (lambda a: a.v.__imul__(57.29578), "degrees for radians"),
+    ],
+)
+def test_wrong_units_and_signs_are_suspected(arm, spoil, told):
+    spoil(arm)
+    assert told in arm.calibrate().told
+
+
+def test_a_frozen_stretch_is_left_out(arm):
+    arm.q[2000:2500, 1], arm.tau[2000:2500, 1] = arm.q[2000, 1], arm.tau[2000, 1]
+    found = arm.calibrate()
+    assert "elbow: frozen for 1 s (from 4 s on)" in found.told and covers(found.named["base.lower.hz"], -1.2 * 0.6256 * 0.2557)
+
+
+def test_a_saturated_torque_is_left_out(arm):
+    arm.tau[:, 0] = np.clip(arm.tau[:, 0], -1.5, 1.5)
+    assert "shoulder: saturated at 1.5 Nm" in arm.calibrate().told
+
+
+def test_a_joint_that_never_moves_is_named(arm):
+    arm.q[:, 1], arm.v[:, 1] = 0.1, 0.0
+    found = arm.calibrate()
+    assert "never moves: elbow" in found.told and "joints.elbow.coulomb" not in found.named
+
+
+def test_a_robot_that_never_moves_is_refused(arm):
+    arm.q[:], arm.v[:] = 0.0, 0.0
+    with pytest.raises(InputError, match="no joint moves"):
+        arm.calibrate()
+
+
+def test_too_short_a_log_is_refused(arm):
+    arm.t, arm.q, arm.v, arm.tau = (x[:300] for x in (arm.t, arm.q, arm.v, arm.tau))
+    with pytest.raises(InputError, match="no stretch of the log lasts 1 s"):
+        arm.calibrate()
+
+
+def test_a_model_with_other_joints_is_refused(arm):
+    with pytest.raises(InputError, match="the log has 2 joints and panda has 7"):
+        arm.calibrate(model="panda")
+
+
+def test_an_unknown_joint_is_refused_with_the_nearest(arm):
+    with pytest.raises(InputError, match=r"no joint 'elbo' .*did you mean 'elbow'"):
+        arm.calibrate("joints: [shoulder, elbo]")

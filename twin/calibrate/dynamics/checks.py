@@ -1,0 +1,138 @@
+"""What is wrong with logged motion: frozen, saturated, still, in another unit, with another sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from twin.calibrate.dynamics.signals import Motion, Stretch
+from twin.calibrate.result import Finding
+from twin.core.errors import InputError
+from twin.core.records import Bools, Floats
+
+STILL: Final = 1e-3
+"""A joint that moves over less than this, rad, never moves."""
+STUCK_S: Final = 0.25
+"""A signal that keeps its very value for longer, while the robot moves, is frozen."""
+FACTORS: Final = {
+    "degrees for radians": 180 / np.pi,
+    "milli-units (mA, mNm) for units": 1000.0,
+    "turns for radians": 1 / (2 * np.pi),
+}
+
+
+def still_joints(motions: Sequence[Motion], names: Sequence[str]) -> list[str]:
+    """Joints that never move."""
+    span = np.ptp(np.concatenate([motion.q for motion in motions]), axis=0)
+    return [name for name, wide in zip(names, span, strict=True) if wide < STILL]
+
+
+def usable(t: Floats, q: Floats, tau: Floats, names: Sequence[str]) -> tuple[Bools, list[Finding]]:
+    """Rows (n,) that are neither frozen nor saturated, and what was found.
+
+    Frozen: position and torque of a joint repeat their very values while another joint moves. Saturated: the torque stays at
+    its greatest value.
+    """
+    keep, said = np.ones(len(t), bool), []
+    step = float(np.median(np.diff(t)))
+    moving = np.abs(np.diff(q, axis=0, prepend=q[:1])).max(axis=1) > 0
+    for j, name in enumerate(names):
+        frozen = _runs(_same(q[:, j]) & _same(tau[:, j]), max(int(STUCK_S / step), 3)) & _near(moving, int(STUCK_S / step))
+        top, varies = np.abs(tau[:, j]).max(), np.ptp(tau[:, j]) > 0
+        flat = _runs((np.abs(tau[:, j]) >= top * (1 - 1e-9)) & varies, max(int(0.02 / step), 4))
+        for bad, word in ((frozen, "frozen"), (flat, f"saturated at {top:.3g} Nm")):
+            if bad.any():
+                first = float(t[int(np.argmax(bad))])
+                lasted = bad.sum() * step
+                said.append(Finding("warning", f"{name}: {word} for {lasted:.2g} s (from {first:.3g} s on); not fitted there"))
+        keep &= ~frozen & ~flat
+    if not keep.any():
+        raise InputError("; ".join(finding.text for finding in said))
+    return keep, said
+
+
+def _same(x: Floats) -> Bools:
+    return np.concatenate(([False], np.diff(x) == 0))
+
+
+def _near(moving: Bools, rows: int) -> Bools:
+    """Whether something moves within so many rows."""
+    seen = np.concatenate(([0], np.cumsum(moving)))
+    at = np.arange(len(moving))
+    return np.asarray(seen[np.minimum(at + rows + 1, len(moving))] > seen[np.maximum(at - rows, 0)])
+
+
+def _runs(flags: Bools, least: int) -> Bools:
+    """Only the runs of true that are at least so long."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(int), [0]))))
+    out = np.zeros_like(flags)
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        out[start:end] = end - start >= least
+    return out
+
+
+def cut(stretch: Stretch, keep: Bools) -> list[Stretch]:
+    """The unbroken pieces of a stretch that are kept."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], keep.astype(int), [0]))))
+    pick = [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 3]
+    s = stretch
+    return [Stretch(s.run, s.t[r], s.q[r], s.tau[r], None if s.v is None else s.v[r]) for r in pick]
+
+
+def velocity(stretches: Sequence[Stretch], names: Sequence[str]) -> list[Finding]:
+    """Whether the logged velocity is the derivative of the position: its sign and its unit."""
+    said = []
+    logged = np.concatenate([s.v for s in stretches if s.v is not None])
+    for j, name in enumerate(names):
+        pairs = [(np.gradient(s.q[:, j], s.t), s.v[:, j]) for s in stretches if s.v is not None and len(s.t) > 10]
+        d, v = (np.concatenate(x) for x in zip(*pairs, strict=True))
+        if np.ptp(logged[:, j]) == 0 or not np.isfinite(d).all() or d.std() == 0:
+            continue
+        bond = float(np.corrcoef(d, v)[0, 1])
+        if bond < -0.5:
+            text = f"{name}: the logged velocity runs against the position (correlation {bond:.2f}): say sign: -1"
+            said.append(Finding("warning", text))
+        elif bond > 0.5:
+            said += _factor(name, "velocity", float(np.sum(d * v) / np.sum(d * d)))
+    return said
+
+
+def torque(measured: Floats, expected: Floats, names: Sequence[str]) -> list[Finding]:
+    """Measured torque (n, nv) against what the model as given asks for: sign and unit."""
+    said = []
+    for j, name in enumerate(names):
+        m, e = measured[:, j], expected[:, j]
+        if m.std() == 0 or e.std() == 0:
+            continue
+        bond, ratio = float(np.corrcoef(m, e)[0, 1]), float(m.std() / e.std())
+        if bond < -0.7:
+            text = f"{name}: the torque runs against what the model asks for (correlation {bond:.2f}): say sign: -1"
+            said.append(Finding("warning", text))
+        elif abs(bond) > 0.7:
+            said += _factor(name, "torque", ratio, loose=1.6)
+    return said
+
+
+def ranges(q: Floats, limits: Floats, names: Sequence[str]) -> list[Finding]:
+    """Positions far outside what the model's joint allows, and inside it once read as degrees. Limits (nv, 2), NaN: none."""
+    said = []
+    for j, name in enumerate(names):
+        low, high = limits[j] if np.isfinite(limits[j]).all() else (-4 * np.pi, 4 * np.pi)
+        wide = 0.1 * (high - low)
+        out = q[:, j].max() > high + wide or q[:, j].min() < low - wide
+        as_degrees = np.radians(q[:, j])
+        shown = f"positions from {q[:, j].min():.4g} to {q[:, j].max():.4g} rad"
+        if out and as_degrees.max() <= high + wide and as_degrees.min() >= low - wide:
+            said.append(Finding("warning", f"{name}: {shown} look like degrees: say unit: deg"))
+        elif out:
+            said.append(Finding("warning", f"{name}: {shown} leave the model's range"))
+    return said
+
+
+def _factor(name: str, what: str, ratio: float, loose: float = 1.2) -> list[Finding]:
+    for word, factor in FACTORS.items():
+        if abs(np.log(abs(ratio) / factor)) < np.log(loose):
+            return [Finding("warning", f"{name}: the {what} is {abs(ratio):.3g} times what the rest of the log says: {word}?")]
+    return []

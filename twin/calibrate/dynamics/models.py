@@ -1,0 +1,141 @@
+"""The robot of a dynamics calibration: read, cut down to the joints that the log tells of, and written with fitted values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from twin.calibrate.dynamics.physical import possible
+from twin.calibrate.dynamics.regressor import body_parameters, check_tree
+from twin.core.assets import names
+from twin.core.errors import InputError, nearest
+from twin.core.records import Floats
+
+
+@dataclass(frozen=True)
+class Robot:
+    """A model whose degrees of freedom are the logged joints, in the model's order; `order` takes the log's columns there."""
+
+    spec: mujoco.MjSpec
+    model: mujoco.MjModel
+    joints: tuple[str, ...]
+    order: tuple[int, ...]
+
+
+def read(model: str, folder: Path) -> mujoco.MjSpec:
+    """An MJCF or URDF file beside the plan, or a robot that ships, by name. Raises `InputError`."""
+    file = folder / model
+    if not file.is_file():
+        shipped = names("robots", ".xml")
+        if model not in shipped:
+            found = [path.name for path in sorted(folder.glob("*.xml")) + sorted(folder.glob("*.urdf"))]
+            close = nearest(model, [*shipped, *found])
+            raise InputError(f"no model {model!r} beside the plan, and no robot of that name ships{close}")
+        file = shipped[model]
+    try:
+        return mujoco.MjSpec.from_file(str(file))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{file.name} is no MJCF or URDF that MuJoCo reads: {error}") from error
+
+
+def robot(model: str, folder: Path, joints: Sequence[str] | None, columns: int) -> Robot:
+    """The robot of a log of so many columns; joints that the log does not tell of are welded where they rest."""
+    spec = _bare(read(model, folder))
+    full = _compile(spec, model)
+    known = [full.joint(j).name or f"joint {j}" for j in range(full.njnt)]
+    if joints is None and len(known) != columns:
+        has = f"the log has {columns} joints and {model} has {len(known)} ({', '.join(known)})"
+        raise InputError(f"{has}: say `joints: […]` in the order of the columns")
+    wanted = tuple(known if joints is None else joints)
+    for name in wanted:
+        if name not in known:
+            raise InputError(f"{model} has no joint {name!r}{nearest(name, known)}")
+    if len(wanted) != columns or len(set(wanted)) != len(wanted):
+        raise InputError(f"`joints` names {len(set(wanted))} joints for {columns} columns of the log")
+    for joint in list(spec.joints):
+        if joint.name not in wanted:
+            spec.delete(joint)
+    small = _compile(spec, model)
+    check_tree(small)
+    inside = tuple(small.joint(j).name for j in range(small.njnt))
+    return Robot(spec, small, inside, tuple(wanted.index(name) for name in inside))
+
+
+def _bare(spec: mujoco.MjSpec) -> mujoco.MjSpec:
+    """The arm alone: nothing drives, holds or touches it; joints without a name get one."""
+    for items in (spec.actuators, spec.sensors, spec.keys, spec.tendons, spec.equalities, spec.excludes, spec.pairs):
+        for item in list(items):
+            spec.delete(item)
+    for k, joint in enumerate(spec.joints):
+        joint.name = joint.name or f"joint{k + 1}"
+    for body in spec.bodies:
+        body.gravcomp = 0.0
+    return spec
+
+
+def _compile(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
+    """The compiled model; where meshes are missing (a URDF without its package), without them."""
+    try:
+        return spec.compile()
+    except ValueError as error:
+        if not spec.meshes:
+            raise InputError(f"{name} does not compile: {error}") from error
+    for geom in list(spec.geoms):
+        if geom.type == mujoco.mjtGeom.mjGEOM_MESH:
+            spec.delete(geom)
+    for mesh in list(spec.meshes):
+        spec.delete(mesh)
+    try:
+        return spec.compile()
+    except ValueError as error:
+        raise InputError(f"{name} does not compile: {error}") from error
+
+
+@dataclass(frozen=True)
+class Values:
+    """What is written into a model: bodies' ten parameters by id, armature, Coulomb and viscous friction a joint."""
+
+    bodies: dict[int, Floats]
+    armature: Floats
+    coulomb: Floats
+    viscous: Floats
+
+
+def as_given(model: mujoco.MjModel) -> Values:
+    """The model's own values."""
+    bodies = {b: body_parameters(model, b) for b in range(1, model.nbody) if model.body_mass[b] > 0}
+    return Values(bodies, np.array(model.dof_armature), np.array(model.dof_frictionloss), np.array(model.dof_damping).ravel())
+
+
+def with_values(bot: Robot, values: Values) -> mujoco.MjSpec:
+    """The robot's spec with fitted values; it compiles, since every body is a possible one."""
+    spec = bot.spec.copy()
+    for body, p in values.bodies.items():
+        _set_inertia(spec.body(bot.model.body(body).name), p)
+    for j, name in enumerate(bot.joints):
+        joint = spec.joint(name)
+        joint.armature, joint.frictionloss = float(values.armature[j]), float(values.coulomb[j])
+        damping = np.atleast_1d(np.array(joint.damping, float))
+        damping[0] = values.viscous[j]
+        joint.damping = damping if np.ndim(joint.damping) else float(damping[0])
+    spec.compile()
+    return spec
+
+
+def _set_inertia(body: mujoco.MjsBody, p: Floats) -> None:
+    p = possible(p)
+    mass, centre = p[0], p[1:4] / p[0]
+    inertia = np.zeros((3, 3))
+    inertia[np.triu_indices(3)] = p[4:]
+    inertia = inertia + np.triu(inertia, 1).T - mass * (centre @ centre * np.eye(3) - np.outer(centre, centre))
+    moments, axes = np.linalg.eigh(inertia)
+    axes[:, 2] *= np.sign(np.linalg.det(axes))
+    quat = np.empty(4)
+    mujoco.mju_mat2Quat(quat, axes.ravel())
+    body.mass, body.ipos, body.iquat, body.inertia = float(mass), centre, quat, moments
+    body.fullinertia = np.full(6, np.nan)
+    body.explicitinertial = True

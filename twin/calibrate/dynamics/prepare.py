@@ -1,0 +1,123 @@
+"""From a log to motion that can be fitted: joints in the model's order, bad rows left out, cut-off and velocity chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.calibrate.dynamics import checks, friction
+from twin.calibrate.dynamics.design import Group, Layout
+from twin.calibrate.dynamics.models import Robot, robot
+from twin.calibrate.dynamics.regression import Item, plain_unseen
+from twin.calibrate.dynamics.regressor import movable_bodies
+from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, motions
+from twin.calibrate.dynamics.spec import DynamicsSpec
+from twin.calibrate.given import Given
+from twin.calibrate.logs import Log
+from twin.calibrate.partspec import SplitSpec
+from twin.calibrate.result import Finding
+from twin.calibrate.split import split
+from twin.core.errors import InputError, nearest
+from twin.core.records import Floats
+
+NOISE = 0.005
+"""A joint stands still below this share of its rms speed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything the regression needs: the robot, motion to fit and held out, the plainest layout and what may be added."""
+
+    bot: Robot
+    fit: list[Motion]
+    held: list[Motion]
+    layout: Layout
+    options: list[Item]
+    cutoff_hz: float
+    findings: list[Finding]
+    source: str
+
+
+def prepare(spec: DynamicsSpec, given: Given) -> Task:
+    """The task of a part. Raises `InputError` and `TableError` where the log cannot be fitted."""
+    log = given.signals(spec.log)
+    q = _wide(log.signal(spec.position))
+    bot = robot(spec.model, given.folder, spec.joints, q.shape[1])
+    for name in (spec.torque, *([spec.velocity] if spec.velocity and spec.velocity in log.signals else [])):
+        wide = _wide(log.signal(name)).shape[1]
+        if wide != q.shape[1]:
+            raise InputError(f"log {log.name!r}: {name!r} has {wide} columns and {spec.position!r} {q.shape[1]}")
+    parts = split(log, spec.split or _default(log))
+    said: list[Finding] = list(log.findings)
+    fit, held = (_stretches(part, spec, bot, said if k == 0 else []) for k, part in enumerate(parts))
+    limits = np.where(bot.model.jnt_limited[:, None] == 1, bot.model.jnt_range, np.nan)
+    said += checks.ranges(np.concatenate([s.q for s in fit]), limits, bot.joints)
+    cutoff = spec.cutoff_hz or choose_cutoff(fit)
+    derived = motions(fit, cutoff, measured=False)
+    layout, options = _layout(spec, bot, derived, said)
+    measured = False
+    if fit[0].v is not None:
+        said += checks.velocity(fit, bot.joints)
+        logged = motions(fit, cutoff, measured=True)
+        errors = [plain_unseen(layout, m, cutoff) for m in (derived, logged)]
+        measured = errors[1] < errors[0]
+        word = "logged" if measured else "derived from the position"
+        text = f"velocity: {word} (torque error on unseen blocks: derived {errors[0]:.4f}, logged {errors[1]:.4f} of its size)"
+        said.append(Finding("note", text))
+        derived = logged if measured else derived
+    return Task(bot, derived, motions(held, cutoff, measured=measured), layout, options, cutoff, said, log.source)
+
+
+def _wide(x: Floats) -> Floats:
+    return x[:, None] if x.ndim == 1 else x
+
+
+def _default(log: Log) -> SplitSpec:
+    """Runs where there are three, else time."""
+    return SplitSpec(by="run", hold_out=0.34) if len(log.runs) >= 3 else SplitSpec(by="time", hold_out=0.5)
+
+
+def _stretches(log: Log, spec: DynamicsSpec, bot: Robot, said: list[Finding]) -> list[Stretch]:
+    """Unbroken, usable stretches with columns in the model's order."""
+    order = list(bot.order)
+    q, tau = _wide(log.signal(spec.position))[:, order], _wide(log.signal(spec.torque))[:, order]
+    v = _wide(log.signal(spec.velocity))[:, order] if spec.velocity and spec.velocity in log.signals else None
+    t, run, out = log.time(), log.labels["run"], []
+    for segment in np.unique(log.segment):
+        rows = log.segment == segment
+        if rows.sum() < 4:
+            continue
+        whole = Stretch(str(run[rows][0]), t[rows], q[rows], tau[rows], None if v is None else v[rows])
+        keep, found = checks.usable(whole.t, whole.q, whole.tau, bot.joints)
+        said += [Finding(f.level, f"{whole.run}: {f.text}") for f in found]
+        out += checks.cut(whole, keep)
+    if not out:
+        raise InputError(f"log {log.name!r} has no stretch of more than three rows to fit")
+    return out
+
+
+def _layout(spec: DynamicsSpec, bot: Robot, seen: Sequence[Motion], said: list[Finding]) -> tuple[Layout, list[Item]]:
+    """The plainest layout, and what may come on top of it."""
+    model = bot.model
+    bodies = movable_bodies(model)
+    names = [model.body(b).name for b in bodies]
+    for name in spec.bodies or ():
+        if name not in names:
+            raise InputError(f"no body {name!r} that a joint carries{nearest(name, names)}")
+    free = tuple(b for b, name in zip(bodies, names, strict=True) if spec.bodies is None or name in spec.bodies)
+    speed = np.sqrt(np.mean(np.concatenate([m.v for m in seen]) ** 2, axis=0))
+    span = np.ptp(np.concatenate([m.q for m in seen]), axis=0)
+    still = checks.still_joints(seen, bot.joints)
+    if still:
+        said.append(Finding("warning", f"never moves: {', '.join(still)}; no friction or armature of it can be told"))
+    if len(still) == len(bot.joints):
+        raise InputError("no joint moves in this log: there is nothing to fit")
+    stand = tuple(float(x) for x in NOISE * speed + 1e-4)
+    moving = [j for j, name in enumerate(bot.joints) if name not in still]
+    basics = [c for j in range(model.nv) for c in friction.basic(j, stand[j]) if j in moving or c.kind == "offset"]
+    layout = Layout(model, free, spec.armature, stand, tuple(basics), gravity=spec.gravity == "included")
+    options: list[Item] = [c for j in moving for c in friction.candidates(j, spec.friction, float(span[j]), float(speed[j]))]
+    groups: tuple[Group, ...] = tuple(g for g in spec.sensors if g != "tilt" or spec.gravity == "included")
+    return layout, [*options, *groups]

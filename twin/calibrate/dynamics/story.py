@@ -1,0 +1,186 @@
+"""A dynamics calibration as plain results: estimates with intervals, scores, findings, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import norm
+
+from twin.calibrate.dynamics.identify import TOLD, formula, open_directions, told
+from twin.calibrate.dynamics.physical import is_possible
+from twin.calibrate.dynamics.regressor import PER_BODY
+from twin.calibrate.dynamics.rollouts import Window, growth
+from twin.calibrate.dynamics.spec import DynamicsSpec
+from twin.calibrate.figures import overlaid, scatter
+from twin.calibrate.given import Given
+from twin.calibrate.result import Estimate, Figure, Finding, PartResult, Path, Score
+from twin.core.records import Floats
+
+if TYPE_CHECKING:
+    from twin.calibrate.dynamics.fit import Outcome
+
+METHOD = "inverse dynamics, possible bodies"
+
+
+def result(spec: DynamicsSpec, given: Given, found: Outcome) -> PartResult:
+    """Everything the part tells."""
+    name = given.name(spec)
+    figures = _torque_figures(found)
+    scores = _scores(found)
+    facts: dict[str, object] = {
+        "cutoff_hz": found.task.cutoff_hz,
+        "base": {n: formula(found.fitted.layout, row) for n, row in zip(found.base.names, found.base.weights, strict=True)},
+        "trials": [vars(trial) for trial in found.fitted.trials],
+        "mjcf": found.xml,
+    }
+    if found.rolled is not None:
+        more, figure, table = _rolled(found)
+        scores, figures = scores + more, figures + figure
+        facts["rollouts"] = table
+    if found.refined is not None:
+        facts["refined"] = {"kept": found.refined.kept, "factors": [list(factor) for factor in found.refined.factors]}
+    estimates, findings = _estimates(name, given, found), _findings(spec, found)
+    return PartResult("dynamics", name, tuple(estimates), tuple(scores), tuple(findings), tuple(figures), facts)
+
+
+def _estimates(name: str, given: Given, found: Outcome) -> list[Estimate]:
+    """Base parameters, then bodies, joints and sensors; identified is what the log settles."""
+    fitted, layout = found.fitted, found.fitted.layout
+    rows = np.zeros((len(found.base.weights), layout.width))
+    rows[:, : layout.rigid] = found.base.weights
+    z = float(norm.ppf(0.5 + given.confidence / 2))
+
+    def estimate(path: Path, row: Floats, unit: str, identified: bool, value: float | None = None) -> Estimate:
+        at = float(row @ fitted.x) if value is None else value
+        half = z * float(np.sqrt(max(float(row @ fitted.cov @ row), 0.0)))
+        low, high = (at - half, at + half) if identified else (None, None)
+        return Estimate(("models", name, *path), at, low, high, fitted.n, unit, found.task.source, METHOD, identified)
+
+    sure = told(rows, fitted.G, fitted.walls) > TOLD
+    out = [estimate(("base", n), row, _unit(n), bool(ok)) for n, row, ok in zip(found.base.names, rows, sure, strict=True)]
+    alone = {n for n, plain, ok in zip(found.base.names, found.base.plain, sure, strict=True) if plain and ok}
+    for i, body in enumerate(layout.free):
+        label = layout.model.body(body).name
+        at = i * PER_BODY
+        mass = fitted.x[at]
+        out.append(estimate(("bodies", label, "mass_kg"), np.eye(layout.width)[at], "kg", f"{label}.mass" in alone))
+        for k, axis in enumerate("xyz"):
+            value = float(fitted.x[at + 1 + k] / mass)
+            out.append(estimate(("bodies", label, f"com_{axis}_m"), np.zeros(layout.width), "m", False, value))
+    out += _joint_estimates(found, estimate, alone)
+    return out
+
+
+def _joint_estimates(found: Outcome, estimate: object, alone: set[str]) -> list[Estimate]:
+    assert callable(estimate)
+    layout = found.fitted.layout
+    eye, out = np.eye(layout.width), []
+    if layout.armature:
+        for j, joint in enumerate(found.task.bot.joints):
+            row = eye[layout.inertial + j]
+            out.append(estimate(("joints", joint, "armature_kgm2"), row, "kg m2", f"{joint}.armature" in alone))
+    units = {"viscous": "Nm s/rad", "quadratic": "Nm s2/rad2", "load": ""}
+    for column in layout.friction:
+        (at,) = layout.at(column)
+        path = ("joints", found.task.bot.joints[column.joint], column.kind)
+        out.append(estimate(path, eye[at], units.get(column.kind, "Nm"), True))
+    for group in layout.sensors:
+        labels = {"gain": found.task.bot.joints, "tilt": ("x", "y"), "delay": ("all",)}[group]
+        for at, label in zip(layout.at(group), labels, strict=True):
+            out.append(estimate(("sensors", group, label), eye[at], {"tilt": "rad", "delay": "s"}.get(group, ""), True))
+    return out
+
+
+def _unit(name: str) -> str:
+    kind = name.split(" ")[0].rsplit(".", 1)[-1]
+    return "kg" if kind == "mass" else "kg m" if kind.startswith("h") else "kg m2"
+
+
+def _scores(found: Outcome) -> list[Score]:
+    """Held-out torques, beside those of the model as given."""
+    real, ours, given = found.held
+    n, as_given = len(real), "the model as given"
+    size = np.linalg.norm(real)
+    share, other_share = (float(np.linalg.norm(x - real) / size) for x in (ours, given))
+    out = [Score("torque, relative error", share, other_share, as_given, "", n)]
+    rms, other = (np.sqrt(np.mean((x - real) ** 2, axis=0)) for x in (ours, given))
+    for j, joint in enumerate(found.task.bot.joints):
+        out.append(Score(f"torque of {joint}, rmse", float(rms[j]), float(other[j]), as_given, "Nm", n))
+    for j, joint in enumerate(found.task.bot.joints):
+        spread = float(real[:, j].std()) or np.inf
+        out.append(Score(f"torque of {joint}, nrmse", float(rms[j] / spread), float(other[j] / spread), as_given, "", n))
+    return out
+
+
+def _rolled(found: Outcome) -> tuple[list[Score], list[Figure], list[dict[str, object]]]:
+    """Error growth of roll-outs on held-out data, against the model as given and a robot that stays where it was."""
+    assert found.rolled is not None
+    dt = found.task.held[0].dt
+    end = (len(found.rolled[0][0].logged) - 1) * dt
+    horizons = [end * share for share in (0.1, 0.25, 0.5, 1.0)]
+    ours, given = (growth(found_, dt, horizons) for found_ in found.rolled)
+    scores = []
+    for j, joint in enumerate(found.task.bot.joints):
+        a, b, still = float(ours.simulated[-1, j]), float(given.simulated[-1, j]), float(ours.still[-1, j])
+        scores.append(Score(f"roll-out of {joint} after {end:.2g} s, rms", a, b, "the model as given", "rad", ours.starts))
+        scores.append(Score(f"roll-out of {joint} after {end:.2g} s, rms", a, still, "standing still", "rad", ours.starts))
+    table: list[dict[str, object]] = [
+        {"horizon_s": float(h), "ours_rad": list(a), "given_rad": list(b), "still_rad": list(s)}
+        for h, a, b, s in zip(ours.horizon_s, ours.simulated, given.simulated, ours.still, strict=True)
+    ]
+    return scores, [_window_figure(found.rolled[0], dt, found.task.bot.joints)], table
+
+
+def _window_figure(rolled: Sequence[Window], dt: float, joints: Sequence[str]) -> Figure:
+    """The roll-out of middling error, its joint of greatest motion."""
+    errors = [float(np.nan_to_num(np.abs(w.simulated - w.logged), nan=1e3).max()) for w in rolled]
+    w = rolled[int(np.argsort(errors)[len(errors) // 2])]
+    j = int(np.argmax(np.ptp(w.logged, axis=0)))
+    t = np.linspace(w.at_s, w.at_s + (len(w.logged) - 1) * dt, len(w.logged))
+    caption = f"Roll-out of middling error over held-out data (run {w.run}): {joints[j]}, solid simulated, dashed logged"
+    return overlaid(t, np.nan_to_num(w.simulated[:, j]), w.logged[:, j], axis="s", left="rad", caption=caption)
+
+
+def _torque_figures(found: Outcome) -> list[Figure]:
+    real, ours, _ = found.held
+    t = np.arange(len(real)) / (len(real) / sum(len(m.q) * m.dt for m in found.task.held))
+    worst = np.argsort(-(np.std(ours - real, axis=0) / (np.std(real, axis=0) + 1e-12)))[:4]
+    out = []
+    for j in sorted(int(k) for k in worst):
+        joint = found.task.bot.joints[j]
+        caption = f"Torque of {joint}, held out: solid predicted, dashed measured"
+        out.append(overlaid(t, ours[:, j], real[:, j], axis="s of held-out data", left="Nm", caption=caption))
+    j = int(worst[0])
+    joint = found.task.bot.joints[j]
+    caption = f"Residual of {joint} over its prediction"
+    out.append(scatter(ours[:, j], real[:, j] - ours[:, j], axis="predicted, Nm", left="Nm", caption=caption))
+    return out
+
+
+def _findings(spec: DynamicsSpec, found: Outcome) -> list[Finding]:
+    fitted, layout, out = found.fitted, found.fitted.layout, list(found.task.findings)
+    rule = "given" if spec.cutoff_hz else "8 × the band of the motion"
+    out.append(Finding("note", f"torques are fitted and scored below {found.task.cutoff_hz:.3g} Hz, zero phase ({rule})"))
+    for trial in fitted.trials:
+        word = "taken" if trial.taken else "not taken"
+        out.append(Finding("note", f"{trial.added}: {word} (unseen blocks {trial.unseen:.4f}, BIC {trial.bic:.1f})"))
+    count, said = open_directions(found.base, fitted.G, fitted.walls)
+    names = f"{len(found.base.names)} base parameters of {layout.rigid} (what no motion can tell apart stays as in the model)"
+    out.append(Finding("note", names))
+    if count:
+        text = (
+            f"this log leaves {count} directions of them open; least told: {'; '.join(said)}. They stay near the model's values"
+        )
+        out.append(Finding("warning", text))
+    bodies = fitted.x[: layout.inertial].reshape(-1, PER_BODY)
+    bad = [layout.model.body(b).name for b, p in zip(layout.free, bodies, strict=True) if not is_possible(p)]
+    text = f"impossible bodies: {', '.join(bad)}" if bad else "every fitted body can exist"
+    out.append(Finding("refused" if bad else "note", text))
+    if found.refined is not None:
+        r = found.refined
+        word = "kept" if r.kept else "not kept"
+        errors = ", ".join(f"{a:.3g} → {b:.3g}" for a, b in zip(r.before, r.after, strict=True))
+        out.append(Finding("note", f"trajectory refinement {word}: held-out roll-outs, rms rad a joint {errors}"))
+    return out
