@@ -10,17 +10,24 @@ import math
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from twin.core.quantity import NonNegative, quantiles
 from twin.core.records import Bools, Floats, Ints
 from twin.faults.group import Memory, Moment
 from twin.faults.signals import SAME, Signal, SignalFault
+from twin.faults.spec import Bench
 
 BUFFER = 256
 """So many control periods a delay can span; a longer one is refused when the scenario is loaded."""
 NONSENSE = 1e4
 """Values that no joint, force or place has (rad, N, m)."""
+
+
+def _not_nothing(value: float) -> float:
+    if value == 0:
+        raise ValueError("must not be 0: that would change nothing")
+    return value
 
 
 def _places(value: Floats) -> Floats:
@@ -80,6 +87,8 @@ class Bias(SignalFault):
     bias: float = Field(ge=-1e3, le=1e3)
     """By how much, on each axis; in the sensor's unit: rad, N, m."""
 
+    _some = field_validator("bias")(_not_nothing)
+
     def alter(self, now: Moment, signal: Signal, memory: Memory) -> Signal:
         """More by that."""
         return _plus(signal, np.full((len(signal.value), 3), self.bias))
@@ -94,6 +103,8 @@ class Drift(SignalFault):
 
     drift_per_min: float = Field(ge=-1e3, le=1e3)
     """How much more a minute, on each axis; in the sensor's unit: rad, N, m."""
+
+    _some = field_validator("drift_per_min")(_not_nothing)
 
     def alter(self, now: Moment, signal: Signal, memory: Memory) -> Signal:
         """As much as since its onset."""
@@ -181,6 +192,14 @@ class Delayed(SignalFault):
     delay_ms: float = Field(gt=0, le=1e6)
     """By how much: rounded up to whole control periods, of which it can span 256."""
 
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """A delay spans so many control periods."""
+        longest = BUFFER * cell.control_ms
+        if self.delay_ms > longest:
+            held = f"{BUFFER} control periods of {cell.control_ms:g} ms are kept, {longest:g} ms in all"
+            return "delay_ms", f"a delay of {self.delay_ms:g} ms is longer than the buffer: {held}"
+        return super().cannot(cell)
+
     def start(self, now: Moment, signal: Signal) -> Memory:
         """Nothing is on its way: the first value holds until it has come through."""
         deep = min(BUFFER, math.ceil(1000 * self.delay_ms / now.body.period_us)) + 2
@@ -217,6 +236,13 @@ class Slow(SignalFault):
 
     rate_hz: float = Field(gt=0, le=1e6)
     """How often: less often than the control rate."""
+
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """It must be slower than what is asked of it."""
+        if self.rate_hz * cell.control_ms >= 1000.0:
+            rate = f"it is read at {1000.0 / cell.control_ms:g} Hz"
+            return "rate_hz", f"{self.rate_hz:g} Hz would change nothing: {rate}"
+        return super().cannot(cell)
 
     def start(self, now: Moment, signal: Signal) -> Memory:
         """The first comes at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from twin.faults import behaviours as b
 from twin.faults.group import Memory, Moment
@@ -63,6 +63,12 @@ class CameraMiscalibration(_Camera):
     """By so much along x, y, z of the robot's base."""
     turn_deg: float = Field(default=0.0, ge=-180, le=180)
     """By so much about the vertical through the base."""
+
+    @model_validator(mode="after")
+    def _some(self) -> CameraMiscalibration:
+        if not any(self.shift_mm) and not self.turn_deg:
+            raise ValueError("needs shift_mm or turn_deg: without them nothing would change")
+        return self
 
     def alter(self, now: Moment, signal: Signal, memory: Memory) -> Signal:
         """Turned, then shifted; how a thing is turned itself turns with it."""

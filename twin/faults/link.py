@@ -13,6 +13,7 @@ from twin.core.records import Floats, Ints
 from twin.faults.group import Memory
 from twin.faults.injection import SURELY
 from twin.faults.messages import NEVER, LinkFault, Message
+from twin.faults.spec import Bench
 
 HANDSHAKE_MS = 20.0
 """How long a link takes to carry messages again once it is back."""
@@ -221,6 +222,13 @@ class LinkReorder(LinkFault):
     """Probability that a message is held up."""
     held_ms: float = Field(gt=0, le=1e6)
     """For how long: longer than a cell waits for an answer before it asks again."""
+
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """A cell sends the next request when it has its answer, or waits no longer."""
+        if cell.link and cell.timeout_ms is not None and self.held_ms <= cell.timeout_ms:
+            waits = f"a cell waits {cell.timeout_ms:g} ms for an answer before it sends another request"
+            return "held_ms", f"what is held up for {self.held_ms:g} ms is not overtaken: {waits}"
+        return super().cannot(cell)
 
     def carry(self, message: Message, memory: Memory) -> Ints:
         """Some much later."""

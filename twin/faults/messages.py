@@ -15,7 +15,7 @@ from twin.core.chance import Keys, uniforms
 from twin.core.records import Floats, Ints, Rows
 from twin.faults.group import Body, Group, Memory
 from twin.faults.injection import SURELY
-from twin.faults.spec import Fault
+from twin.faults.spec import Bench, Fault
 
 NEVER = 1 << 62
 """µs at which a lost message arrives, or later."""
@@ -56,6 +56,10 @@ class LinkFault(Fault):
 
     PORT: ClassVar[str] = "link"
     MEASURE: ClassVar[str]
+
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """A cell without a link has none to disturb."""
+        return None if cell.link else ("target", "it has no link to disturb")
 
     def start(self, message: Message) -> Memory:
         """What it remembers from the first message."""

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from twin.faults import behaviours as b
 from twin.faults.signals import Channel, SignalFault, joint, pose
+from twin.faults.spec import Bench
 
 UNITS = {"joint": "rad", "force": "N", "object": "m"}
 
@@ -41,6 +42,12 @@ class _Sensor(SignalFault):
         if self.sensor == "joint":
             return Channel("q", joint(self.joint or 0))
         return Channel("force", slice(0, 3)) if self.sensor == "force" else Channel("objects", pose(self.thing))
+
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """A pose needs its thing."""
+        if self.sensor == "object" and self.thing >= cell.things:
+            return "thing", f"its camera sees no thing {self.thing}: there are {cell.things}, from 0"
+        return super().cannot(cell)
 
     @property
     def unit(self) -> str:

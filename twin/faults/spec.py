@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -70,6 +70,21 @@ class Onset(Spec):
                 return wait
 
 
+class Bench(NamedTuple):
+    """What a cell is, as far as it decides which faults it can have. None: not known."""
+
+    model: str
+    """The arm."""
+    joints: int | None
+    things: int
+    objects: int
+    """Of the things those that lie free."""
+    control_ms: float
+    timeout_ms: float | None
+    """How long it waits for an answer; None: it has no server."""
+    link: bool
+
+
 class Fault(Spec):
     """What every fault has. A mode is one frozen class: `component`, `mode` and its parameters, the port where it acts, what
     its receipt measures there, and, for the ports of a lane, what it does to what passes."""
@@ -95,6 +110,13 @@ class Fault(Spec):
     """Whether a run in which it found nothing to act on is void."""
     announced: bool = False
     """Whether the farm is told at onset; silent faults show only through their symptoms."""
+
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """Why a cell cannot have it: the key that asks for too much, and the reason. None: it can."""
+        joint = getattr(self, "joint", None)
+        if joint is not None and cell.joints is not None and joint >= cell.joints:
+            return "joint", f"{cell.model} has no joint {joint}: its {cell.joints} joints are 0 to {cell.joints - 1}"
+        return None
 
     @property
     def unit(self) -> str:

@@ -12,6 +12,7 @@ from twin.faults import behaviours as b
 from twin.faults.fields import FieldFault, Shove
 from twin.faults.group import Memory, Moment
 from twin.faults.signals import Channel
+from twin.faults.spec import Bench
 
 
 class _Moved(Shove):
@@ -21,6 +22,10 @@ class _Moved(Shove):
     UNIT: ClassVar[str] = "m"
 
     component: Literal["workcell"]
+
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """It takes a thing that lies free."""
+        return super().cannot(cell) if cell.objects else ("target", "its workcell has no object that lies free")
 
 
 class WorkcellObjectLeaves(_Moved):
@@ -59,6 +64,10 @@ class WorkcellBinJam(FieldFault):
     holds_N: float = Field(default=100.0, ge=10, le=1e4)
     """Of each of a thing's contacts with table or tray."""
 
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """It takes a thing that lies free."""
+        return super().cannot(cell) if cell.objects else ("target", "its workcell has no object that lies free")
+
     def scale(self, now: Moment, memory: Memory) -> Floats:
         """So much more."""
         return np.full(len(now.keys), 1.0 + self.holds_N)
@@ -76,6 +85,10 @@ class WorkcellWrongObject(FieldFault):
     mode: Literal["wrong_object"]
     size: float = Field(ge=0.3, lt=1)
     """Its edge, as a share of the right one."""
+
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """It takes a thing that lies free."""
+        return super().cannot(cell) if cell.objects else ("target", "its workcell has no object that lies free")
 
     def scale(self, now: Moment, memory: Memory) -> Floats:
         """Its size."""

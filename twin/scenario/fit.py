@@ -8,6 +8,7 @@ from twin.core.errors import nearest
 from twin.core.yaml import Loc
 from twin.farm.spec import ReliabilitySpec, RobotSpec
 from twin.faults.joint import JointBreaks
+from twin.faults.spec import Bench
 from twin.scenario.arms import arms
 from twin.scenario.cells import Cell, matching
 from twin.scenario.refs import Checker
@@ -106,18 +107,29 @@ def _grip(check: Checker, i: int, kind: str, robot: RobotSpec, workcell: str, ta
 
 
 def _faults(check: Checker) -> None:
+    """What a cell cannot have is refused: a fault that does nothing, and nobody hears of it, is worse than none."""
     for at, fault in check.view.faults:
+        found: dict[tuple[str, str], list[Cell]] = {}
         hit = matching(check.cells, fault.target)
-        if fault.PORT == "link" and hit and all(cell.spec.link is None for cell in hit):
-            check.refuse((*at, "target"), f"none of the cells that match {fault.target!r} has a link to disturb")
-        joint = getattr(fault, "joint", None)
-        if joint is None:
-            continue
-        for model, cell in {_model(check, cell): cell for cell in reversed(hit)}.items():
-            joints = arms().get(model)
-            if joints is not None and joint >= joints:
-                message = f"{model} (cell {cell.name!r}) has no joint {joint}: its {joints} joints are 0 to {joints - 1}"
-                check.refuse((*at, "joint"), message)
+        for cell in hit:
+            bench = _bench(check, cell)
+            why = None if bench is None else fault.cannot(bench)
+            if why is not None:
+                found.setdefault(why, []).append(cell)
+        for (key, reason), cells in found.items():
+            names = "cell " + repr(cells[0].name) if len(cells) == 1 else f"{len(cells)} cells, such as {cells[0].name!r}"
+            check.refuse((*at, key), f"{names} cannot have {fault.component}/{fault.mode}: {reason}")
+
+
+def _bench(check: Checker, cell: Cell) -> Bench | None:
+    """What decides which faults a cell can have; None where it is not known yet."""
+    robot, table = _get(check.view.robots, cell.spec.robots[0].robot), _get(check.view.workcells, cell.spec.workcell)
+    server = _get(check.view.compute, cell.spec.compute) if cell.spec.compute else None
+    if robot is None or table is None:
+        return None
+    things, timeout = table.count + (table.kind == "drawer"), None if server is None else server.timeout_ms
+    joints, link = arms().get(robot.model), cell.spec.link is not None
+    return Bench(robot.model, joints, things, table.count, robot.control_ms, timeout, link)
 
 
 def _model(check: Checker, cell: Cell) -> str:
