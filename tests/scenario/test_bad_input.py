@@ -128,7 +128,7 @@ ONE_MISTAKE: dict[str, Case] = {
     ),
     "no bias": (("mode: stuck", "mode: wrong, bias: 0"), "0", "must not be 0: that would change nothing"),
     "no joint": ((", joint: 1", ""), "{name", "needs 'joint', the index of the encoder's joint"),
-    "share": (("mode: stuck", "mode: dropped, share: 2"), "2", "must be less than or equal to 1"),
+    "share": (("mode: stuck", "mode: dropped, share: 2"), "2", "must be at most 1, is 2"),
     "fleet file": (
         ("fleet: fleet.yaml", "fleet: fleets.yaml"),
         "fleets.yaml",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from twin.faults.catalogue import FAULTS
+from twin.faults.catalogue import FAULTS, names
 from twin.scenario.catalogue import catalogue, lines
+from twin.scenario.load import load
 
 LISTED = catalogue()
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_fault_is_listed_once():
@@ -28,6 +32,26 @@ def test_parameters_say_what_they_take():
         "required": True,
         "about": "Fraction that is left, whatever is asked.",
     }
+
+
+def test_every_fault_of_a_lane_ships_with_a_scenario_of_its_own():
+    wanted = [fault for fault in LISTED if fault["port"] in ("sense", "command", "actuator", "world", "link")]
+    for fault in wanted:
+        planned = load(ROOT / fault["scenario"]).spec.faults
+        assert [(each.component, each.mode) for each in planned] == [(fault["component"], fault["mode"])]
+
+
+def test_the_words_of_px4_are_known():
+    known = {(component, mode) for kind in FAULTS for component, modes in [names(kind)] for mode in modes}
+    words = ("off", "stuck", "garbage", "wrong", "slow", "delayed", "intermittent")
+    assert {("sensor", word) for word in words} <= known
+    assert {
+        ("actuator", "off"),
+        ("actuator", "stuck"),
+        ("actuator", "delayed"),
+        ("camera", "off"),
+        ("link", "delayed"),
+    } <= known
 
 
 def test_the_text_names_every_fault():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
+from twin.core.network import Latency
 from twin.core.quantity import NonNegative
 from twin.faults.catalogue import FAULTS, names
 
@@ -14,7 +16,8 @@ COMMON = ("name", "target", "onset", "duration_s", "until", "must_act", "announc
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """One mapping a fault: component, mode, about, port, effect, unit, parameters (name, what it takes, what for)."""
+    """One mapping a fault: component, mode, about, port, effect, unit, parameters (name, what it takes, what for), scenario
+    (which ships); also: other names of the mode."""
     out = []
     for kind in FAULTS:
         fields = kind.model_fields
@@ -24,16 +27,18 @@ def catalogue() -> list[dict[str, Any]]:
             if name not in (*COMMON, "component", "mode")
         ]
         component, modes = names(kind)
-        named = {"component": component, "mode": modes[0]}
+        named: dict[str, Any] = {"component": component, "mode": modes[0], "also": list(modes[1:])}
         words = {"about": inspect.getdoc(kind) or "", "port": kind.PORT, "effect": kind.EFFECT, "unit": kind.UNIT}
-        out.append({**named, **words, "parameters": parameters})
+        scenario = f"scenarios/faults/{component}-{modes[0]}.yaml"
+        out.append({**named, **words, "parameters": parameters, "scenario": scenario})
     return out
 
 
 def lines(listed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """The catalogue as text."""
     for fault in listed:
-        yield f"{fault['component']}/{fault['mode']}  {fault['about']}"
+        also = f" (also {', '.join(fault['also'])})" if fault["also"] else ""
+        yield f"{fault['component']}/{fault['mode']}  {fault['about']}{also}"
         yield f"    acts at: {fault['port']}; its receipt measures: {fault['effect']}, {fault['unit']}"
         for parameter in fault["parameters"]:
             needed = "" if parameter["required"] else ", may be left out"
@@ -44,6 +49,12 @@ def lines(listed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 def _takes(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return " or ".join(map(str, get_args(annotation)))
+    if annotation == Latency:
+        return "number, distribution, trace or regimes"
+    if get_origin(annotation) is tuple:
+        return " and ".join(["number"] * len(get_args(annotation))) + " in a list"
+    if get_origin(annotation) is UnionType:
+        return " or ".join(_takes(each) for each in get_args(annotation) if each is not NoneType)
     if annotation in (int, float, str, bool):
         return {int: "whole number", float: "number", str: "text", bool: "true or false"}[annotation]
     return "number or distribution" if annotation == NonNegative or get_args(annotation) else str(annotation)
