@@ -112,7 +112,7 @@ def main(names: list[str]) -> None:
             continue
         out |= told
         for row in rows:
-            print(f"{row.what:62s} {row.ours:10.4g}   wanted {row.wanted:26s} {row.beside}".rstrip())
+            print(f"{row.what:62s} {row.ours:10.5g}   wanted {row.wanted:26s} {row.beside}".rstrip())
         print(f"{name}: {time.perf_counter() - began:.0f} s\n")
     print(json.dumps(out))
 

@@ -68,7 +68,7 @@ class Log:
     def label(self, name: str) -> Texts:
         """A label by name; `TableError` names those there are."""
         if name not in self.labels:
-            raise TableError(f"log {self.name!r} has no label {name!r}{nearest(name, self.labels, what='labels')}")
+            raise TableError(f"log {self.name!r} has no label {name!r}{nearest(name, [*self.labels, 'time'], what='labels')}")
         return self.labels[name]
 
     def take(self, keep: Bools) -> Log:

@@ -97,8 +97,6 @@ class SignalLog(Dialect):
     runs: RunTable | None = None
     gap_s: float | None = Field(default=None, gt=0)
     """Rows further apart have a gap between them; left out: twenty median steps."""
-    rows: tuple[int, int] | None = None
-    """Only the rows from the first number (0 is the first row) up to, without, the second."""
 
 
 class EpisodeLog(Spec):

@@ -32,6 +32,8 @@ from twin.core.records import Floats
 
 FEWEST = 100
 """Delays that a fit needs: fewer say nothing of a tail."""
+MOST = 200_000
+"""Delays on each side of the split that are looked at; more tell no more that a link can hold."""
 SLOWEST_S = 600.0
 """A delay beyond this is no delay of a message: the unit is suspected."""
 
@@ -58,6 +60,9 @@ def fit(spec: NetworkSpec, given: Given) -> PartResult:
     training, held = split(log, spec.split or SplitSpec(by="time", hold_out=0.5))
     p = np.array(spec.quantiles)
     before, after = _delays(spec, training), _delays(spec, held)
+    thinned = [] if max(len(before), len(after)) <= MOST else [Finding("note", f"of {len(before)} delays the last {MOST} are "
+               f"fitted, and the first {MOST} of {len(after)} are scored")]  # fmt: skip
+    before, after = before[-MOST:], after[:MOST]
     model = choose(spec, before, given)
     halves = compare_halves(np.concatenate([before, after]), p[p < 0.995], given.stream(spec, "halves"))
     shifted = halves.moved if halves else ()
@@ -72,7 +77,7 @@ def fit(spec: NetworkSpec, given: Given) -> PartResult:
         given.name(spec),
         (*told, *loss),
         _scores(static, ahead, before, after, p),
-        (*log.findings, *_suspected(spec, before), *_stationary(halves, shifted), *_said(model), *lost_findings),
+        (*log.findings, *thinned, *_suspected(spec, before), *_stationary(halves, shifted), *_said(model), *lost_findings),
         (tail_picture(model.chain, before, after, spec.link),),
         _facts(model, static, before, after, p, halves),
     )

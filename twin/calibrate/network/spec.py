@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -23,10 +23,10 @@ class NetworkSpec(PartSpec):
     """Whether the delay is there and back; the link then halves it each way."""
     lost: str | None = None
     """A signal that is above zero where the message was lost (its delay is then not looked at)."""
-    quantiles: tuple[float, ...] = (0.5, 0.9, 0.99, 0.999)
+    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(default=(0.5, 0.9, 0.99, 0.999), min_length=1)
     """Where the forecast is scored."""
-    families: tuple[Family, ...] = (
-        *("lognormal", "loglogistic", "gamma", "lognormal_mixture_2", "lognormal_mixture_3"),
-        "empirical_tail",
+    families: tuple[Family, ...] = Field(
+        default=("lognormal", "loglogistic", "gamma", "lognormal_mixture_2", "lognormal_mixture_3", "empirical_tail"),
+        min_length=1,
     )
     max_regimes: int = Field(default=4, ge=1, le=6)
