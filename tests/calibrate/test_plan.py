@@ -8,7 +8,7 @@ PLAN = """\
 calibrate: bay
 logs:
   wifi: {path: rtt.csv, header: false, columns: {rtt: {column: 1, unit: ms}}}
-parts: [{kind: network, log: wifi, link: wifi}, {kind: delays, log: wifi}, {kind: delays, log: wifi}]
+parts: [{kind: network, log: wifi, link: wifi}, {kind: delays, log: wifi, robot: arm}, {kind: delays, log: wifi, robot: arm}]
 """
 
 
