@@ -32,6 +32,7 @@ from twin.core.errors import UseError
 from twin.core.records import CellInfo, FleetInfo
 from twin.farm.book import Book
 from twin.farm.cells import Cell
+from twin.farm.data import DataDesk
 from twin.farm.dispatchers import DISPATCHERS
 from twin.farm.drawn import Drawn
 from twin.farm.episodes import Episodes, Simulated
@@ -78,7 +79,7 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     repair, wear = Repair(fleet, clock, book, chance, recovery), Wear(cells, clock, book, chance)
     trouble = Trouble(_plan(scenario), cells, lanes, clock, book, chance)
     facts = _facts(scenario, run)
-    parts = (clock, book, chance, work, recovery, repair, wear, trouble, facts)
+    parts = (clock, book, chance, work, recovery, repair, wear, trouble, DataDesk(fleet.store, chance), facts)
     outcomes = fleet.outcomes if drawn else None
     episodes: Episodes = Drawn(outcomes, *parts) if outcomes else Simulated(cells, lanes, *parts)
     arrivals = Arrivals(spec.jobs, clock, chance)

@@ -117,7 +117,8 @@ class Drawn(Episodes):
         self.robot_us += self.clock.now_us - cell.started_us
         if reason != result.end_reason:
             return Found(False, True, NOTHING)
-        return Found(result.success, result.in_reach and "object_lost" not in result.symptoms, NOTHING)
+        near = result.in_reach and "object_lost" not in result.symptoms
+        return Found(result.success, near, NOTHING, reached=result.reached)
 
     def stop_robot(self, cell: Cell, category: int) -> bool:
         """A stopped robot's episode ends as much later as it stood."""

@@ -17,6 +17,7 @@ from twin.core.clock import Clock
 from twin.core.quantity import quantile
 from twin.farm.book import Book
 from twin.farm.cells import Cell
+from twin.farm.data import DataDesk
 from twin.farm.detector import label
 from twin.farm.jobs import Job
 from twin.farm.lane import Lane
@@ -35,12 +36,13 @@ REACHABLE = ("done", "timeout", "stop", "stuck")
 
 class Found(NamedTuple):
     """What is found when an episode is over: truth (None: voided), whether a robot can tidy up, columns of its row,
-    whether the task goes on without a reset."""
+    whether the task goes on without a reset, and another goal that was reached instead."""
 
     truth: bool | None
     in_reach: bool
     columns: Mapping[str, Any]
     stands: bool = False
+    reached: str | None = None
 
 
 class Episodes:
@@ -58,6 +60,7 @@ class Episodes:
         repair: Repair,
         wear: Wear,
         trouble: Trouble,
+        desk: DataDesk,
         facts: Mapping[str, Any],
     ) -> None:
         """facts: constants of the run that episode rows carry."""
@@ -65,7 +68,7 @@ class Episodes:
         self.work, self.recovery, self.trouble = work, recovery, trouble
         self.repair, self.wear = repair, wear
         self.stopping = Stopping(clock, book, chance, self, work, recovery, trouble)
-        self.facts = dict(facts)
+        self.desk, self.facts = desk, dict(facts)
         recovery.tier = self
         self.begun = self.voided = 0
         self.robot_us = 0
@@ -73,7 +76,7 @@ class Episodes:
 
     def constants(self) -> list[Any]:
         """What the scenario alone decides: a snapshot names it and does not copy it."""
-        return [self.facts]
+        return [self.facts, self.desk.spec]
 
     def can_undo(self, cell: Cell, rung: ReverseRung) -> bool:
         """Whether the task that a cell did has a reverse that it can do."""
@@ -158,7 +161,7 @@ class Episodes:
             self.stopping.over(cell)
         self.recovery.cancel(cell, "timeout", "failure", "drawn")
         self.trouble.episode_ends(cell)
-        truth, cell.in_reach, columns, cell.stands = self.halt(cell, job, reason)
+        truth, cell.in_reach, columns, cell.stands, reached = self.halt(cell, job, reason)
         cell.stands &= reason in ("done", "timeout")
         spent = now - cell.started_us
         cell.rested_us, cell.operated_us = cell.rested_us + spent, cell.operated_us + spent
@@ -176,12 +179,16 @@ class Episodes:
         else:
             self.book.usual("episode.truth", cell, job=job.name, episode=episode, cause=cause, known=False, truth=truth)
         of = self.work.count_attempt(job, episode, bool(seen), reason)
-        usable = reason in REACHABLE
-        if usable:
-            self.book.usual("data.saved", cell, job=job.name, episode=episode)
+        filed = self.desk.file(cell, now, seen, truth, reached)
+        if reason not in REACHABLE:
+            filed = filed._replace(reject=reason, goal=None)
+        if filed.reject is not None:
+            self.book.emit("data.rejected", cell, job=job.name, episode=episode, reason=filed.reject)
+        elif filed.goal is not None:
+            self.book.emit("data.saved", cell, job=job.name, episode=episode, goal=filed.goal)
         else:
-            self.book.emit("data.rejected", cell, job=job.name, episode=episode, reason=reason)
-        row = ended(self.facts, cell, job, now, reason=reason, truth=truth, label=seen, attempt_of=of, usable=usable)
+            self.book.usual("data.saved", cell, job=job.name, episode=episode)
+        row = ended(self.facts, cell, job, now, reason=reason, truth=truth, attempt_of=of, filed=filed)
         self.book.row({**row, **columns})
         self._fresh(cell)
         self.repair.doubt(cell, seen)

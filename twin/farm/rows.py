@@ -9,6 +9,7 @@ from typing import Any
 from twin.core.clock import US
 from twin.core.records import blank_episode
 from twin.farm.cells import Cell
+from twin.farm.data import Filed
 from twin.farm.jobs import Job
 
 
@@ -20,9 +21,8 @@ def ended(
     *,
     reason: str,
     truth: bool | None,
-    label: bool | None,
     attempt_of: int | None,
-    usable: bool,
+    filed: Filed,
 ) -> dict[str, Any]:
     """The row of an episode that ended now. Resets, waits and interventions are those since the cell's last episode."""
     row = _begun(facts, cell, job, now_us)
@@ -31,17 +31,18 @@ def ended(
         censored=False,
         end_reason=reason,
         truth=truth,
-        label=label,
-        label_source=None if label is None else "detector",
+        instruction=filed.goal,
+        label=filed.label,
+        label_source=filed.source,
         resets=cell.resets,
         reset_kind=cell.reset_kind,
         reset_s=cell.reset_us / US,
         wait_s=cell.wait_us / US,
         interventions=cell.interventions,
         intervention_s=cell.intervention_us / US,
-        usable=usable,
-        reject_reason=None if usable else reason,
-        data_uri=f"{facts['store']}/{cell.episode}" if usable else None,
+        usable=filed.reject is None,
+        reject_reason=filed.reject,
+        data_uri=f"{facts['store']}/{cell.episode}" if filed.reject is None else None,
     )
     return row
 

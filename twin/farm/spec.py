@@ -215,10 +215,45 @@ RobotRung = AutomaticRung | ReverseRung
 RungSpec = Annotated[AutomaticRung | ReverseRung | PersonRung, Field(discriminator="kind")]
 
 
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
 class StoreSpec(Spec):
-    """Where episodes' data go."""
+    """Where episodes' data go, and what can become of them on the way."""
 
     uri: str = "file://episodes"
+    recorder_drops: Probability = 0.0
+    """Share of episodes whose recording is lost."""
+    camera_desync: Probability = 0.0
+    """Share whose cameras are out of step with the arm."""
+    episode_mb: NonNegative = 50.0
+    upload_mbps: float = Field(default=100.0, gt=0, le=1e9)
+    """Megabits a second from each cell."""
+    disk_gb: float | None = Field(default=None, gt=0, le=1e9)
+    """What a cell's disk holds of what waits for its upload; left out: all."""
+    audited: Probability = 0.0
+    """Share of labels that a person looks at again."""
+    audit_wrong: Probability = 0.0
+    """Share of audits that are wrong."""
+    hindsight: bool = False
+    """A failure that reached another goal (`reached` of its outcome) is kept as a success for that goal."""
+
+
+class CostSpec(Spec):
+    """What a farm costs, in one currency: what is there once, each robot, people by the hour, repairs."""
+
+    currency: str = "EUR"
+    fixed: float = Field(default=0.0, ge=0)
+    """Paid once however many robots there are (rooms, software, servers)."""
+    robot: float = Field(default=0.0, ge=0)
+    """A robot with its cell."""
+    years: float = Field(default=5.0, gt=0, le=100)
+    """Over which fixed cost and robots are written off."""
+    person_h: float = Field(default=0.0, ge=0)
+    repair: float = Field(default=0.0, ge=0)
+    """Parts of one repair."""
+    running_h: float = Field(default=0.0, ge=0)
+    """A robot's hour: power, rent, network."""
 
 
 class FleetSpec(Spec):
@@ -237,6 +272,7 @@ class FleetSpec(Spec):
     resets: tuple[RungSpec, ...] = (AutomaticRung(kind="automatic"),)
     self_test: SelfTestSpec = SelfTestSpec()
     store: StoreSpec = StoreSpec()
+    costs: CostSpec | None = None
     faults: dict[str, FaultSpec] = Field(default_factory=dict)
     """What goes wrong on this fleet anyway, by name, at the rates that were measured (`twin calibrate`); a scenario adds its
     own to them. In the outcome tier the outcomes hold their effects."""

@@ -12,8 +12,9 @@ from twin.judge import facts, words
 from twin.judge.accounting import STATES
 from twin.judge.checks import CheckResult
 from twin.judge.columns import US
+from twin.judge.economics import product
 from twin.judge.facts import Facts
-from twin.judge.report import charts, timeline
+from twin.judge.report import charts, plots, timeline
 from twin.judge.report.evidence import Evidence
 from twin.judge.report.pools import Run
 from twin.judge.verdict import verdict
@@ -68,6 +69,7 @@ def context(run: Run, *, budget: int = timeline.BUDGET) -> dict[str, Any]:
         "lost": Markup(_lost(known)),
         "success": Markup(_success(known, run.judged["checks"])) if known.success.value is not None else None,
         "hidden_cells": max(0, len(known.books.cells) - MANY),
+        **_product(log, known),
         **_trouble(log, known),
         "reproduce": _reproduce(log),
     }
@@ -84,6 +86,17 @@ def _evidence(log: RunLog, checks: Sequence[CheckResult]) -> dict[str, Any]:
         "all_episodes": len(episodes) == len(log.episodes),
         "total_episodes": len(log.episodes),
     }
+
+
+def _product(log: RunLog, known: Facts) -> dict[str, Any]:
+    """Data and cost, with the curve of cost over the size of the fleet."""
+    told = product(log, known)
+    held = told["costs"]
+    if held is None:
+        return {"product": told, "amortisation": None}
+    line = plots.Curve(f"{held.currency} a usable episode", held.curve())
+    alt = "Cost of a usable episode against the number of cells"
+    return {"product": told, "amortisation": Markup(plots.curves([line], x_axis="cells", y_axis=line.name, alt=alt))}
 
 
 def _groups(log: RunLog, known: Facts) -> dict[str, list[str]]:

@@ -1,0 +1,90 @@
+"""What a usable episode costs, and how that falls with the size of the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twin.judge.columns import US, column, flags
+from twin.judge.facts import Facts
+from twin.log.tables import RunLog
+
+YEAR_H = 8766.0
+SIZES = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Cost a cell and hour, by what for; usable episodes a cell and hour; what the fixed cost is an hour."""
+
+    currency: str
+    cells: int
+    per_cell_h: Mapping[str, float]
+    fixed_h: float
+    usable_per_cell_h: float
+
+    def per_episode(self, cells: int) -> float:
+        """Cost of a usable episode in a fleet of so many cells that work as these did, with people in proportion."""
+        return (self.fixed_h / cells + sum(self.per_cell_h.values())) / self.usable_per_cell_h
+
+    def curve(self) -> list[tuple[float, float]]:
+        """(cells, cost a usable episode): the amortisation of what is paid once."""
+        sizes = sorted({*SIZES, self.cells})
+        return [(float(n), self.per_episode(n)) for n in sizes if n <= max(4 * self.cells, 20)]
+
+
+def costs(log: RunLog, known: Facts) -> Costs | None:
+    """The costs of a run; None where its fleet names none, or nothing usable came of it."""
+    spec = ((log.meta.get("stored") or {}).get("spec") or {}).get("fleet", {}).get("costs")
+    hours, cells = known.books.duration_us / US / 3600, len(known.books.cells)
+    if not spec or not known.usable or not cells or not hours:
+        return None
+    kinds = column(log.events, "kind", table="events")
+    repairs = sum(kind == "repair.done" for kind in kinds)
+    cell_h = cells * hours
+    per_cell_h = {
+        "robots": spec["robot"] / (spec["years"] * YEAR_H),
+        "running": spec["running_h"],
+        "people": spec["person_h"] * known.human_h / cell_h,
+        "repairs": spec["repair"] * repairs / cell_h,
+    }
+    fixed_h = spec["fixed"] / (spec["years"] * YEAR_H)
+    return Costs(spec["currency"], cells, per_cell_h, fixed_h, known.usable / cell_h)
+
+
+def confusion(log: RunLog) -> list[tuple[str, int, int]] | None:
+    """Labels against ground truth: (label source, truth and label agree on success / …) as rows of counts.
+
+    Rows: (what, labelled a success, labelled a failure) of episodes that truly succeeded, and of those that truly failed; None
+    where a log has no ground truth.
+    """
+    truth, label = (flags(log.episodes, name, table="episodes") for name in ("truth", "label"))
+    pairs = [(t, lab) for t, lab in zip(truth, label, strict=True) if t is not None and lab is not None]
+    if not pairs:
+        return None
+    return [
+        (what, sum(p == (real, True) for p in pairs), sum(p == (real, False) for p in pairs))
+        for what, real in (("truly a success", True), ("truly a failure", False))
+    ]
+
+
+def product(log: RunLog, known: Facts) -> dict[str, Any]:
+    """Everything a page says of data and cost: confusion, rejections by reason, sources of labels, costs."""
+    reasons = column(log.episodes, "reject_reason", table="episodes")
+    sources = column(log.episodes, "label_source", table="episodes")
+    return {
+        "confusion": confusion(log),
+        "rejected": _tally(reasons),
+        "labels": _tally(sources),
+        "hindsight": sum(goal is not None for goal in column(log.episodes, "instruction", table="episodes")),
+        "costs": costs(log, known),
+    }
+
+
+def _tally(values: list[Any]) -> list[tuple[str, int]]:
+    out: dict[str, int] = {}
+    for value in values:
+        if value is not None:
+            out[str(value)] = out.get(str(value), 0) + 1
+    return sorted(out.items(), key=lambda item: (-item[1], item[0]))
