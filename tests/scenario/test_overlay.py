@@ -1,7 +1,7 @@
 import pytest
 
 from twin.core.errors import SpecError
-from twin.scenario.load import load
+from twin.scenario.load import check, load, load_fleet
 
 SCENARIO = """\
 scenario: laid_over
@@ -43,6 +43,15 @@ def test_the_robot_of_a_serial_becomes_a_kind_of_its_own(laid):
     fleet = laid("serials: {A-2: {reliability: {repair_h: {value: 7}}}}")
     left, right = (fleet.robots[cell.robots[0].robot] for cell in fleet.cells)
     assert (left.reliability.repair_h, right.reliability.repair_h) == (2, 7)
+
+
+def test_a_fleet_in_its_own_file_is_read_by_itself(tmp_path):
+    (tmp_path / "fleet.yaml").write_text(
+        "fleet: one\nrobots: {ur3: {model: ur3}}\ncells: [{name: a, robots: [{robot: ur3}]}]\n"
+    )
+    assert load_fleet(tmp_path / "fleet.yaml").fleet == "one" and check(tmp_path / "fleet.yaml") == []
+    with pytest.raises(SpecError, match="a fleet file is wanted"):
+        load_fleet("tiny")
 
 
 def test_what_the_fleet_lacks_is_told_at_its_place_in_the_overlay(laid):

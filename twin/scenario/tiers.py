@@ -55,7 +55,7 @@ def _entries(check: Checker, model: OutcomeModel) -> None:
 def _reverses(check: Checker) -> None:
     """Where the ladder asks for the reverse of a task there is one, and it can be run."""
     asked = dict.fromkeys(str(job.task) for _, job in written_jobs(check))
-    model, policy = check.view.outcomes, policy_key(check.view.policy)
+    model = check.view.outcomes
     for i, rung in check.view.resets:
         if not isinstance(rung, ReverseRung):
             continue
@@ -64,6 +64,7 @@ def _reverses(check: Checker) -> None:
             check.task((*at, task), reverse)
         if check.view.tier == "physics" or model is None:
             continue
+        policy = policy_key(check.view.policy)
         for task in asked:
             undoes = rung.of.get(task)
             if undoes is None:
