@@ -11,7 +11,7 @@ import pandas as pd
 from twin.calibrate.files import expand
 from twin.calibrate.logspec import EpisodeLog
 from twin.log.episodes import read_episodes
-from twin.log.importer import import_log
+from twin.log.importer import import_events, import_log
 from twin.log.mapspec import load_map
 from twin.log.tables import read_run
 
@@ -44,8 +44,9 @@ def read_episode_log(name: str, spec: EpisodeLog, folder: Path) -> Episodes:
     if spec.map is None:
         return Episodes(name, path, _digest([path]), read_episodes(path))
     beside = folder / spec.map
-    table = import_log(path, beside if beside.is_file() else spec.map)
-    return Episodes(name, path, _digest([path]), table, map=load_map(beside if beside.is_file() else spec.map).map)
+    mapping = beside if beside.is_file() else spec.map
+    table, events = import_log(path, mapping), import_events(path, mapping)
+    return Episodes(name, path, _digest([path]), table, events, load_map(mapping).map)
 
 
 def _digest(files: list[Path]) -> str:

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from twin.core.errors import TableError
-from twin.core.records import SCHEMA, Bools, Floats, Ints, blank_episode
+from twin.core.records import SCHEMA, Bools, Event, Floats, Ints, blank_episode
+from twin.log.columns import EVENTS, event_row, frame
 from twin.log.delimited import EPOCH, Table, read_table
 from twin.log.episodes import episode_frame, write_episodes
 from twin.log.mapspec import Column, Label, MapSpec, Starts, load_map
@@ -37,6 +39,43 @@ def import_log(log: Path, mapping: str | Path, out: Path | None = None) -> pd.Da
     if out is not None:
         write_episodes(table, Path(out))
     return table
+
+
+TOLD = {
+    "protective_stop": ("stop.protective", "stop.cleared"),
+    "grip_loss": ("symptom.grip_loss", None),
+    "object_lost": ("symptom.object_lost", None),
+    "link_timeout": ("link.timeout", None),
+}
+"""Symptom → the event of its onset, and of its end."""
+
+
+def import_events(log: Path, mapping: str | Path) -> pd.DataFrame:
+    """What a log tells of moments, as an event table: episodes begin and end, symptoms rise, stops are cleared.
+
+    Times are s since the log's first row, as `start_s` of the episodes. A stop whose end lies behind a hole has none. Raises as
+    `import_log` does.
+    """
+    spec = load_map(mapping)
+    rec = _record(read_table(Path(log), spec), spec)
+    owner = np.full(len(rec.t_us), -1)
+    found: list[tuple[int, str, int]] = []
+    for number, own in enumerate(rec.episodes):
+        owner[own] = number
+        found += [(int(own[0]), "episode.start", number), (int(own[-1]), "episode.end", number)]
+    for name, level in rec.levels.items():
+        begins, ends = TOLD.get(name, ("", None))
+        for i in np.flatnonzero(rec.onsets[name]) if begins else ():
+            found.append((int(i), begins, int(owner[i])))
+            after = np.flatnonzero(level[i:] == 0)
+            if ends and after.size and rec.holes[i] == rec.holes[i + after[0]]:
+                found.append((int(i + after[0]), ends, int(owner[i])))
+    rows = []
+    for seq, (row, kind, number) in enumerate(sorted(found)):
+        episode = None if number < 0 else rec.names[number] if rec.names else number + 1
+        t = int(rec.t_us[row] - rec.t_us[0])
+        rows.append(event_row(Event(seq, t, t, kind, None, spec.constants.cell, None, None, episode, None, {})))
+    return frame(pa.Table.from_pylist(rows, schema=EVENTS))
 
 
 @dataclass

@@ -146,10 +146,11 @@ def _quantiles(states: tuple[Floats, ...], ps: tuple[float, ...]) -> Floats:
     return np.asarray(special.expit(np.interp(ps, (total - 0.5 * weights[order]) / total[-1], logit[order])))
 
 
-def follow(had: Floats, trials: Floats | None = None, blocks: int = 300) -> Level:
+def follow(had: Floats, trials: Floats | None = None, blocks: int = 300, *, smooth: bool = False) -> Level:
     """Filter cycles in their order: had (n,) 0 or 1, NaN where not told; or how many of `trials` (n,).
 
-    More than `blocks` are pooled into that many; a level then changes once a block, by as much as its cycles make.
+    More than `blocks` are pooled into that many; a level then changes once a block, by as much as its cycles make. `smooth`:
+    the path is what is known of every block after all of them.
     """
     known = ~np.isnan(had)
     k, n = np.where(known, had, 0.0), np.where(known, 1.0 if trials is None else trials, 0.0)
@@ -162,7 +163,7 @@ def follow(had: Floats, trials: Floats | None = None, blocks: int = 300) -> Leve
     moves = [h.move(size) for _, h in hypotheses()]
     odds = [h.stays[:, None] + h.moves for _, h in hypotheses()]
     logs = [(special.log_expit(x), special.log_expit(-x)) for x in odds]
-    path, score = np.empty((k.size, 3)), 0.0
+    path, score, kept = np.empty((k.size, 3)), 0.0, []
     for i, (hits, tries) in enumerate(zip(k, n, strict=True)):
         fits = [hits * p + (tries - hits) * q for p, q in logs]
         top = max(float(f.max()) for f in fits)
@@ -170,8 +171,25 @@ def follow(had: Floats, trials: Floats | None = None, blocks: int = 300) -> Leve
         total = sum(float(at.sum()) for at in states)
         score += float(np.log(total)) + top
         states = [at / total for at in states]
-        path[i] = _quantiles(tuple(states), (0.05, 0.5, 0.95))
+        if smooth:
+            kept.append((states, [np.exp(f - top) for f in fits]))
+        else:
+            path[i] = _quantiles(tuple(states), (0.05, 0.5, 0.95))
+    if smooth:
+        _smoothed(kept, moves, path)
     kinds: dict[str, float] = {}
     for at_, (_, h) in zip(states, hypotheses(), strict=True):
         kinds[h.kind] = kinds.get(h.kind, 0.0) + float(at_.sum())
     return Level(tuple(states), path, size, score, kinds)
+
+
+def _smoothed(kept: list[tuple[list[Floats], list[Floats]]], moves: list[Floats], path: Floats) -> None:
+    """Fill the path backwards: what a block's own past says times how well what followed fits."""
+    behind = [np.ones_like(at) for at in kept[-1][0]] if kept else []
+    for i in range(len(kept) - 1, -1, -1):
+        states, fits = kept[i]
+        both = tuple(at * b for at, b in zip(states, behind, strict=True))
+        path[i] = _quantiles(both, (0.05, 0.5, 0.95))
+        behind = [(f * b) @ move.T for f, b, move in zip(fits, behind, moves, strict=True)]
+        top = max(float(b.max()) for b in behind)
+        behind = [b / top for b in behind]
