@@ -30,6 +30,7 @@ def estimate(path: Path, belief: Belief, confidence: float, *, unit: str, source
         source,
         method + (f"; a bound from {belief.bounded} only" if one_sided else ""),
         identified=not one_sided,
+        deciles=tuple(belief.quantile(k / 10) for k in range(1, 10)),
     )
 
 

@@ -22,7 +22,7 @@ class Estimate:
     """
 
     path: Path
-    value: Scalar | tuple[float, ...]
+    value: Scalar | tuple[float, ...] | tuple[dict[str, object], ...]
     low: float | None = None
     high: float | None = None
     n: int | None = None
@@ -31,6 +31,8 @@ class Estimate:
     """The log: its name and the first digits of its sha256."""
     method: str = ""
     identified: bool = True
+    deciles: tuple[float, ...] = ()
+    """What is known of it, by its nine deciles; empty where only the interval is."""
 
     @property
     def name(self) -> str:

@@ -25,6 +25,8 @@ def check_tier(check: Checker) -> None:
         if not view.outcomes_broken:
             check.refuse(("tier",), "tier outcome needs the fleet's 'outcomes': write them, or fit them with twin fit-outcomes")
         return
+    if view.policy is None:  # a fleet alone runs nothing
+        return
     _entries(check, view.outcomes)
     for at, fault in view.faults:
         if at[0] == "faults" and fault.PORT != "process":

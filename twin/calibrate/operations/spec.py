@@ -8,6 +8,11 @@ from twin.calibrate.partspec import PartSpec
 
 
 class OperationsSpec(PartSpec):
-    """What to fit of operations."""
+    """What people, resets and detectors do: reset success and time per rung, response and work of people, label errors.
+
+    {kind: operations, log: bay, audit: audited}
+    """
 
     kind: Literal["operations"]
+    audit: str | None = None
+    """A log of the same episodes (by run, cell and number) with audited labels; left out: their truth, where it is known."""

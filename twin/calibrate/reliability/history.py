@@ -51,6 +51,13 @@ class Happened:
         """Happenings while operating."""
         return sum(s.at.size for s in self.stretches)
 
+    @property
+    def whole(self) -> Watched:
+        """All stretches on one clock of operation."""
+        ends = np.cumsum([s.until for s in self.stretches])
+        at = [s.at + end - s.until for s, end in zip(self.stretches, ends, strict=True)]
+        return Watched(np.concatenate(at) if at else np.zeros(0), float(ends[-1]) if len(ends) else 0.0)
+
     def times(self, *, new: bool) -> Times | None:
         """Times between happenings; what still ran is censored. `new`: the first time counts too, the robot was new at its
         start. None without any."""
@@ -87,7 +94,7 @@ def happened(frame: pd.DataFrame, events: pd.DataFrame | None, what: str) -> lis
     start = numbers(frame, "start_s", table="episodes")
     out = []
     for cell in _cells(frame, start):
-        cell.stops = stops.get(cell.name, cell.stops)
+        cell.stops = stops.get(cell.name, cell.stops) if what != "breakage" else cell.stops  # wear goes on while stopped
         at = None if moments is None else moments.get(cell.name, np.zeros(0))
         out.append(_one(cell, at, had, start))
     return out

@@ -77,7 +77,7 @@ def survival(label: str, law: Law, data: Times, unit: str) -> Figure:
 
 def steadiness(label: str, cells: Sequence[Happened], stream: Stream, found: Any) -> bool:
     """Whether moments are a Poisson process; True where a trend refuses a stationary model."""
-    systems = [s for c in cells for s in c.stretches]
+    systems = [whole for c in cells if (whole := c.whole).until > 0]
     told = [trend.laplace(systems), trend.mil_hdbk_189(systems), trend.lewis_robinson(systems)]
     tests = [t for t in told if t is not None and t.n >= 5]
     if not tests:

@@ -1,0 +1,82 @@
+"""What happened to each cell, on the clock of its own operation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twin.calibrate.reliability import history
+from twin.log.episodes import episode_frame
+
+
+def table(*rows):
+    """(start, duration, symptoms) one row an episode of one cell."""
+    return episode_frame(
+        {
+            "episode": i + 1,
+            "source": "real",
+            "schema": 1,
+            "cell": "c1",
+            "start_s": s,
+            "duration_s": d,
+            "censored": d is None,
+            "symptoms": m,
+        }
+        for i, (s, d, m) in enumerate(rows)
+    )
+
+
+def events(*rows):
+    names = ["t_s", "kind"]
+    return pd.DataFrame([dict(zip(names, r, strict=True)) | {"cell": "c1", "payload": "{}", "episode": None} for r in rows])
+
+
+QUIET = table((0.0, 10.0, []), (12.0, 10.0, []), (24.0, 10.0, []))
+
+
+def test_the_clock_runs_in_episodes_only():
+    told = history.happened(
+        QUIET, events((5.0, "stop.protective"), (5.0, "stop.cleared"), (14.0, "stop.protective")), "protective_stop"
+    )
+    assert told[0].stretches[0].at == pytest.approx([5, 12]) and told[0].operated == pytest.approx(30)
+
+
+def test_time_spent_stopped_is_no_operation():
+    told = history.happened(
+        QUIET, events((5.0, "stop.protective"), (9.0, "stop.cleared"), (14.0, "stop.protective")), "protective_stop"
+    )
+    assert told[0].stretches[0].at == pytest.approx([5, 8]) and told[0].operated == pytest.approx(26)
+
+
+def test_an_episode_without_duration_parts_two_stretches():
+    told = history.happened(table((0.0, 10.0, []), (12.0, None, []), (24.0, 10.0, ["grip_loss"])), None, "grip_loss")[0]
+    assert [s.until for s in told.stretches] == [10, 10] and told.whole.at == pytest.approx([15])
+
+
+def test_times_between_are_censored_at_the_end_and_the_first_is_left_out():
+    told = history.happened(QUIET, events((5.0, "stop.protective"), (14.0, "stop.protective")), "protective_stop")[0]
+    first_too, times = told.times(new=True), told.times(new=False)
+    assert times.t == pytest.approx([7, 18]) and times.ended.tolist() == [True, False]
+    assert first_too.t == pytest.approx([5, 7, 18])
+
+
+def test_what_never_happened_is_one_censored_time():
+    told = history.happened(QUIET, events((0.0, "episode.start")), "breakage")[0]
+    times = told.times(new=False)
+    assert times.events == 0 and times.t.sum() == pytest.approx(30)
+
+
+def test_what_a_stop_costs_is_told_by_the_cycles_that_had_one():
+    rows = [(40.0 * i, 20.0, []) for i in range(6)] + [(240.0 + 60 * i, 35.0, ["protective_stop"]) for i in range(4)]
+    stops = pd.DataFrame({"t_s": 1.0, "kind": "stop.protective", "cell": "c1", "payload": "{}", "episode": [7, 8, 9, 10]})
+    assert history.time_lost(table(*rows), stops).t == pytest.approx([15] * 4)
+
+
+@pytest.mark.real
+def test_moments_of_the_recording_are_those_that_were_counted(real_data):
+    from twin.log.importer import import_events, import_log
+
+    path = real_data / "ur3_cobotops" / "dataset_02052023.csv"
+    told = import_events(path, "ur3_cobotops")
+    assert (told["kind"] == "stop.protective").sum() == 108
+    cell = history.happened(import_log(path, "ur3_cobotops"), told, "protective_stop")[0]
+    assert np.nansum(cell.had) == 78 and cell.count <= 108
