@@ -10,6 +10,7 @@ from twin.calibrate.episodelog import Episodes, read_episode_log
 from twin.calibrate.logs import Log, read_log
 from twin.calibrate.logspec import EpisodeLog, SignalLog
 from twin.calibrate.partspec import PartSpec
+from twin.calibrate.result import PartResult
 from twin.core.chance import Chance, Stream
 from twin.core.errors import InputError
 from twin.farm.spec import FleetSpec
@@ -30,6 +31,8 @@ class Given:
     fleet: FleetSpec | None = None
     say: Say = lambda text: None
     """Progress, in a few words."""
+    results: list[PartResult] = field(default_factory=list)
+    """What the parts before this one found."""
     _read: dict[str, Log | Episodes] = field(default_factory=dict)
 
     def name(self, spec: PartSpec) -> str:

@@ -6,6 +6,7 @@ from twin.calibrate.actuators.spec import ActuatorsSpec
 from twin.calibrate.delays.spec import DelaysSpec
 from twin.calibrate.dynamics.spec import DynamicsSpec
 from twin.calibrate.episodes.spec import EpisodesSpec
+from twin.calibrate.farmcheck.spec import FarmSpec
 from twin.calibrate.given import Given
 from twin.calibrate.network.spec import NetworkSpec
 from twin.calibrate.operations.spec import OperationsSpec
@@ -41,6 +42,10 @@ def fit(spec: AnyPart, given: Given) -> PartResult:
             from twin.calibrate.operations.fit import fit as operations
 
             return operations(spec, given)
+        case FarmSpec():
+            from twin.calibrate.farmcheck.fit import fit as farm
+
+            return farm(spec, given)
         case EpisodesSpec():
             from twin.calibrate.episodes.fit import fit as episodes
 

@@ -15,6 +15,7 @@ from twin.calibrate.actuators.spec import ActuatorsSpec
 from twin.calibrate.delays.spec import DelaysSpec
 from twin.calibrate.dynamics.spec import DynamicsSpec
 from twin.calibrate.episodes.spec import EpisodesSpec
+from twin.calibrate.farmcheck.spec import FarmSpec
 from twin.calibrate.logspec import LogSpec
 from twin.calibrate.network.spec import NetworkSpec
 from twin.calibrate.operations.spec import OperationsSpec
@@ -25,7 +26,7 @@ from twin.core.yaml import Document, read
 from twin.scenario.messages import explain
 
 AnyPart = Annotated[
-    DynamicsSpec | ActuatorsSpec | DelaysSpec | NetworkSpec | ReliabilitySpec | OperationsSpec | EpisodesSpec,
+    DynamicsSpec | ActuatorsSpec | DelaysSpec | NetworkSpec | ReliabilitySpec | OperationsSpec | EpisodesSpec | FarmSpec,
     Field(discriminator="kind"),
 ]
 

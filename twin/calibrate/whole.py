@@ -37,8 +37,7 @@ def calibrate(plan: Plan, only: Collection[str] = (), say: Say = lambda text: No
     given = Given(
         dict(spec.logs), plan.folder, {id(part): name for name, part in listed}, spec.confidence, spec.seed, fleet, say
     )
-    results = []
     for i, (name, part) in enumerate(chosen):
         say(f"{name} ({i + 1} of {len(chosen)})")
-        results.append(parts.fit(part, given))
-    return Calibration(plan, tuple(results))
+        given.results.append(parts.fit(part, given))
+    return Calibration(plan, tuple(given.results))

@@ -58,17 +58,24 @@ class Scenario:
         return self.path.parent
 
 
-def load(path: str | Path, *, seed: int | None = None, duration_s: float | None = None, engine: str = "mujoco") -> Scenario:
+def load(
+    path: str | Path,
+    *,
+    seed: int | None = None,
+    duration_s: float | None = None,
+    engine: str = "mujoco",
+    overlay: Path | None = None,
+) -> Scenario:
     """A scenario by path, or by name where it ships (`quickstart`).
 
-    `seed` and `duration_s` override the file's. Raises `SpecError` with all problems, `InputError` for an override that
-    makes no sense.
+    `seed` and `duration_s` override the file's; `overlay` is laid over the fleet, after the file's own. Raises `SpecError`
+    with all problems, `InputError` for an override that makes no sense.
     """
     if engine not in ENGINES:
         raise InputError(f"unknown engine {engine!r}{nearest(engine, ENGINES)}")
     overrides = _overrides(seed, duration_s)
     file = find(path)
-    spec, problems = _load(file, os.path.relpath(file) if not Path(path).exists() else str(path))
+    spec, problems = _load(file, os.path.relpath(file) if not Path(path).exists() else str(path), overlay)
     if problems or not isinstance(spec, ScenarioSpec):
         raise SpecError(problems or [Problem(str(path), 0, 0, "this is a fleet; a scenario that names it can be run")])
     spec = spec.model_copy(update=overrides)
@@ -132,7 +139,7 @@ def _overrides(seed: int | None, duration_s: float | None) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _load(file: Path, shown: str) -> tuple[ScenarioSpec | FleetSpec | None, list[Problem]]:
+def _load(file: Path, shown: str, over: Path | None = None) -> tuple[ScenarioSpec | FleetSpec | None, list[Problem]]:
     document = read(file, shown)
     if not isinstance(document.data, dict):
         return None, document.problems
@@ -141,6 +148,8 @@ def _load(file: Path, shown: str) -> tuple[ScenarioSpec | FleetSpec | None, list
     _graft_outcomes(document, () if fleet_only else ("fleet",), folder, file, shown)
     if not fleet_only:
         _lay_over(document, file, shown)
+    if over is not None and not fleet_only:
+        overlay.apply(document, ("fleet",), read(over))
     traces.fill(document)
     root: type[ScenarioSpec] | type[FleetSpec] = FleetSpec if fleet_only else ScenarioSpec
     problems = list(document.problems)

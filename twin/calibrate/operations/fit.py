@@ -65,7 +65,7 @@ def _resets(spec: OperationsSpec, given: Given, log: Episodes, found: Found) -> 
     if given.fleet is not None:
         at = [i for i, rung in enumerate(given.fleet.resets) if isinstance(rung, AutomaticRung)]
     for k, rung in enumerate(rungs[: len(at)]):
-        path: Path = ("resets", at[k])
+        path: Path = ("resets", str(at[k]))
         known = share(rung.good, rung.tries)
         found.estimates.append(
             estimate((*path, "success"), known, given.confidence, unit="", source=log.source, method="Jeffreys, per attempt")
@@ -90,7 +90,7 @@ def _turnround(spec: OperationsSpec, given: Given, log: Episodes, at: list[int],
     text = f"{told} is given to rung {at[0]}, whose share of success is not identified"
     found.findings.append(Finding("warning", text))
     times = Times(gaps, np.ones(gaps.size, bool))
-    law(spec, given, ("resets", at[0], "seconds"), "time between episodes", times, log.source, found)
+    law(spec, given, ("resets", str(at[0]), "seconds"), "time between episodes", times, log.source, found)
 
 
 def _people(spec: OperationsSpec, given: Given, log: Episodes, found: Found) -> None:

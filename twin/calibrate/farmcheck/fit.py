@@ -1,0 +1,115 @@
+"""Entry of the part `farm`: does a farm with the fitted numbers do what the real one did?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from twin.calibrate import overlay
+from twin.calibrate.farmcheck.perturb import drawn
+from twin.calibrate.farmcheck.spec import FarmSpec
+from twin.calibrate.farmcheck.summaries import cell_hours, shared, summarise
+from twin.calibrate.given import Given
+from twin.calibrate.result import Figure, Finding, PartResult
+from twin.core.errors import InputError, TwinError
+from twin.core.records import Floats
+from twin.judge.report import svg
+from twin.judge.words import short
+from twin.log.tables import read_run
+from twin.scenario.load import load
+from twin.suite.code import surroundings
+from twin.suite.plan import Unit
+from twin.suite.pool import run_units
+
+
+def fit(spec: FarmSpec, given: Given) -> PartResult:
+    """Summaries of the log inside the predictive intervals of the calibrated twin. Raises `InputError` where it cannot run."""
+    log, name = given.episodes(spec.log), given.name(spec)
+    symptoms = shared(log.frame)
+    real = summarise(log.frame, symptoms)
+    cells = max(1, len(given.fleet.cells) if given.fleet else 1)
+    hours = spec.hours or cell_hours(log.frame) / cells
+    with tempfile.TemporaryDirectory(prefix="twin-farm-") as temp:
+        sims = _run(spec, given, Path(temp), 3600 * hours, symptoms)
+    rows = judge(real, sims)
+    outside = [row for row in rows if not row["inside"]]
+    findings = [Finding("warning", _words(row, len(sims))) for row in outside]
+    told = f"{len(rows) - len(outside)} of {len(rows)} summaries of the log lie inside the 90 % predictive intervals"
+    findings.insert(0, Finding("note", f"{told} of {len(sims)} runs ({spec.engine}, {hours:.3g} h each)"))
+    figures = (picture(rows, len(sims)),) if rows else ()
+    return PartResult("farm", name, (), (), tuple(findings), figures, {"summaries": rows, "runs": len(sims), "hours": hours})
+
+
+def _run(spec: FarmSpec, given: Given, temp: Path, seconds: float, symptoms: list[str]) -> list[dict[str, float]]:
+    data = overlay.as_data(given.results, overlay.Made("farm", ""))
+    units = []
+    for seed in range(1, spec.seeds + 1):
+        path = temp / f"overlay-{seed}.yaml"
+        overlay.write(drawn(data, given.stream(spec, "parameters", seed)), path)
+        scenario = load(given.folder / spec.scenario, seed=seed, duration_s=seconds, engine=spec.engine, overlay=path)
+        units.append(Unit(scenario, str(spec.scenario), surroundings(scenario)))
+    done = 0
+
+    def seen(_: object) -> None:
+        nonlocal done
+        done += 1
+        given.say(f"{given.name(spec)}: {done} of {len(units)} runs")
+
+    out = []
+    for row in run_units(units, temp / "runs", workers=spec.workers, seen=seen).rows:
+        if row.folder is None:
+            raise InputError(f"the calibrated twin did not run: {'; '.join(row.reasons)}")
+        try:
+            out.append(summarise(read_run(Path(row.folder)).episodes, symptoms))
+        except TwinError as error:
+            raise InputError(f"a run of the calibrated twin cannot be read: {error}") from error
+    return out
+
+
+def judge(real: Mapping[str, float], sims: Sequence[Mapping[str, float]]) -> list[dict[str, object]]:
+    """Every summary that both sides tell: the log's value, quantiles 5, 50 and 95 % of the runs, and whether it lies inside.
+
+    Inside: its rank among the runs is not one of the outer 5 % on either side.
+    """
+    rows: list[dict[str, object]] = []
+    for name, value in real.items():
+        values: Floats = np.array([sim[name] for sim in sims if name in sim])
+        if values.size < 9:
+            continue
+        low, mid, high = (float(v) for v in np.quantile(values, (0.05, 0.5, 0.95), method="normal_unbiased"))
+        below, above = int((values < value).sum()), int((values > value).sum())
+        outer = 0.05 * (values.size + 1)
+        inside = below >= outer - 1e-9 and above >= outer - 1e-9 if np.ptp(values) > 0 else bool(np.isclose(value, values[0]))
+        rows.append({"summary": name, "real": float(value), "low": low, "median": mid, "high": high, "inside": bool(inside)})
+    return rows
+
+
+def _words(row: Mapping[str, object], n: int) -> str:
+    value, low, high = (float(str(row[k])) for k in ("real", "low", "high"))
+    return f"{row['summary']}: {value:.4g} in the log, {low:.4g} to {high:.4g} in {n} runs of the calibrated twin"
+
+
+def picture(rows: Sequence[Mapping[str, object]], n: int) -> Figure:
+    """Each summary on an axis of its own, as a multiple of the runs' median: interval of the runs (line), the log (square)."""
+    left, top, pitch = 260.0, 30.0, 26.0
+    x = svg.Scale(0.0, 2.0, left, 900.0)
+    bottom = top + pitch * len(rows)
+    body = [svg.line(x(t), top - 6, x(t), bottom, cls="axis" if t == 1 else "grid") for t in (0, 0.5, 1, 1.5, 2)]
+    body += [svg.text(x(t), top - 12, f"{t:g} ×", cls="dim", anchor="middle") for t in (0, 0.5, 1, 1.5, 2)]
+    for i, row in enumerate(rows):
+        y = top + (i + 0.5) * pitch
+        real, low, mid, high = (float(str(row[k])) for k in ("real", "low", "median", "high"))
+        scale = mid if mid else 1.0
+        ends = [min(max(v / scale, 0.0), 2.0) for v in (low, high, real)]
+        body.append(svg.text(left - 12, y + 4.5, str(row["summary"]), cls="lab", anchor="end"))
+        body.append(svg.line(x(ends[0]), y, x(ends[1]), y, cls="whisk l1"))
+        body.append(svg.rect(x(ends[2]) - 4.5, y - 4.5, 9, 9, cls="dot real"))
+        mark = "" if row["inside"] else "  outside"
+        body.append(svg.text(914, y + 4.5, f"{short(real)} ({short(low)}–{short(high)}){mark}", cls="num"))
+    caption = (
+        f"The log (squares) against 90 % predictive intervals of {n} runs of the calibrated twin (lines), over their median."
+    )
+    return Figure(svg.figure(body, height=bottom + 10, alt=caption), caption)

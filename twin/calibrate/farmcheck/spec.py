@@ -1,0 +1,26 @@
+"""Spec of the part `farm`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from twin.calibrate.partspec import PartSpec
+
+
+class FarmSpec(PartSpec):
+    """A scenario is run on the fleet with what the parts before this one found, once a seed, and compared with the log.
+
+    {kind: farm, log: bay, scenario: scenario.yaml, seeds: 19}
+    """
+
+    kind: Literal["farm"]
+    scenario: str
+    """Beside the plan; what was asked of the real farm."""
+    engine: Literal["kinematic", "mujoco"] = "kinematic"
+    seeds: int = Field(default=19, ge=9, le=10_000)
+    """Runs. Each has parameters of its own, drawn from what is believed of them."""
+    hours: float | None = Field(default=None, gt=0)
+    """Of each run; left out: as long as the log, without its pauses."""
+    workers: int = Field(default=2, ge=1)
