@@ -46,10 +46,9 @@ def test_the_robot_of_a_serial_becomes_a_kind_of_its_own(laid):
 
 
 def test_a_fleet_in_its_own_file_is_read_by_itself(tmp_path):
-    (tmp_path / "fleet.yaml").write_text(
-        "fleet: one\nrobots: {ur3: {model: ur3}}\ncells: [{name: a, robots: [{robot: ur3}]}]\n"
-    )
-    assert load_fleet(tmp_path / "fleet.yaml").fleet == "one" and check(tmp_path / "fleet.yaml") == []
+    fleet = SCENARIO.split("fleet:\n", 1)[1].split("jobs:")[0].replace("\n  ", "\n").strip()
+    (tmp_path / "fleet.yaml").write_text(fleet)
+    assert check(tmp_path / "fleet.yaml") == [] and load_fleet(tmp_path / "fleet.yaml").fleet == "two"
     with pytest.raises(SpecError, match="a fleet file is wanted"):
         load_fleet("tiny")
 

@@ -56,6 +56,8 @@ def _leaf(estimate: Estimate, made: Made) -> Any:
     if isinstance(estimate.value, str | bool) or (isinstance(estimate.value, int) and estimate.low is None):
         return estimate.value
     value = list(estimate.value) if isinstance(estimate.value, tuple) else estimate.value
+    if isinstance(value, list) and estimate.n is None:
+        return value  # where a table is tabled: chosen, not measured
     known = {"low": estimate.low, "high": estimate.high, "n": estimate.n, "unit": estimate.unit or None}
     said = {"source": estimate.source or None, "method": estimate.method or None, "date": made.date}
     return {"value": value} | {key: item for key, item in (known | said).items() if item is not None}
