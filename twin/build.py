@@ -32,6 +32,7 @@ from twin.core.errors import UseError
 from twin.core.records import CellInfo, FleetInfo
 from twin.farm.book import Book
 from twin.farm.cells import Cell
+from twin.farm.curriculum import CURRICULA, NoneSpec
 from twin.farm.data import DataDesk
 from twin.farm.dispatchers import DISPATCHERS
 from twin.farm.drawn import Drawn
@@ -267,13 +268,17 @@ def strategies(scenario: Scenario) -> Mapping[str, Any]:
         {name: pool.skills for name, pool in spec.fleet.people.items()},
         {name: pool.site for name, pool in spec.fleet.people.items()},
     )
-    built_in = {**SCHEDULERS, **DISPATCHERS}
-    asked = {"scheduler": spec.scheduler, "dispatch": spec.dispatch}
+    built_in = {
+        **SCHEDULERS,
+        **DISPATCHERS,
+        **{kind: functools.partial(cls, seed=scenario.seed) for kind, cls in CURRICULA.items()},
+    }
+    asked = {"scheduler": spec.scheduler, "dispatch": spec.dispatch, "idle": spec.idle}
 
     def maker(role: str, item: Any) -> Any:
         return lambda: make(item, scenario, info) if isinstance(item, UseSpec) else built_in[type(item)](info, item)
 
-    return {role: maker(role, item) for role, item in asked.items()}
+    return {role: maker(role, item) for role, item in asked.items() if not isinstance(item, NoneSpec)}
 
 
 def _info(scenario: Scenario, cell: Any) -> CellInfo:

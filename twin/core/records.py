@@ -269,9 +269,11 @@ class Action(NamedTuple):
     reset: str | None = None
     pool: str | None = None
     deadline_s: float | None = None
+    task: str | None = None
+    goal: int | None = None
 
 
-ACTION_KINDS = ("assign", "cancel", "hold", "reset", "page", "release")
+ACTION_KINDS = ("assign", "cancel", "hold", "practise", "reset", "page", "release")
 
 
 class Strategy(Protocol):

@@ -17,7 +17,7 @@ from twin.core.clock import US
 from twin.core.errors import UseError, nearest
 from twin.core.records import ACTION_KINDS, Action, Event, Strategy
 
-_TEXTS = ("cell", "job", "reset", "pool")
+_TEXTS = ("cell", "job", "reset", "pool", "task")
 _LATEST_S = 1e9
 
 
@@ -130,6 +130,8 @@ def _wrong(action: Any) -> str | None:
             return f"{name} must be a text or None"
     if not isinstance(said["lease"], int | None):
         return "lease must be a whole number or None"
+    if not isinstance(said["goal"], int | None):
+        return "goal must be a whole number or None"
     late = said["deadline_s"]
     if late is not None and not (isinstance(late, int | float) and 0 < late <= _LATEST_S):
         return f"deadline_s must be seconds greater than 0 and at most {_LATEST_S:g}, or None"

@@ -27,6 +27,8 @@ class Job:
     first: int | None = None
     """Episode of the first attempt at the current goal."""
     voids: int = 0
+    goal: int | None = None
+    """The goal cell of a practice."""
     deadline: int | None = None
     """Order of the clock entry of its deadline."""
 

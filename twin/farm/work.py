@@ -21,6 +21,8 @@ from twin.farm.spec import JobSpec
 
 ROUNDS = 1000
 """Strategies that answer each other longer than this at one instant are in a loop."""
+PRACTICE = "practice"
+"""Owner of the jobs that robots give themselves."""
 REMEMBERED = 10_000
 """Ids of actions that are known to have been carried out: so many back."""
 
@@ -45,6 +47,7 @@ class Work:
         self.refused: dict[str, None] = {}
         """Ids refused at the last instant at which any was: told once, not over and over."""
         self.refused_us = 0
+        self.practices = 0
         self.wakes: dict[str, tuple[int, int]] = {}
         """Role → when it wants to be called, and the clock entry of that."""
         recovery.gone = self.gone
@@ -166,6 +169,8 @@ class Work:
                 return "no such cell" if cell is None else self.recovery.page(cell, action.pool or "", action.deadline_s)
             case "cancel":
                 return self._cancel(action)
+            case "practise":
+                return "no such cell" if cell is None else self._practise(action, cell)
             case "release":
                 return "no such cell" if cell is None else self._release(action, cell)
             case "hold":
@@ -190,6 +195,23 @@ class Work:
         self.book.emit("authority.granted", cell, job=job.name, lease=cell.lease)
         self.start(cell)
         return None
+
+    def _practise(self, action: Action, cell: Cell) -> str | None:
+        """An episode of a task that nobody asked for: a job of its own, on this cell."""
+        if cell.state != "free":
+            return f"cell is {cell.state}"
+        if action.lease != cell.lease:
+            return f"lease {action.lease} is stale, the cell's is {cell.lease}"
+        if action.task not in cell.spec.tasks:
+            return f"no task {action.task!r} in this cell"
+        self.practices += 1
+        scene = None if action.goal is None else f"goal-{action.goal}"
+        spec = JobSpec(task=action.task, owner=PRACTICE, scene=scene, on=cell.name)
+        job = Job(f"{PRACTICE}-{self.practices}", spec, 1, goal=action.goal)
+        self.jobs[job.name] = job
+        goal: dict[str, Any] = {} if action.goal is None else {"goal": action.goal}
+        self.book.emit("job.arrived", job=job.name, **job.payload(), **goal)
+        return self._assign(Action("assign", action.id, cell=cell.name, job=job.name, lease=cell.lease), cell)
 
     def _release(self, action: Action, cell: Cell) -> str | None:
         """End a lease between two episodes: its job goes back to the queue. A cell that is held goes back to work."""

@@ -239,7 +239,8 @@ def _tables(jobs: list[tuple[int, Any]], document: Document, folder: Path) -> tu
 
 
 def _uses(spec: ScenarioSpec) -> list[UseSpec]:
-    return [item for item in (spec.scheduler, spec.dispatch, spec.policy, *spec.filters) if isinstance(item, UseSpec)]
+    named = (spec.scheduler, spec.dispatch, spec.idle, spec.policy, *spec.filters)
+    return [item for item in named if isinstance(item, UseSpec)]
 
 
 def _digest(spec: ScenarioSpec, engine: str, code: Mapping[str, str]) -> str:

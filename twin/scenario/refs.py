@@ -238,6 +238,7 @@ def _use(check: Checker) -> None:
     roles: list[tuple[Loc, Any, str]] = [
         (("scheduler",), view.scheduler, "Strategy"),
         (("dispatch",), view.dispatch, "Strategy"),
+        (("idle",), view.idle, "Strategy"),
         (("policy",), view.policy, "Policy"),
     ]
     roles += [(("filters", i), item, "Filter") for i, item in view.filters]

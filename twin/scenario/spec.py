@@ -18,13 +18,14 @@ from twin.control.spec import (
     built_in_or_use,
 )
 from twin.core.spec import Spec
-from twin.farm import dispatchers, schedulers
+from twin.farm import curriculum, dispatchers, schedulers
 from twin.farm.spec import FleetSpec, WorkloadSpec
 from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
 
 SchedulerSpec = Annotated[schedulers.BuiltIn | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("fifo"))]
 DispatchSpec = Annotated[dispatchers.BuiltIn | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("first_free"))]
+IdleSpec = Annotated[curriculum.BuiltIn | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("none"))]
 
 
 class LogSpec(Spec):
@@ -65,6 +66,8 @@ class ScenarioSpec(Spec):
     jobs: tuple[WorkloadSpec, ...] = Field(min_length=1)
     scheduler: SchedulerSpec = schedulers.FifoSpec()
     dispatch: DispatchSpec = dispatchers.FirstFreeSpec()
+    idle: IdleSpec = curriculum.NoneSpec()
+    """What robots practise while no job waits."""
     policy: PolicySpec = ScriptedPolicy()
     filters: tuple[FilterSpec, ...] = (
         JointLimitsFilter(kind="joint_limits"),

@@ -9,7 +9,7 @@ from twin.control.spec import KnownPolicy, UseSpec
 from twin.core.errors import nearest
 from twin.core.yaml import Loc
 from twin.farm.outcomes import OutcomeModel
-from twin.farm.spec import ReverseRung
+from twin.farm.spec import JobSpec, ReverseRung
 from twin.scenario.refs import Checker, written_jobs
 
 
@@ -40,9 +40,9 @@ def _entries(check: Checker, model: OutcomeModel) -> None:
     """An entry for every task that is run, on every kind of robot that may run it, at every attempt."""
     policy = policy_key(check.view.policy)
     told: dict[tuple[Loc, str, str], None] = {}
-    for at, job in written_jobs(check):
+    for at, job in [((*at, "task"), job) for at, job in written_jobs(check)] + list(_practised(check)):
         for robot in _robots(check, job):
-            key = ((*at, "task"), str(job.task), robot)
+            key = (at, str(job.task), robot)
             attempts = (n for n in range(1, job.retries + 2) if model.find(job.task, policy, robot, n) is None)
             missing = next(attempts, None)
             if missing is None or key in told:
@@ -77,6 +77,15 @@ def _reverses(check: Checker) -> None:
 
 def _models(check: Checker) -> list[str]:
     return [robot.model for robot in (check.view.robots or {}).values() if robot is not None]
+
+
+def _practised(check: Checker) -> Iterable[tuple[Loc, Any]]:
+    """What robots may practise when nobody asks: every task of every cell."""
+    if check.view.idle is None or getattr(check.view.idle, "kind", "") == "none":
+        return
+    for i, cell in check.view.cells:
+        for k, task in enumerate(cell.tasks):
+            yield check.fleet("cells", i, "tasks", k), JobSpec(task=task)
 
 
 def _robots(check: Checker, job: Any) -> Iterable[str]:

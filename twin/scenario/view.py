@@ -17,7 +17,7 @@ from twin.farm.spec import CellSpec, FleetSpec, PartSpec, PeopleSpec, RobotSpec,
 from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
 from twin.scenario.messages import holds, meant
-from twin.scenario.spec import DispatchSpec, ScenarioSpec, SchedulerSpec
+from twin.scenario.spec import DispatchSpec, IdleSpec, ScenarioSpec, SchedulerSpec
 from twin.world.spec import GripperSpec, SensorSpec, WorkcellSpec
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class View:
     filters: Listed[Any]
     scheduler: Any
     dispatch: Any
+    idle: Any
     policy: Any
     tier: str
     """`physics`, or `outcome` where the scenario says so or a fleet that stands alone has outcomes."""
@@ -74,7 +75,7 @@ _NAMED: Mapping[str, Any] = {
     "robots": RobotSpec,
 }
 _LISTED: Mapping[str, Any] = {"jobs": WorkloadSpec, "checks": CheckSpec, "filters": FilterSpec}
-_SINGLE: Mapping[str, Any] = {"scheduler": SchedulerSpec, "dispatch": DispatchSpec, "policy": PolicySpec}
+_SINGLE: Mapping[str, Any] = {"scheduler": SchedulerSpec, "dispatch": DispatchSpec, "idle": IdleSpec, "policy": PolicySpec}
 
 
 def whole(spec: ScenarioSpec | FleetSpec) -> View:

@@ -96,7 +96,8 @@ def baselines_digest(scenario: Scenario) -> str:
 def uses(scenario: Scenario) -> list[UseSpec]:
     """Where a scenario names code of the user's."""
     spec = scenario.spec
-    return [item for item in (spec.scheduler, spec.dispatch, spec.policy, *spec.filters) if isinstance(item, UseSpec)]
+    named = (spec.scheduler, spec.dispatch, spec.idle, spec.policy, *spec.filters)
+    return [item for item in named if isinstance(item, UseSpec)]
 
 
 def _closure(tops: list[str], folder: Path) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from twin.judge import facts, words
 from twin.judge.accounting import STATES
 from twin.judge.checks import CheckResult
 from twin.judge.columns import US
+from twin.judge.coverage import coverage
 from twin.judge.economics import product
 from twin.judge.facts import Facts
 from twin.judge.report import charts, plots, timeline
@@ -90,8 +91,14 @@ def _evidence(log: RunLog, checks: Sequence[CheckResult]) -> dict[str, Any]:
 
 def _product(log: RunLog, known: Facts) -> dict[str, Any]:
     """Data and cost, with the curve of cost over the size of the fleet."""
-    told = product(log, known)
-    held = told["costs"]
+    told = product(log, known) | {"coverage": coverage(log)}
+    seen, held = told["coverage"], told["costs"]
+    covered = None
+    if seen is not None:
+        line = plots.Curve("goal cells covered", seen.curve)
+        alt = "Goal cells covered against robot-hours"
+        covered = Markup(plots.curves([line], x_axis="robot-hours", y_axis=line.name, alt=alt))
+    told["covered"] = covered
     if held is None:
         return {"product": told, "amortisation": None}
     line = plots.Curve(f"{held.currency} a usable episode", held.curve())

@@ -1,0 +1,47 @@
+"""How much of goal space the robots' practice covered, and how much of it they did twice over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twin.judge.columns import US, cells, column, payload, times_us
+from twin.log.tables import RunLog
+
+POINTS = 200
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """`curve`: (robot-hours, goal cells covered); `overlap`: share of practices at a goal that another robot had had before."""
+
+    goals: int
+    practices: int
+    curve: tuple[tuple[float, float], ...]
+    overlap: float
+
+    def at(self, robot_h: float) -> float:
+        """Goal cells covered after so many robot-hours."""
+        return max((n for h, n in self.curve if h <= robot_h), default=0.0)
+
+
+def coverage(log: RunLog) -> Coverage | None:
+    """The coverage of a run's practice, from its events; None where nobody practised."""
+    names = ("kind", "job", "cell", "payload")
+    rows = zip(*(column(log.events, name, table="events") for name in names), strict=True)
+    when, robots = times_us(log.events, "t_s", table="events").tolist(), len(cells(log))
+    goal_of: dict[str, int] = {}
+    first: dict[int, str] = {}
+    curve: list[tuple[float, float]] = []
+    practices = again = 0
+    for row, (kind, job, cell, text) in enumerate(rows):
+        if kind == "job.arrived" and isinstance(text, str) and '"goal":' in text:
+            goal_of[job] = int(payload(text, row)["goal"])
+        elif kind == "job.assigned" and job in goal_of:
+            goal = goal_of.pop(job)
+            practices += 1
+            again += first.setdefault(goal, cell) != cell
+            curve.append((robots * when[row] / US / 3600, float(len(first))))
+    if not practices:
+        return None
+    step = max(1, len(curve) // POINTS)
+    return Coverage(len(first), practices, tuple(curve[::step] + curve[-1:]), again / practices)
