@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from mujoco.batch import Batch
 
-from benchmarks import clock, outcome
+from benchmarks import armed, clock, outcome
 from twin.build import build
 from twin.core.clock import US
 from twin.farm.farm import Farm
@@ -196,6 +196,7 @@ def measure(segments: int = 7) -> dict[str, Any]:
         "scaling_512_over_256": scaling_512_over_256(3),
         "mb_per_robot": (memory_mb(512) - memory_mb(256)) / 256,
         "journal_cost": max(at_64["journal"], at_256["journal"]),
+        **armed.measure(SCENARIO.format(n=256, jobs=256)),
         **clock.measure(),
         **outcome.measure(),
     }
@@ -212,6 +213,7 @@ BOUNDS: dict[str, tuple[str, Callable[[dict[str, Any]], Any], Callable[[Any], bo
     "16 of 256 active, over 16": ("≤ 1.3", lambda f: f["active_16_of_256"], lambda v: v <= 1.3),
     "512 over 256 robots": ("≤ 2.2", lambda f: f["scaling_512_over_256"], lambda v: v <= 2.2),
     "MB a further robot": ("< 1", lambda f: f["mb_per_robot"], lambda v: v < 1),
+    "1,024 armed faults": ("≤ 1.01", lambda f: f["armed_faults_cost"], lambda v: v <= 1.01),
     "journal and snapshots": ("≤ 0.03", lambda f: f["journal_cost"], lambda v: v <= 0.03),
     "events a second": ("≥ 200,000", lambda f: f["events_per_s"], lambda v: v >= 200_000),
     "outcome robot-hours an hour": ("≥ 1,000,000", lambda f: f["outcome_robot_h_per_h"], lambda v: v >= 1e6),
