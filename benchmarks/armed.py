@@ -1,4 +1,4 @@
-"""What faults cost that are armed and idle: the tick of 256 robots with 1,024 faults of a plan that are not due, over one without.
+"""What armed and idle faults cost: the tick of 256 robots with 1,024 faults in the plan that are not due, over one without.
 
 Two farms that do the same take turns, tick by tick, so that a noisy machine slows both; the figure is the median of the ratios.
 """

@@ -3,6 +3,8 @@ snapshot as it would have, and no other cell feels it. One farm holds all of the
 
 from __future__ import annotations
 
+from functools import partialmethod
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,10 @@ from tests.faults.modes import CASES, plan
 from twin.build import build, strategies
 from twin.core.clock import to_us
 from twin.faults.catalogue import FAULTS, names
+from twin.faults.injection import SURELY
+from twin.faults.messages import NEVER
 from twin.snapshot import freeze, thaw
+from twin.world.kinematic import KinematicWorld
 
 CELLS = [f"c{k:02d}" for k in range(len(CASES))]
 QUIET = ["a-quiet", "z-quiet"]
@@ -101,3 +106,24 @@ def test_all_of_them_go_on_from_a_snapshot_as_they_would_have(run):
     while other.step(to_us(END_S)):
         pass
     assert farm.book.chain.digest == other.book.chain.digest and farm.trouble.receipts() == other.trouble.receipts()
+
+
+def passing(fault, alter, now, signal, memory):
+    """Do what there is to do, and let all pass."""
+    alter(fault, now, signal, memory)
+    return signal
+
+
+def test_ports_that_do_nothing_are_found_out_whatever_the_mode(tmp_path, monkeypatch):
+    for kind in FAULTS:
+        if kind.PORT == "link":
+            monkeypatch.setattr(kind, "carry", lambda fault, message, memory: message.arrives_us)
+            monkeypatch.setattr(kind, "copies", lambda fault, message: np.full(len(message.exchange), NEVER))
+        elif kind.PORT in ("sense", "command", "actuator"):
+            monkeypatch.setattr(kind, "alter", partialmethod(passing, kind.alter))
+    monkeypatch.setattr(KinematicWorld, "set_field", lambda *_: None)
+    monkeypatch.setattr(KinematicWorld, "shift", lambda *_: None)
+    farm, _ = watched(made(tmp_path, "ur3", "kinematic"))
+    status = [row["status"] for row in farm.trouble.receipts()]
+    by_chance = [fault.expected is not None and fault.expected < SURELY for fault in farm.trouble.injections]
+    assert status == ["masked" if few else "inert" for few in by_chance] and sum(by_chance) < 12

@@ -10,6 +10,7 @@ import numpy as np
 
 from twin.control.inbox import Inbox
 from twin.control.safety.chain import Chain
+from twin.control.safety.jumps import Jumps
 from twin.control.safety.limits import Bounds
 from twin.control.safety.persons import Persons
 from twin.control.safety.stops import Stops
@@ -18,6 +19,7 @@ from twin.control.sensing import Sensors
 from twin.core.clock import US
 from twin.core.clock import Chain as HashChain
 from twin.core.records import Bools, Certified, Floats, Observation, Rows
+from twin.faults.injection import Injection
 from twin.faults.ports import Ports
 from twin.world.base import Start, World
 from twin.world.kinematics import Arm
@@ -67,7 +69,7 @@ class Lane:
         self.sent, self.sent_v = np.zeros((n, world.nu)), np.zeros((n, world.nq))
         self.tool, self.peak_v2 = np.zeros((n, 3)), np.zeros(n)
         self.filtered = np.zeros(n, np.int64)
-        self.stops, self.voided = Stops(bounds, n), np.zeros(n, bool)
+        self.stops, self.jumps, self.voided = Stops(bounds, n), Jumps(bounds, n), np.zeros(n, bool)
         self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 4), bool)
         self.persons = Persons(n)
         self.ticks = self.row_ticks = 0
@@ -102,6 +104,7 @@ class Lane:
         self.peak_v2[row], self.filtered[row], self.held[row] = 0.0, 0, 0
         self.voided[row] = False
         self.breached[row] = False
+        self.jumps.forget(row)
         return seen
 
     def _join(self, row: int) -> None:
@@ -129,6 +132,21 @@ class Lane:
         self.inbox.forget(row, self.sent[row])
         self.inbox.born_us[row] = now_us
         return True
+
+    def relieve(self, now_us: int, fault: Injection) -> None:
+        """A fault at one of the lane's ports ends. A drive that is given back goes on from where the arm stands."""
+        self.faults.leave(fault, self.world, now_us)
+        row = fault.row
+        if fault.spec.DRIVES and self.faults.place[row] >= 0:
+            arm = self.world.truth(np.array([row], np.int32))
+            self._resume(row, arm.q[0], arm.dq[0])
+            self.jumps.watch(now_us, row, arm.q[0], arm.dq[0])
+
+    def _resume(self, row: int, q: Floats, dq: Floats) -> None:
+        """What was commanded is forgotten: the next command goes on from `q` (nq,) at speed `dq` (nq,)."""
+        self.sent[row, :-1], self.sent_v[row] = q, dq
+        self.safety.begin(row)
+        self.inbox.forget(row, self.sent[row])
 
     def _set_rows(self, rows: Rows) -> None:
         self.rows = rows
@@ -234,6 +252,9 @@ class Lane:
         out += [(int(r), "link_timeout", None) for r in self.inbox.late]
         out += [(int(r), "breach", "stop_violation") for r in self.inbox.stale]
         out += [(row, "tested", wrong) for row, wrong in self.test.over(rows)]
+        if now_us < self.jumps.until_us:
+            jumped = self.jumps.found(now_us, rows, sent.command[:, :-1])
+            out += [(int(r), "breach", "command_jump_violation") for r in jumped]
         done = self.inbox.finished(rows)
         if np.count_nonzero(done):
             out += [(int(r), "finished", None) for r in rows[done]]

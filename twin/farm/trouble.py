@@ -146,7 +146,7 @@ class Trouble:
             return
         if fault.spec.PORT != "process":
             lane = self.lanes[fault.lane]
-            lane.faults.leave(fault, lane.world, self.clock.now_us)
+            lane.relieve(self.clock.now_us, fault)
         self._clear(fault)
 
     def stop_cleared(self, cell: Cell, held_us: int) -> None:

@@ -21,6 +21,7 @@ class _Drive(FieldFault):
     UNIT: ClassVar[str] = "share"
     FOLD = "mean"
     TORQUE: ClassVar[bool] = True
+    DRIVES: ClassVar[bool] = True
 
     component: Literal["actuator"]
     joint: int = Field(ge=0)
@@ -126,6 +127,7 @@ class ActuatorJam(FieldFault):
     """A joint is stuck fast, whatever its drive gives."""
 
     FIELD: ClassVar[str] = "joint_drag"
+    DRIVES: ClassVar[bool] = True
     EFFECT: ClassVar[str] = "friction added, in shares of the torque limit"
     UNIT: ClassVar[str] = "share"
 
@@ -149,6 +151,7 @@ class _Told(SignalFault):
     PORT: ClassVar[str] = "actuator"
     UNIT: ClassVar[str] = "rad"
     AFRESH: ClassVar[bool] = True
+    DRIVES: ClassVar[bool] = True
 
     component: Literal["actuator"]
     joint: int = Field(ge=0)

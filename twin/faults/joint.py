@@ -29,6 +29,7 @@ class JointFriction(FieldFault):
     """Friction of a joint grows with the hours that it works."""
 
     FIELD: ClassVar[str] = "joint_drag"
+    DRIVES: ClassVar[bool] = True
     MOVES: ClassVar[bool] = True
     EFFECT: ClassVar[str] = "friction added, in shares of the torque limit"
     UNIT: ClassVar[str] = "share"
@@ -65,6 +66,7 @@ class JointEncoderSlip(SignalFault):
 
     PORT: ClassVar[str] = "sense"
     ALSO: ClassVar[tuple[str, ...]] = ("actuator",)
+    DRIVES: ClassVar[bool] = True
     EFFECT: ClassVar[str] = "largest |seen - true|"
     UNIT: ClassVar[str] = "rad"
     FOLD = "max"

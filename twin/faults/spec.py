@@ -94,6 +94,8 @@ class Fault(Spec):
     EFFECT: ClassVar[str]
     """What its receipt measures."""
     UNIT: ClassVar[str]
+    DRIVES: ClassVar[bool] = False
+    """Whether it takes a drive away, or leads it astray: when it clears, commands go on from where the arm stands."""
     FOLD: ClassVar[Fold] = "sum"
     """How measurements become the receipt's one number."""
 

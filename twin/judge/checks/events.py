@@ -32,6 +32,7 @@ NEVER_KINDS: Mapping[str, str] = {
     "velocity_violation": "filter.breach",
     "separation_violation": "filter.breach",
     "stop_violation": "filter.breach",
+    "command_jump_violation": "filter.breach",
     "protective_stop": "stop.protective",
     "grip_loss": "symptom.grip_loss",
     "object_lost": "symptom.object_lost",
@@ -56,6 +57,7 @@ BREACHES: Mapping[str, str] = {
     "velocity": "velocity_violation",
     "separation": "separation_violation",
     "stop": "stop_violation",
+    "command_jump": "command_jump_violation",
 }
 """`payload.what` of a `filter.breach` (with or without `_violation`) and the check that it breaks."""
 
