@@ -42,13 +42,16 @@ from twin.farm.host import Host
 from twin.farm.jobs import Arrivals
 from twin.farm.lane import Lane
 from twin.farm.people import People
+from twin.farm.recorder import Recorder
 from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
 from twin.farm.schedulers import SCHEDULERS
 from twin.farm.spec import FleetSpec, RobotSpec, SiteSpec
+from twin.farm.targets import Targets
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
 from twin.farm.work import Work
+from twin.faults.compute import StrategyFault
 from twin.faults.group import Body
 from twin.faults.ports import Ports
 from twin.scenario.load import Scenario
@@ -78,13 +81,17 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     hosts = [Host(role, make) for role, make in strategies(scenario).items()]
     work = Work(clock, book, cells, recovery, hosts, _not_wired)
     repair, wear = Repair(fleet, clock, book, chance, recovery), Wear(cells, clock, book, chance)
-    trouble = Trouble(_plan(scenario), cells, lanes, clock, book, chance)
+    plan = _plan(scenario)
+    trouble = Trouble(plan, targets(scenario), cells, lanes, to_us(spec.duration_s), clock, book, chance)
+    book.watched = frozenset(trouble.onsets.on)
+    work.watches = any(isinstance(fault, StrategyFault) for fault in plan)
+    recorder = Recorder(fleet.store, clock, book, chance, trouble)
     facts = _facts(scenario, run)
-    parts = (clock, book, chance, work, recovery, repair, wear, trouble, DataDesk(fleet.store, chance), facts)
+    parts = (clock, book, chance, work, recovery, repair, wear, trouble, DataDesk(fleet.store, chance), recorder, facts)
     outcomes = fleet.outcomes if drawn else None
     episodes: Episodes = Drawn(outcomes, *parts) if outcomes else Simulated(cells, lanes, *parts)
     arrivals = Arrivals(spec.jobs, clock, chance)
-    return Farm(clock, book, chance, cells, episodes, work, recovery, repair, wear, arrivals, trouble)
+    return Farm(clock, book, chance, cells, episodes, work, recovery, repair, wear, arrivals, trouble, machines)
 
 
 def _plan(scenario: Scenario) -> list[Any]:
@@ -92,6 +99,13 @@ def _plan(scenario: Scenario) -> list[Any]:
     spec = scenario.spec
     standing = {} if spec.tier == "outcome" else spec.fleet.faults
     return [*spec.faults, *(fault.model_copy(update={"name": name}) for name, fault in standing.items())]
+
+
+def targets(scenario: Scenario) -> Targets:
+    """What faults can be aimed at."""
+    fleet = scenario.spec.fleet
+    cells = [(c.name, [r.serial or "" for r in c.spec.robots], c.spec.link, c.spec.site) for c in scenario.cells]
+    return Targets(cells, fleet.groups, {name: pool.count for name, pool in fleet.people.items()}, fleet.compute)
 
 
 def _not_wired(cell: Cell) -> None:

@@ -13,7 +13,7 @@ ONE_MISTAKE: dict[str, Case] = {
     "unknown key": (
         ("sites:", "sites2:"),
         "sites2",
-        "unknown key 'sites2' (known: cells, compute, faults, ",
+        "unknown key 'sites2' (known: cells, compute, ",
     ),
     "duplicate key": (
         ("duration_s: 60", "duration_s: 60\nduration_s: 61"),
@@ -73,7 +73,21 @@ ONE_MISTAKE: dict[str, Case] = {
     "empty pool": (("count: 1", "count: 0"), "crew", "pool 'crew' is empty (count: 0), so nobody would come"),
     "unskilled pool": (("count: 1", "skills: [repair]"), "crew", "pool 'crew' lacks the skill 'reset' (skills: repair)"),
     "joint": (("joint: 1", "joint: 6"), "6", "cell 'a' cannot have sensor/stuck: ur3 has no joint 6: its 6 joints are 0 to 5"),
-    "target": (("target: a", "target: c*"), "c*", "no cell matches 'c*' (cells: a, b)"),
+    "target": (("target: a", "target: c*"), "c*", "no cell matches 'c*' (cells: S1, S2, a, b, hall, wifi)"),
+    "onset of a pool": (
+        (
+            "component: sensor, mode: stuck, target: a, joint: 1, onset: {at_s: 3}",
+            "component: people, mode: absent, target: crew, onset: {per_episode: 0.5}",
+        ),
+        "0.5",
+        "per_episode counts a robot's episodes or hours, and the target is a pool",
+    ),
+    "no such pool": (
+        ("component: sensor, mode: stuck, target: a, joint: 1", "component: people, mode: absent, target: crw"),
+        "crw",
+        "no pool matches 'crw' (pools: crew, crew/1); did you mean 'crew'?",
+    ),
+    "event": (("onset: {at_s: 3}", "onset: {event: reset.stck}"), "reset.stck", "unknown kind of event 'reset.stck'"),
     "on": (("job: first", "on: c"), "c", "no cell matches 'c' (cells: a, b)"),
     "component": (
         ("component: sensor", "component: sensr"),
@@ -83,7 +97,7 @@ ONE_MISTAKE: dict[str, Case] = {
     "mode": (("mode: stuck", "mode: stuk"), "stuk", "unknown mode 'stuk' of component 'sensor' (known: bias, delayed, drift,"),
     "no mode": ((", mode: stuck", ""), "{name", "key 'mode' is missing (known: bias, delayed,"),
     "two onsets": (("at_s: 3", "at_s: 3, per_episode: 0.1"), "{at_s", "needs exactly one of at_s, rate_per_h, per_episode"),
-    "kind": (("kind: automatic", "kind: automatc"), "automatc", "unknown kind 'automatc' (known: automatic, person); did you"),
+    "kind": (("kind: automatic", "kind: automatc"), "automatc", "unknown kind 'automatc' (known: automatic, person"),
     "no kind": (("kind: list, ", ""), "{jobs", "key 'kind' is missing (known: list, poisson, table)"),
     "distribution": (
         ("latency_ms: 5", "latency_ms: {kind: gauss, mean: 3}"),

@@ -8,6 +8,7 @@ same request sent again plans from where the robot really is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,22 @@ from twin.faults.messages import NEVER
 IDLE, ASKED, ANSWERED, READY, LAST = range(5)
 """What a row's inbox does: nothing (it may ask), a request or an answer is under way, the coming chunk waits for the current
 one to end, the current chunk is the policy's last."""
+FORGET_US = 60_000_000
+"""An outage that ended so long ago meets no message any more."""
 AGES = 256
 """Observation ages kept per episode for its 99th percentile."""
 NOBODY: Rows = np.zeros(0, np.int32)
+
+
+@dataclass
+class Outage:
+    """A time in which a machine serves nothing; what reaches it is lost, or waits. `until_us`: None while it lasts."""
+
+    fault: Any
+    from_us: int
+    lossy: bool
+    cold_us: int
+    until_us: int | None = None
 
 
 class Machine:
@@ -40,6 +54,20 @@ class Machine:
         self.free_us = 0
         self.batches = 0
         self._times_us: list[int] = []
+        self.outages: list[Outage] = []
+        """Those that last, and one that has ended and is not accounted for yet."""
+
+    def down(self, fault: Any, now_us: int, *, lossy: bool, cold_s: float = 0.0) -> None:
+        """From now on it serves nothing."""
+        self.outages = [o for o in self.outages if o.until_us is None or o.until_us > now_us - FORGET_US]
+        self.outages.append(Outage(fault, now_us, lossy, round(1e6 * cold_s)))
+
+    def up(self, fault: Any, now_us: int) -> None:
+        """It serves again, once it has loaded what it needs."""
+        for outage in self.outages:
+            if outage.fault is fault and outage.until_us is None:
+                outage.until_us = now_us
+                self.free_us = max(self.free_us, now_us + outage.cold_us)
 
     def inference_us(self) -> int:
         """How long the next batch takes."""
@@ -60,6 +88,8 @@ class Server:
         self.machine, self.rows = machine, rows
         self.batch = len(rows) if machine.spec is None else machine.spec.batch
         self.timeout_us = round(1000 * (1000.0 if machine.spec is None else machine.spec.timeout_ms))
+        self.met: dict[int, int] = {}
+        """Onset of an outage in µs → up to which arrival its effect on this lane's requests is counted."""
 
 
 class Inbox:
@@ -73,7 +103,7 @@ class Inbox:
         self.planned = policy.memory(n)
         self.state = np.zeros(n, np.int8)
         self.asked_us = np.zeros(n, np.int64)
-        self.arrives_us = np.full(n, NEVER)
+        self.arrives_us, self.leaves_us = np.full(n, NEVER), np.zeros(n, np.int64)
         self.timeout_us = np.zeros(n, np.int64)
         for server in servers:
             self.timeout_us[server.rows] = server.timeout_us
@@ -229,7 +259,44 @@ class Inbox:
             back = self.links.send(np.array([row]), np.array([machine.free_us]), DOWN)
             self.strays += [(int(back[0]), row, DOWN, exchange)] * bool(back[0] < NEVER) + self.links.copies()
 
+    def _outages(self, server: Server, now_us: int, rows: Rows) -> bool:
+        """What reached a server while it served nothing is lost, or waits. False where it serves nothing now."""
+        serves = True
+        for outage in server.machine.outages:
+            until_us = now_us + 1 if outage.until_us is None else outage.until_us
+            arrives = self.arrives_us[rows]
+            there = (self.state[rows] == ASKED) & server.rows[rows] & (arrives < until_us)
+            met = there & (arrives > server.met.get(outage.from_us, -1))
+            if np.count_nonzero(met):
+                outage.fault.measured(float(self._hit(rows[met], outage.lossy)), self.period(now_us, outage))
+            server.met[outage.from_us] = until_us - 1
+            serves &= outage.until_us is not None
+        return serves
+
+    def _hit(self, rows: Rows, lossy: bool) -> int:
+        """Requests that met an outage: how many are lost, or have to wait."""
+        if lossy:
+            self.arrives_us[rows] = NEVER
+        return len(rows)
+
+    @staticmethod
+    def period(now_us: int, outage: Outage) -> int:
+        """How long an outage has lasted, at least a µs."""
+        return max(1, (now_us if outage.until_us is None else outage.until_us) - outage.from_us)
+
+    def lost_at(self, machine: Machine, now_us: int) -> None:
+        """A machine died: answers that it had not sent yet never come."""
+        fault = machine.outages[-1].fault
+        for server in self.servers:
+            if server.machine is machine:
+                lost = server.rows & (self.state == ANSWERED) & (self.leaves_us > now_us)
+                self.arrives_us[lost] = NEVER
+                if np.count_nonzero(lost):
+                    fault.measured(float(np.count_nonzero(lost)), 1)
+
     def _infer(self, server: Server, now_us: int, rows: Rows) -> None:
+        if server.machine.outages and not self._outages(server, now_us, rows):
+            return
         while True:
             waiting = rows[(self.state[rows] == ASKED) & server.rows[rows] & (self.arrives_us[rows] <= now_us)]
             if not len(waiting):
@@ -247,6 +314,7 @@ class Inbox:
             self._act(batch)
             server.machine.free_us = start + server.machine.inference_us()
             self.state[batch] = ANSWERED
+            self.leaves_us[batch] = server.machine.free_us
             arrives = self.links.send(batch, np.full(len(batch), server.machine.free_us), DOWN)
             self.arrives_us[batch] = arrives
             self.strays += self.links.copies()

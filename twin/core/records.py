@@ -48,6 +48,8 @@ EVENT_KINDS: Mapping[str, str] = {
     "page.answered": "a person took the call",
     "page.done": "the person finished",
     "page.expired": "nobody finished the call before its deadline",
+    "page.abandoned": "a person left before the work was done",
+    "person.astray": "a person went to a wrong cell first (payload: went_to)",
     "person.busy": "a person started on a cell",
     "person.free": "a person is free again",
     "repair.start": "a broken robot waits for its repair",
@@ -63,7 +65,7 @@ EVENT_KINDS: Mapping[str, str] = {
     "authority.granted": "a lease was granted",
     "authority.refused": "an action named a stale lease, an unknown job or an unfit cell",
     "authority.released": "a lease ended",
-    "authority.withdrawn": "a cell cannot be leased (reason: broken, resting, maintenance, stopped, out_of_service)",
+    "authority.withdrawn": "a cell cannot be leased (reason: broken, resting, maintenance, stopped, out_of_service, power, …)",
     "data.saved": "an episode's data were stored",
     "data.rejected": "an episode's data are not usable (payload: reason)",
 }

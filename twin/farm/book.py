@@ -29,6 +29,10 @@ class Book:
         """Canonical texts since the last commit."""
         self.episodes: list[dict[str, Any] | str] = []
         """Episode rows since the last commit, as JSON where the hash covers them."""
+        self.watched: frozenset[str] = frozenset()
+        """Kinds that planned faults follow from."""
+        self.noticed: list[Event] = []
+        """Events of those kinds, until the farm has looked at them."""
         self.told: list[Event] = []
         """Observable events that strategies have not seen yet."""
 
@@ -55,11 +59,13 @@ class Book:
         self.new.append(text)
         if known and (self.heard is None or kind in self.heard):
             self.told.append(event)
+        if kind in self.watched:
+            self.noticed.append(event)
         return self.seq
 
     def usual(self, kind: str, cell: Any, *, known: bool = True, **more: Any) -> int | None:
         """An event of every episode that goes well; None where the log does not keep it. Its number is counted all the same."""
-        if self.everyday:
+        if self.everyday or kind in self.watched:
             return self.emit(kind, cell, known=known, **more)
         self.seq += 1
         if known and (self.heard is None or kind in self.heard):

@@ -13,7 +13,7 @@ ROBOT = "robot"
 @dataclass
 class Cell:
     """One cell. `state`: free, held, leased, setup, episode, reset, stuck, broken, test, resting, maintenance, stopped,
-    out."""
+    down, out."""
 
     name: str
     site: str
@@ -53,6 +53,8 @@ class Cell:
     """Operating time at the last one that was passed."""
     failures: int = 0
     """Failed episodes in a row since then."""
+    clock_off_us: int = 0
+    """How far its clock is ahead in what it recorded last."""
     suspect: str | None = None
     """Why the robot must be tested before it works again."""
     rested_us: int = 0

@@ -21,6 +21,7 @@ from twin.farm.data import DataDesk
 from twin.farm.detector import label
 from twin.farm.jobs import Job
 from twin.farm.lane import Lane
+from twin.farm.recorder import Recorder
 from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
 from twin.farm.rows import ended
@@ -61,12 +62,13 @@ class Episodes:
         wear: Wear,
         trouble: Trouble,
         desk: DataDesk,
+        recorder: Recorder,
         facts: Mapping[str, Any],
     ) -> None:
         """facts: constants of the run that episode rows carry."""
         self.clock, self.book, self.chance = clock, book, chance
         self.work, self.recovery, self.trouble = work, recovery, trouble
-        self.repair, self.wear = repair, wear
+        self.repair, self.wear, self.recorder = repair, wear, recorder
         self.stopping = Stopping(clock, book, chance, self, work, recovery, trouble)
         self.desk, self.facts = desk, dict(facts)
         recovery.tier = self
@@ -179,11 +181,14 @@ class Episodes:
         else:
             self.book.usual("episode.truth", cell, job=job.name, episode=episode, cause=cause, known=False, truth=truth)
         of = self.work.count_attempt(job, episode, bool(seen), reason)
+        spoilt = self.recorder.refuses(cell, spent)
         filed = self.desk.file(cell, now, seen, truth, reached)
-        if reason not in REACHABLE:
-            filed = filed._replace(reject=reason, goal=None)
+        if reason not in REACHABLE or spoilt is not None:
+            filed = filed._replace(reject=spoilt if reason in REACHABLE else reason, goal=None)
         if filed.reject is not None:
             self.book.emit("data.rejected", cell, job=job.name, episode=episode, reason=filed.reject)
+        elif self.recorder.holds(cell, job.name, episode, filed.goal):
+            pass  # told when it has been uploaded
         elif filed.goal is not None:
             self.book.emit("data.saved", cell, job=job.name, episode=episode, goal=filed.goal)
         else:

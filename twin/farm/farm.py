@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from twin.control.inbox import Machine
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.core.quantity import nominal
 from twin.farm.book import Book
 from twin.farm.cells import ROBOT, Cell
+from twin.farm.controllers import Controllers
 from twin.farm.episodes import Episodes
 from twin.farm.jobs import Arrivals
 from twin.farm.lane import Lane
@@ -25,6 +27,7 @@ from twin.farm.stopping import Stopping
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
 from twin.farm.work import Work
+from twin.faults.injection import Injection
 
 
 class Farm:
@@ -43,12 +46,14 @@ class Farm:
         wear: Wear,
         arrivals: Arrivals,
         trouble: Trouble,
+        servers: Mapping[str, Machine],
     ) -> None:
         self.clock, self.book, self.chance = clock, book, chance
         self.cells, self.episodes = dict(cells), episodes
         self.work, self.recovery, self.arrivals, self.trouble = work, recovery, arrivals, trouble
-        self.repair, self.wear = repair, wear
-        work.start, repair.inspect = episodes.start, episodes.test
+        self.repair, self.wear, self.servers = repair, wear, dict(servers)
+        self.controllers = Controllers(clock)
+        work.start, trouble.farm = episodes.start, self
 
     @property
     def lanes(self) -> Sequence[Lane]:
@@ -74,8 +79,16 @@ class Farm:
             return False
         self.clock.pop()
         getattr(self, "_on_" + entry[3].replace(".", "_"))(entry[4], entry[5])
+        self._follow()
         self._tell()
         return True
+
+    def _follow(self) -> None:
+        """Faults that follow from what happened."""
+        if self.book.noticed:
+            events, self.book.noticed = self.book.noticed, []
+            for event in events:
+                self.trouble.onsets.saw(event)
 
     def _tell(self) -> None:
         """Tell strategies what became known, once nothing more happens at this instant but lanes."""
@@ -210,8 +223,27 @@ class Farm:
             self.trouble.repaired(cell)
             self.wear.repaired(cell)
             self.repair.done(cell)
-        elif self.recovery.finished(page):
-            self.go_on(cell)
+        elif self.recovery.people.errs(page):
+            self.recovery.failed(cell)
+            return
+        elif not self.recovery.finished(page):
+            return
+        self.go_on(cell)
+
+    def _on_person_astray(self, other: str, payload: Any) -> None:
+        if self.cells[other].state == "episode":
+            self.stopping.stop(self.cells[other], None, "somebody at the wrong cell")
+        self.recovery.people.astray(*payload)
+
+    def _on_person_second(self, _: str, payload: Any) -> None:
+        self.recovery.people.second(*payload)
+
+    def _on_person_leaves(self, _: str, number: int) -> None:
+        page = self.recovery.people.leaves(number)
+        if page.why == "repair":
+            self.repair.broken(page.cell, page.cell.cry)
+        else:
+            self.recovery.failed(page.cell)
 
     def _on_part_delivered(self, part: str, _: Any) -> None:
         waited = self.repair.delivered(part)
@@ -231,14 +263,21 @@ class Farm:
         cell.timers.pop("rest", None)
         self.go_on(cell)
 
-    def _on_fault_on(self, cell: str, number: int) -> None:
-        self.trouble.onset(self, number)
+    def _on_fault_on(self, _: str, payload: Any) -> None:
+        self.trouble.onset(*payload)
+
+    def _on_curtain_trip(self, _: str, payload: Any) -> None:
+        fault = self.trouble.injections[payload[0]]
+        if fault.active and fault.onsets == payload[1]:
+            fault.spec.trip(self, fault)
 
     def _on_fault_off(self, cell: str, payload: Any) -> None:
         self.trouble.over(*payload)
 
     def go_on(self, cell: Cell) -> None:
         """A cell in order: self-test where there is doubt, rest, maintenance, the job's next episode, or a new lease."""
+        if self.controllers.stands(self, cell):
+            return
         if cell.suspect is not None:
             self.episodes.test(cell)
             return
@@ -273,13 +312,26 @@ class Farm:
         """Stop the robot of a cell (see `Stopping.stop`). False where nothing moves it or it is stopped."""
         return self.stopping.stop(cell, category, cause, **how)
 
-    def release_stop(self, cell: Cell) -> None:
-        """What held a stop lets go; somebody resets it."""
-        self.stopping.release(cell)
+    def hold(self, fault: Injection, **how: Any) -> bool:
+        """A planned fault stops a robot (see `Stopping.stop`), until it is unlocked. False where it did not."""
+        cell = self.cells[fault.cell]
+        if not self.stopping.stop(cell, None, fault.name, **how):
+            return False
+        self.trouble.holds(cell, "stop", fault)
+        return True
 
-    def break_robot(self, cell: Cell, cause: int | None) -> bool:
+    def let_go(self, fault: Injection) -> None:
+        """What held a robot's stop lets go."""
+        cell = self.cells[fault.cell]
+        if self.trouble.holding.get((cell.name, "stop"), (None, 0))[0] == self.trouble.number(fault):
+            self.stopping.release(cell)
+
+    def break_robot(self, cell: Cell, cause: int | None, fault: Injection) -> bool:
         """The robot breaks as a whole, by a plan. False where that cannot be."""
-        return self._break(cell, None, cause)
+        broke = self._break(cell, None, cause)
+        if broke:
+            self.trouble.holds(cell, "break", fault)
+        return broke
 
     def _break(self, cell: Cell, component: str | None, cause: int | None = None) -> bool:
         """A robot breaks, by wear of a component or by a plan (None). False where it is broken or out of service, or switched
@@ -303,6 +355,10 @@ class Farm:
 
     def receipts(self) -> list[dict[str, Any]]:
         """What became of every planned fault, and of everything that can wear out."""
+        self.controllers.settle(self)
+        self.work.settle()
+        self.episodes.recorder.settle(self.cells)
+        self.recovery.people.settle()
         return self.trouble.receipts() + self.wear.receipts(self.cells)
 
     def pending(self) -> list[str]:

@@ -19,14 +19,27 @@ from twin.core.records import ACTION_KINDS, Action, Event, Strategy
 
 _TEXTS = ("cell", "job", "reset", "pool", "task")
 _LATEST_S = 1e9
+KEPT = ("role", "ours", "hears", "pickles", "inbox", "life", "down", "mail", "told", "saved", "origin")
+"""What a snapshot keeps of a host, besides the strategy."""
 
 
 class Host:
     """One strategy and its mail. A user's strategy that raises or answers nonsense is refused with `UseError`."""
 
     def __init__(self, role: str, make: Callable[[], Strategy]) -> None:
-        self.role = role
+        self.role, self.make = role, make
         self.strategy: Any = make()
+        self.life = 0
+        """How often it was started again."""
+        self.down: Any = None
+        """The fault that keeps it down; its mail waits."""
+        self.mail: list[Event] = []
+        self.told = 0
+        """Events that it should have been told so far."""
+        self.saved: Any = None
+        """Its own saved state, where it keeps one (`saved()` and `restore(state)`)."""
+        self.origin: Any = None
+        """The saved state from which it was started last."""
         self.hears = _hears(type(self.strategy))
         """Kinds of events that the strategy wants to be told of; None: all."""
         self.ours = type(self.strategy).__module__.partition(".")[0] == "twin"
@@ -44,6 +57,25 @@ class Host:
             mail, events = events, [event for event in events if event.kind in self.hears]
             if mail and not events:
                 return []
+        self.told += len(events)
+        if self.down is not None:
+            self.mail += events
+            return []
+        answer = self._handle(now_us, events)
+        if hasattr(self.strategy, "saved"):
+            self.saved = self._call(now_us, "saved")
+        return answer
+
+    def restart(self, now_us: int, standing: Sequence[Event]) -> None:
+        """The strategy was killed and is made anew: from its own saved state where it keeps one, else told what stands."""
+        self.strategy, self.life, self.inbox = self.make(), self.life + 1, []
+        self.origin = self.saved
+        if self.origin is not None:
+            self._call(now_us, "restore", self.origin)
+        else:
+            self.mail = [event for event in standing if self.hears is None or event.kind in self.hears]
+
+    def _handle(self, now_us: int, events: Sequence[Event]) -> list[Action]:
         if self.ours:
             return list(self.strategy.handle(now_us, events))
         texts = tuple(event.canonical() for event in events)
@@ -61,6 +93,8 @@ class Host:
 
     def wake_at(self, now_us: int) -> int | None:
         """When the strategy wants to be called without an event; a time that has passed is no wish."""
+        if self.down is not None:
+            return None
         wake = self.strategy.wake_at() if self.ours else self._call(now_us, "wake_at")
         if wake is not None and (not isinstance(wake, int) or isinstance(wake, bool)):
             raise UseError(f"{self.role} wants to be woken at {wake!r}; expected whole µs of simulated time, or None")
@@ -82,20 +116,23 @@ class Host:
             except Exception as error:
                 mend = "let it hold plain values only, or from the start something that does not pickle: then its mail is kept"
                 raise UseError(f"{self.role} cannot be pickled any more ({type(error).__name__}: {error}); {mend}") from error
-        plain = {name: getattr(self, name) for name in ("role", "ours", "hears", "pickles", "inbox")}
+        plain = {name: getattr(self, name) for name in KEPT}
         return plain | {"strategy": kept}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        for name in ("role", "ours", "hears", "pickles", "inbox"):
+        for name in KEPT:
             setattr(self, name, state[name])
         if self.pickles:
             self.strategy = pickle.loads(state["strategy"])
 
     def revive(self, make: Callable[[], Strategy]) -> None:
         """After a restore: a strategy that did not pickle is made anew and told its mail again, as it was the first time."""
+        self.make = make
         if self.pickles:
             return
         self.strategy = make()
+        if self.origin is not None:
+            self._call(0, "restore", self.origin)
         for now_us, texts in self.inbox:
             list(self._call(now_us, "handle", now_us, _mail(texts)))
             self._call(now_us, "wake_at")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from twin.control.inbox import Inbox
+from twin.control.late import Late
 from twin.control.safety.chain import Chain
 from twin.control.safety.jumps import Jumps
 from twin.control.safety.limits import Bounds
@@ -56,7 +57,7 @@ class Lane:
         bounds: what the joints may do in a period; box (2, 3) m: where the tool must stay, judged on ground truth."""
         n, self.index, self.world, self.arm = world.n, index, world, arm
         self.inbox, self.safety, self.faults, self.sensors = inbox, safety, ports, sensors
-        self.test = test
+        self.test, self.late = test, Late()
         self.period_us, self.period_s, self.steps = period_us, period_us / US, period_us // world.step_us
         self.tasks, self.width_m, self.box = tasks, width_m, box
         self.hold_ticks = math.ceil(HOLD_S / self.period_s)
@@ -157,10 +158,13 @@ class Lane:
         """One control period of all running rows; returns what the farm must deal with."""
         rows, at = self.rows, self.at
         seen, breaches = self._observe(now_us, rows, at)
-        asked = self._asked(now_us, rows, at, seen)
+        missed = self.late.misses(self.ticks, rows) if self.late.faults else None
+        asked = self._asked(now_us, rows, at, seen, missed)
         if self.safety.wants:
             self._show(now_us, rows, seen)
         sent = self.safety.certify(seen, asked)
+        if missed is not None:
+            sent.command = self.late.keep(missed, rows, sent.command, seen.last, self.period_us)
         if self.stops.any:
             sent = self._stopping(at, seen, sent)
         self.world.step(rows, self.faults.actuator(now_us, sent.command, self.held), self.steps)
@@ -193,9 +197,11 @@ class Lane:
         seen.rows, seen.last, seen.last_v = rows, self.sent[rows], self.sent_v[rows]
         return seen, out
 
-    def _asked(self, now_us: int, rows: Rows, at: Any, seen: Observation) -> Floats:
-        """The policy's command, or the self-test's; a stopped robot asks for nothing, and is given nothing."""
+    def _asked(self, now_us: int, rows: Rows, at: Any, seen: Observation, missed: Bools | None) -> Floats:
+        """The policy's command, or the self-test's; a stopped robot, or one whose controller is late, asks for nothing."""
         playing, testing = self.stops.running(at), self.test.on[at]
+        if missed is not None:
+            playing = playing & ~missed
         if not np.count_nonzero(testing):
             return self.faults.command(now_us, self.inbox.due(now_us, rows, seen, playing))
         asked = self.inbox.due(now_us, rows, seen, playing & ~testing)

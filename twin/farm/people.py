@@ -9,12 +9,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from twin.core.chance import Chance, Stream
-from twin.core.clock import Clock
+from twin.core.clock import US, Clock
 from twin.core.quantity import draw
 from twin.farm.book import Book
 from twin.farm.cells import Cell
+from twin.farm.lapses import Lapses
 from twin.farm.shifts import on_duty
 from twin.farm.spec import PeopleSpec
+from twin.faults.injection import Injection
+from twin.faults.people import Abandons, TwoAtOnce, WrongCell, WrongCommand
 
 
 @dataclass
@@ -35,6 +38,10 @@ class Page:
     """It is answered from afar: nobody walks."""
     deadline: int | None = None
     """Order of the clock entry at which the call is dropped."""
+    kept_us: int | None = None
+    """Since when it waits only because somebody who could come is away."""
+    second: str | None = None
+    """Somebody else who comes as well, uncalled."""
 
 
 class People:
@@ -60,6 +67,7 @@ class People:
         """How many of a pool are on duty."""
         self.at: dict[str, int] = {}
         """Person → the place of the cell that it went to last."""
+        self.lapses = Lapses(clock, chance)
         self.pages: dict[int, Page] = {}
         self.count = 0
 
@@ -94,17 +102,80 @@ class People:
     def _assign(self, pool: str) -> None:
         spec, free = self.pools[pool], self.free[pool]
         waiting = [p for p in self.pages.values() if p.pool == pool and p.state == "waiting"]
-        while waiting and free and spec.count - len(free) < self.there[pool]:
-            page, person = self._next(pool, waiting)
+        here = [person for person in free if not self.lapses.away(person)]
+        while waiting and here and spec.count - len(free) < self.there[pool]:
+            page, person = self._next(pool, waiting, here)
             waiting.remove(page)
-            free.remove(person)
+            self._waited(page)
+            self._take(person, here)
             page.person, page.state = person, "coming"
             seconds = draw(spec.response_s, self._stream(page, "response")) + self._walk(page, person)
-            page.timer = self.clock.after(seconds, "person.arrive", pool, page.number)
+            page.timer = self._sent(page, self.lapses.slowed(person, seconds))
+            if here and (fault := self.lapses.strikes(TwoAtOnce, page)) is not None:
+                page.second = here[0]
+                self._take(here[0], here)
+                self.clock.after(seconds, "person.second", pool, (page.number, page.second, self.lapses.number(fault)))
+        for page in waiting if len(here) < len(free) else ():
+            page.kept_us = self.clock.now_us if page.kept_us is None else page.kept_us
 
-    def _next(self, pool: str, waiting: Sequence[Page]) -> tuple[Page, str]:
+    def _take(self, person: str, here: list[str]) -> None:
+        here.remove(person)
+        self.free[person.rpartition("/")[0]].remove(person)
+
+    def _sent(self, page: Page, seconds: float) -> int:
+        """Somebody is on the way, to the right cell or first to a wrong one."""
+        astray = len(self.where) > 1 and self.lapses.strikes(WrongCell, page)
+        if not astray:
+            return self.clock.after(seconds, "person.arrive", page.pool, page.number)
+        astray.measured(1.0)
+        others = [name for name in self.where if name != page.cell.name]
+        other = others[int(self.chance.uniform(page.cell.name, "people/astray", page.cell.calls) * len(others))]
+        self.book.emit("person.astray", page.cell, cause=page.event, person=page.person, pool=page.pool, went_to=other)
+        return self.clock.after(seconds, "person.astray", other, (page.number, seconds))
+
+    def astray(self, number: int, seconds: float) -> None:
+        """The person stands at a wrong cell, and goes on to the right one."""
+        page = self.pages[number]
+        page.timer = self.clock.after(seconds, "person.arrive", page.pool, page.number)
+
+    def second(self, number: int, person: str, fault: int) -> None:
+        """Somebody comes to a cell at which another one is at work already, and is refused."""
+        page = self.pages.get(number)
+        if page is not None:
+            page.second = None
+            self.book.emit("authority.refused", page.cell, cause=page.event, role="people", action="take_over", id=person,
+                           reason=f"{page.person} has it")  # fmt: skip
+            self.lapses.faults[fault].measured(1.0)
+        self._home(person)
+
+    def _waited(self, page: Page) -> None:
+        """A call is answered, or dropped: how long it waited for want of people who are away."""
+        if page.kept_us is not None:
+            waited = self.clock.now_us - page.kept_us
+            for fault in self.lapses.absences(page.pool):
+                fault.measured(waited / US, waited)
+            page.kept_us = None
+
+    def enter(self, fault: Injection) -> None:
+        """Something about people is wrong from now on."""
+        self.lapses.faults.append(fault)
+        for pool in self.pools:
+            self._assign(pool)
+
+    def leave(self, fault: Injection) -> None:
+        """It is over."""
+        self.settle()
+        self.lapses.leave(fault)
+        for pool in self.pools:
+            self._assign(pool)
+
+    def settle(self) -> None:
+        """Bring what waits up to date."""
+        for page in self.pages.values():
+            self._waited(page)
+
+    def _next(self, pool: str, waiting: Sequence[Page], people: Sequence[str]) -> tuple[Page, str]:
         """Which call is answered next, and by whom."""
-        people = self.free[pool]
         match self.pools[pool].queue:
             case "newest_first":
                 return waiting[-1], people[0]
@@ -142,8 +213,28 @@ class People:
 
     def work(self, page: Page, work: Any) -> None:
         """The person works for as long as `work` (a quantity in s) says."""
-        seconds = draw(work, self._stream(page, "work"))
-        self.clock.after(seconds, "person.finish", page.pool, page.number)
+        seconds = self.lapses.slowed(page.person or "", draw(work, self._stream(page, "work")))
+        left = self.lapses.strikes(Abandons, page)
+        if left is None:
+            self.clock.after(seconds, "person.finish", page.pool, page.number)
+            return
+        left.measured(1.0)
+        self.clock.after(0.5 * seconds, "person.leaves", page.pool, page.number)
+
+    def leaves(self, number: int) -> Page:
+        """A person goes away in the middle of the work: the call is over, and nothing is done."""
+        page = self.pages.pop(number)
+        page.cell.page = None
+        self.book.emit("page.abandoned", page.cell, cause=page.event, person=page.person, pool=page.pool, page=number)
+        self._release(page)
+        return page
+
+    def errs(self, page: Page) -> bool:
+        """Whether a reset that is done was done wrong."""
+        wrong = self.lapses.strikes(WrongCommand, page)
+        if wrong is not None:
+            wrong.measured(1.0)
+        return wrong is not None
 
     def finish(self, number: int) -> Page:
         """The work is done; the person takes the next call."""
@@ -158,6 +249,7 @@ class People:
         page = self.pages.get(number)
         if page is None or page.state == "working":
             return False
+        self._waited(page)
         self._forget(page.timer)
         self._forget(page.deadline)
         del self.pages[number]
@@ -178,6 +270,10 @@ class People:
     def _back(self, page: Page) -> None:
         """The person of a page can be sent elsewhere."""
         assert page.person is not None
-        self.free[page.pool].append(page.person)
-        self.free[page.pool].sort()
-        self._assign(page.pool)
+        self._home(page.person)
+
+    def _home(self, person: str) -> None:
+        pool = person.rpartition("/")[0]
+        self.free[pool].append(person)
+        self.free[pool].sort()
+        self._assign(pool)

@@ -178,6 +178,11 @@ class Recovery:
         self._done(cell, self._hand(cell))
         return True
 
+    def failed(self, cell: Cell) -> None:
+        """A person's reset did not work, or was left: somebody is called again."""
+        self.book.emit("reset.failed", cell, job=cell.job, reset="person", attempt=1)
+        self._try(cell)
+
     def deadline(self, cell: Cell) -> None:
         """A rung's time is over and nobody has begun: climb on."""
         cell.rung, cell.attempt = cell.rung + 1, 0

@@ -6,8 +6,6 @@ broken ──call──▶ technician comes ──part in stock──▶ repair 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twin.core.chance import Chance
 from twin.core.clock import Clock
 from twin.core.quantity import draw
@@ -26,7 +24,7 @@ REPAIR_TRIES = 3
 
 
 class Repair:
-    """Repairs of one farm. `inspect(cell)`, set by `Episodes`, begins a self-test; its result comes to `tested`."""
+    """Repairs of one farm. The result of a self-test comes to `tested`."""
 
     def __init__(self, fleet: FleetSpec, clock: Clock, book: Book, chance: Chance, recovery: Recovery) -> None:
         self.clock, self.book, self.chance, self.recovery = clock, book, chance, recovery
@@ -40,7 +38,6 @@ class Repair:
         """Cell → the part that was delivered for it."""
         self.tries: dict[str, int] = {}
         """Cell → repairs since it last passed a self-test."""
-        self.inspect: Callable[[Cell], None]
 
     def broken(self, cell: Cell, cause: int | None, call: int = 1) -> None:
         """The robot does not move any more: somebody must repair it."""
@@ -114,7 +111,6 @@ class Repair:
         self.tries[cell.name] = self.tries.get(cell.name, 0) + 1
         self.book.emit("repair.done", cell, cause=cell.cry)
         cell.suspect = "repaired"
-        self.inspect(cell)
 
     def tested(self, cell: Cell, wrong: list[str], cause: int) -> bool:
         """A self-test ended; `wrong` names what did not move as told. True where the robot passed."""

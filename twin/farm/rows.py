@@ -55,7 +55,7 @@ def cut_off(facts: Mapping[str, Any], cell: Cell, job: Job, now_us: int) -> dict
 
 
 def _begun(facts: Mapping[str, Any], cell: Cell, job: Job, now_us: int) -> dict[str, Any]:
-    began = datetime.fromisoformat(facts["start_utc"]) + timedelta(microseconds=cell.started_us)
+    began = datetime.fromisoformat(facts["start_utc"]) + timedelta(microseconds=cell.started_us + cell.clock_off_us)
     row: dict[str, Any] = blank_episode() | facts["columns"]
     row.update(
         episode=cell.episode,

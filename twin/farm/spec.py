@@ -219,7 +219,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class StoreSpec(Spec):
-    """Where episodes' data go, and what can become of them on the way."""
+    """Where episodes' data go, and what can become of them on the way; what is looked at before they are taken."""
 
     uri: str = "file://episodes"
     recorder_drops: Probability = 0.0
@@ -237,6 +237,16 @@ class StoreSpec(Spec):
     """Share of audits that are wrong."""
     hindsight: bool = False
     """A failure that reached another goal (`reached` of its outcome) is kept as a success for that goal."""
+    frame_hz: float = Field(default=30.0, gt=0, le=1e6)
+    """Frames that a recorder makes."""
+    max_lost: float = Field(default=0.02, ge=0, le=1)
+    """Share of an episode's frames that may be missing."""
+    max_offset_ms: float = Field(default=50.0, ge=0, le=1e9)
+    """How far the camera's times may be off."""
+    max_extrinsics_mm: float | None = Field(default=None, ge=0, le=1e9)
+    """How far the camera's recorded place may be off; left out: nobody looks."""
+    max_skew_s: float = Field(default=1.0, ge=0, le=1e9)
+    """How far the time of a recording may be off."""
 
 
 class CostSpec(Spec):
@@ -268,6 +278,8 @@ class FleetSpec(Spec):
     links: dict[str, LinkSpec] = Field(default_factory=dict)
     people: dict[str, PeopleSpec] = Field(default_factory=dict)
     robots: dict[str, RobotSpec] = Field(min_length=1)
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Cells that hang together (one switch, one fuse): names and patterns."""
     parts: dict[str, PartSpec] = Field(default_factory=dict)
     resets: tuple[RungSpec, ...] = (AutomaticRung(kind="automatic"),)
     self_test: SelfTestSpec = SelfTestSpec()

@@ -14,6 +14,7 @@ from twin.farm.book import Book
 from twin.farm.cells import ROBOT, Cell
 from twin.farm.spec import WearSpec
 from twin.faults.hazards import draw_life
+from twin.faults.injection import Injection
 
 HOUR_US = 3600 * US
 
@@ -90,6 +91,15 @@ class Wear:
         cell.component = component
         return self.book.emit("fault.onset", cell, episode=cell.episode, known=False, fault=life.name,
                               component="joint", mode="breaks", onset=life.breakages)  # fmt: skip
+
+    def shrink(self, name: str, share: float, fault: Injection) -> bool:
+        """What is left of each life in a robot shrinks to a share; the operating time that this takes away is measured."""
+        for life in self.lives[name].values():
+            if life.ends_us is not None and life.since_us is None:
+                left = max(0, life.ends_us - life.age_us)
+                life.ends_us = life.age_us + round(share * left)
+                fault.measured((left - (life.ends_us - life.age_us)) / HOUR_US, left)
+        return bool(self.lives[name])
 
     def repaired(self, cell: Cell) -> None:
         """What broke last is as good as new."""

@@ -18,6 +18,8 @@ from twin.farm.host import Host
 from twin.farm.jobs import Job
 from twin.farm.recovery import Recovery
 from twin.farm.spec import JobSpec
+from twin.farm.standing import Standing
+from twin.faults.injection import Injection
 
 ROUNDS = 1000
 """Strategies that answer each other longer than this at one instant are in a loop."""
@@ -41,6 +43,9 @@ class Work:
     ) -> None:
         self.clock, self.book, self.cells, self.recovery = clock, book, cells, recovery
         self.hosts, self.start = hosts, start
+        self.standing = Standing()
+        """What a strategy that starts empty is told; kept up to date where one may."""
+        self.watches = False
         self.jobs: dict[str, Job] = {}
         self.carried: dict[str, None] = {}
         """Ids of actions that were carried out: an id acts once."""
@@ -117,6 +122,8 @@ class Work:
             if not self.book.told:
                 return
             events, self.book.told = tuple(self.book.told), []
+            if self.watches:
+                self.standing.saw(events)
             for host in self.hosts:
                 self._ask(host, events)
         roles = " and ".join(host.role for host in self.hosts)
@@ -129,9 +136,37 @@ class Work:
             if host.role == role:
                 self._ask(host, ())
 
+    def down(self, fault: Injection) -> None:
+        """A strategy answers nothing from now on."""
+        host = self._host(fault.cell)
+        host.down, host.told, host.mail = fault, 0, []
+        was = self.wakes.pop(host.role, None)
+        if was is not None:
+            self.clock.cancel(was[1])
+
+    def up(self, fault: Injection, again: bool) -> None:
+        """It answers again, told what it missed; `again`: it was killed, and is told all that stands."""
+        host = self._host(fault.cell)
+        self.settle()
+        host.down = None
+        if again:
+            host.restart(self.clock.now_us, self.standing.told_again())
+        events, host.mail = tuple(host.mail), []
+        self._ask(host, events)
+
+    def settle(self) -> None:
+        """How many events strategies that are down should have been told, and how many wait."""
+        for host in self.hosts:
+            if host.down is not None and host.told:
+                host.down.measured(float(len(host.mail)), self.clock.now_us - host.down.began_us)
+                host.told = 0
+
+    def _host(self, role: str) -> Host:
+        return next(host for host in self.hosts if host.role == role)
+
     def _ask(self, host: Host, events: tuple[Event, ...]) -> None:
         for action in host.handle(self.clock.now_us, events):
-            self._carry_out(host.role, action)
+            self._carry_out(host, action)
         wake, (was, order) = host.wake_at(self.clock.now_us), self.wakes.get(host.role, (None, 0))
         if wake == was:
             return
@@ -141,8 +176,9 @@ class Work:
         if wake is not None:
             self.wakes[host.role] = (wake, self.clock.at(wake, "strategy.wake", host.role))
 
-    def _carry_out(self, role: str, action: Action) -> None:
-        key = f"{role}:{action.id}"
+    def _carry_out(self, host: Host, action: Action) -> None:
+        role = host.role
+        key = f"{role}:{action.id}" if not host.life else f"{role}#{host.life}:{action.id}"
         if self.refused_us != self.clock.now_us:
             self.refused, self.refused_us = {}, self.clock.now_us
         if key in self.carried or key in self.refused:

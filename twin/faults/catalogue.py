@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 from pydantic import Discriminator, Tag
 
 from twin.core.spec import Spec
-from twin.faults import actuator, camera, gripper, joint, link, safety, sensor, workcell
+from twin.faults import actuator, camera, compute, facility, gripper, joint, link, people, recorder, safety, sensor, workcell
 from twin.faults.spec import Fault
 
 FAULTS: tuple[type[Fault], ...] = (
@@ -20,8 +20,12 @@ FAULTS: tuple[type[Fault], ...] = (
     *gripper.MODES,
     *camera.MODES,
     *link.MODES,
+    *compute.MODES,
     *workcell.MODES,
     *safety.MODES,
+    *recorder.MODES,
+    *people.MODES,
+    *facility.MODES,
 )
 """In the order in which `twin faults` lists them."""
 

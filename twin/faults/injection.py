@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from twin.core.clock import US
@@ -28,6 +28,14 @@ class Injection:
     active: bool = False
     onsets: int = 0
     onset_us: int | None = None
+    coincident: int = 0
+    """Onsets that met the fault still in force."""
+    missed: int = 0
+    """Onsets that found nothing to act on."""
+    parts: list[Injection] = field(default_factory=list)
+    """Of a fault of a group, while it lasts: what it does on each cell."""
+    lasts_s: float | None = None
+    """How long the latest onset is meant to last; None: open."""
     began_us: int = 0
     """The latest onset."""
     cleared_us: int | None = None
@@ -88,6 +96,14 @@ class Injection:
             unit=self.spec.unit,
             exposed_s=self.exposed_us / US,
             must_act=self.spec.must_act,
-            note=f"{self.onsets} onsets" if self.onsets > 1 else "",
+            note=self._note(),
         )
         return row
+
+    def _note(self) -> str:
+        """What became of its onsets, where there were several."""
+        if self.onsets + self.coincident < 2:
+            return ""
+        kinds = {"applied": self.onsets - self.missed, "coincident": self.coincident, "without anything to act on": self.missed}
+        told = ", ".join(f"{n} {word}" for word, n in kinds.items() if n)
+        return f"{self.onsets + self.coincident} onsets: {told}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -10,19 +10,25 @@ from pydantic import Field
 from twin.core.records import Floats
 from twin.faults.fields import FieldFault
 from twin.faults.group import Memory, Moment
+from twin.faults.injection import Injection
+from twin.faults.process import ProcessFault
 from twin.faults.signals import Channel, Signal, SignalFault, joint
-from twin.faults.spec import Fault
 
 
-class JointBreaks(Fault):
-    """The robot breaks at a time, besides what its reliability law does."""
+class JointBreaks(ProcessFault):
+    """The robot breaks, besides what its reliability law does, and is away until it has been repaired."""
 
-    PORT: ClassVar[str] = "process"
     EFFECT: ClassVar[str] = "time out of service"
     UNIT: ClassVar[str] = "h"
+    ENDS_ITSELF: ClassVar[bool] = True
 
     component: Literal["joint"]
     mode: Literal["breaks"]
+
+    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
+        """Break it, unless it is broken or out of service."""
+        broke: bool = farm.break_robot(farm.cells[fault.cell], cause, fault)
+        return broke
 
 
 class JointFriction(FieldFault):

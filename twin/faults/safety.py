@@ -1,24 +1,114 @@
-"""Safety functions that act, or fail to."""
+"""Safety functions that act: people who come near, buttons, light curtains, power."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
 
 from twin.core.quantity import NonNegative
-from twin.faults.spec import Fault
+from twin.faults.injection import Injection
+from twin.faults.process import ProcessFault
 
 
-class ProtectiveStop(Fault):
+class ProtectiveStop(ProcessFault):
     """The robot's own safety controller stops it (a collision it thinks it felt)."""
 
-    PORT: ClassVar[str] = "process"
     EFFECT: ClassVar[str] = "time stopped"
     UNIT: ClassVar[str] = "s"
+    ENDS_ITSELF: ClassVar[bool] = True
 
     component: Literal["safety"]
     mode: Literal["protective_stop"]
     recover_s: NonNegative = 5.0
-    """How long it takes until the stop is unlocked."""
+    """How long it takes until the stop is unlocked; a table of onsets may tell it for each."""
+
+    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
+        """Stop the robot, if it moves."""
+        recover_s = self.recover_s if fault.lasts_s is None else fault.lasts_s
+        stopped: bool = farm.hold(fault, recover_s=recover_s)
+        return stopped
 
 
-MODES = (ProtectiveStop,)
+class Held(ProcessFault):
+    """Something that stops a robot and keeps it stopped while it is there."""
+
+    EFFECT: ClassVar[str] = "time stopped"
+    UNIT: ClassVar[str] = "s"
+    KIND: ClassVar[str] = "protective"
+
+    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
+        """Stop the robot, if it moves; else whatever it begins to do."""
+        farm.hold(fault, kind=self.KIND, held=True)
+        return True
+
+    def end(self, farm: Any, fault: Injection) -> None:
+        """What held the stop lets go."""
+        farm.let_go(fault)
+
+    def episode(self, farm: Any, fault: Injection) -> None:
+        """It does not get far."""
+        farm.hold(fault, kind=self.KIND, held=True)
+
+
+class HumanEnters(Held):
+    """A person steps into the cell and stays for a while."""
+
+    component: Literal["safety"]
+    mode: Literal["human_enters"]
+
+
+class EStop(Held):
+    """Somebody presses the emergency stop; released at the end."""
+
+    KIND: ClassVar[str] = "emergency"
+
+    component: Literal["safety"]
+    mode: Literal["e_stop"]
+
+
+class LightCurtain(ProcessFault):
+    """The light curtain sees somebody again and again where there is nobody."""
+
+    EFFECT: ClassVar[str] = "time stopped"
+    UNIT: ClassVar[str] = "s"
+
+    component: Literal["safety"]
+    mode: Literal["light_curtain"]
+    every_s: float = Field(default=2.0, gt=0, le=1e6)
+    """Time between two trips."""
+    for_s: float = Field(default=0.3, gt=0, le=1e6)
+    """How long each lasts."""
+
+    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
+        """The first trip; the others follow."""
+        self.trip(farm, fault)
+        return True
+
+    def trip(self, farm: Any, fault: Injection) -> None:
+        """One trip."""
+        farm.hold(fault, recover_s=self.for_s)
+        farm.clock.after(self.every_s, "curtain.trip", fault.cell, (farm.trouble.number(fault), fault.onsets))
+
+
+class PowerCut(ProcessFault):
+    """The cell loses its power; when it is back, controller and robot start again and prove themselves."""
+
+    EFFECT: ClassVar[str] = "time without power"
+    UNIT: ClassVar[str] = "s"
+
+    component: Literal["safety"]
+    mode: Literal["power_cut"]
+
+    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
+        """Everything in the cell goes off."""
+        farm.controllers.down(farm, fault.cell, fault, "power")
+        return True
+
+    def end(self, farm: Any, fault: Injection) -> None:
+        """It goes on again."""
+        farm.controllers.up(farm, fault.cell, fault)
+
+
+MODES = (ProtectiveStop, HumanEnters, EStop, LightCurtain, PowerCut)
+"""In the order in which they are listed."""

@@ -73,6 +73,7 @@ LOWERS: Mapping[str, tuple[str, ...]] = {
     "page.answered": ("waiting",),
     "page.done": ("waiting",),
     "page.expired": ("waiting",),
+    "page.abandoned": ("waiting",),
     "reset.done": ("reset", "waiting", "stopped", "out_of_service"),
     "reset.stuck": ("reset",),
     "reset.abandoned": ("reset", "waiting", "broken"),
@@ -85,6 +86,10 @@ WITHDRAWN: Mapping[str, str] = {
     "resting": "resting",
     "maintenance": "resting",
     "out_of_service": "out_of_service",
+    "controller": "broken",
+    "power": "broken",
+    "disk": "broken",
+    "config": "broken",
 }
 """`payload.reason` of authority.withdrawn → flag. `reset` says nothing that the reset's own events do not."""
 

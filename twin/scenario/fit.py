@@ -10,8 +10,8 @@ from twin.farm.spec import ReliabilitySpec, RobotSpec
 from twin.faults.joint import JointBreaks
 from twin.faults.spec import Bench
 from twin.scenario.arms import arms
-from twin.scenario.cells import Cell, matching
-from twin.scenario.refs import Checker
+from twin.scenario.cells import Cell
+from twin.scenario.refs import Checker, targets
 from twin.world.spec import TASKS, WorkcellSpec
 
 
@@ -110,7 +110,7 @@ def _faults(check: Checker) -> None:
     """What a cell cannot have is refused: a fault that does nothing, and nobody hears of it, is worse than none."""
     for at, fault in check.view.faults:
         found: dict[tuple[str, str], list[Cell]] = {}
-        hit = matching(check.cells, fault.target)
+        hit = _hit(check, fault)
         for cell in hit:
             bench = _bench(check, cell)
             why = None if bench is None else fault.cannot(bench)
@@ -132,9 +132,12 @@ def _bench(check: Checker, cell: Cell) -> Bench | None:
     return Bench(robot.model, joints, things, table.count, robot.control_ms, timeout, link)
 
 
-def _model(check: Checker, cell: Cell) -> str:
-    robot = _get(check.view.robots, cell.spec.robots[0].robot)
-    return robot.model if robot is not None else ""
+def _hit(check: Checker, fault: Any) -> list[Cell]:
+    """The cells that a fault is aimed at."""
+    if getattr(fault, "AIM", "cell") != "cell":
+        return []
+    named = targets(check.cells, check.view).cells(fault.target)
+    return [cell for cell in check.cells if cell.name in named]
 
 
 def _first_law(reliability: ReliabilitySpec) -> Loc | None:
@@ -164,5 +167,5 @@ def _repair(check: Checker) -> None:
             at = check.fleet("robots", name, "reliability", *law)
             check.refuse(at, f"robot {name!r} can break, but nobody at site {sites[0]!r} can repair: {mend}")
     for at, fault in check.view.faults:
-        if isinstance(fault, JointBreaks) and (sites := unattended(matching(check.cells, fault.target))):
+        if isinstance(fault, JointBreaks) and (sites := unattended(_hit(check, fault))):
             check.refuse(at, f"this breaks robots, but nobody at site {sites[0]!r} can repair: {mend}")

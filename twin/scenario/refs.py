@@ -13,6 +13,8 @@ from twin.core.errors import Problem, UseError, nearest
 from twin.core.yaml import Document, Loc
 from twin.farm.shifts import ever_on_duty
 from twin.farm.spec import JobList, PeopleSpec, PersonRung
+from twin.farm.targets import Targets
+from twin.faults.onset import OF_CELLS
 from twin.scenario.arms import arms
 from twin.scenario.cells import Cell, expand, matching, only_site
 from twin.scenario.jobs import Table
@@ -207,10 +209,32 @@ def _matched(check: Checker, at: Loc, pattern: str) -> list[Cell]:
     return found
 
 
+def targets(cells: Iterable[Cell], view: View) -> Targets:
+    """What faults can be aimed at."""
+    placed = [(c.name, [r.serial or "" for r in c.spec.robots], c.spec.link, c.spec.site) for c in cells]
+    pools = {name: 0 if pool is None else pool.count for name, pool in (view.people or {}).items()}
+    return Targets(placed, {k: g for k, g in (view.groups or {}).items() if g is not None}, pools, view.compute or {})
+
+
+def _aimed(check: Checker, at: Loc, fault: Any) -> None:
+    """Whether a fault has a target, and an onset that its kind of target can have."""
+    known, aim = targets(check.cells, check.view), getattr(fault, "AIM", "cell")
+    if not known.of(fault) and check.view.cells_whole:
+        hint = nearest(fault.target, known.known(aim), what=f"{WORDS[aim]}s")
+        check.refuse((*at, "target"), f"no {WORDS[aim]} matches {fault.target!r}{hint}")
+    for way in OF_CELLS if aim != "cell" else ():
+        if getattr(fault.onset, way) is not None:
+            check.refuse((*at, "onset", way), f"{way} counts a robot's episodes or hours, and the target is a {WORDS[aim]}")
+
+
+WORDS = {"cell": "cell", "group": "cell", "pool": "pool", "server": "server", "strategy": "strategy"}
+"""What the target of a fault is called."""
+
+
 def _targets(check: Checker) -> None:
     first: dict[str, Loc] = {}
     for at, fault in check.view.faults:
-        _matched(check, (*at, "target"), fault.target)
+        _aimed(check, at, fault)
         standing = at[0] != "faults" or len(check.view.fleet) == 0
         name = str(at[-1]) if standing else fault.name
         where = at if standing else (*at, "name")

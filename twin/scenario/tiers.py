@@ -29,7 +29,7 @@ def check_tier(check: Checker) -> None:
         return
     _entries(check, view.outcomes)
     for at, fault in view.faults:
-        if at[0] == "faults" and fault.PORT != "process":
+        if at[0] == "faults" and (fault.PORT != "process" or getattr(fault, "NEEDS_LANES", False)):
             told = f"{fault.component}/{fault.mode} acts on signals, which the outcome tier does not have"
             check.refuse(at, f"{told}: put its effect into the outcomes, or use tier: physics")
     if isinstance(view.policy, UseSpec):

@@ -40,6 +40,7 @@ class View:
     links: Named[LinkSpec]
     people: Named[PeopleSpec]
     parts: Named[PartSpec]
+    groups: Named[tuple[str, ...]]
     robots: Named[RobotSpec]
     resets: Listed[Any]
     cells: Listed[CellSpec]
@@ -72,6 +73,7 @@ _NAMED: Mapping[str, Any] = {
     "links": LinkSpec,
     "people": PeopleSpec,
     "parts": PartSpec,
+    "groups": tuple[str, ...],
     "robots": RobotSpec,
 }
 _LISTED: Mapping[str, Any] = {"jobs": WorkloadSpec, "checks": CheckSpec, "filters": FilterSpec}

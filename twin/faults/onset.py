@@ -1,0 +1,112 @@
+"""When a fault begins: at a time, at a rate, after operating hours, in episodes, on an event, from a table, or drawn."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from twin.core.chance import Stream
+from twin.core.errors import nearest
+from twin.core.quantity import NonNegative
+from twin.core.records import EVENT_KINDS
+from twin.core.spec import Spec
+from twin.faults.hazards import Law
+
+
+class Varies(Spec):
+    """How a rate or a share changes over the farm's time: `times` its value at `at_h`, straight between, level outside."""
+
+    at_h: tuple[float, ...] = Field(min_length=1)
+    times: tuple[float, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Varies:
+        if len(self.at_h) != len(self.times):
+            raise ValueError(f"{len(self.at_h)} moments for {len(self.times)} factors")
+        if any(b <= a for a, b in pairwise(self.at_h)):
+            raise ValueError("at_h must rise")
+        if not all(0 < factor <= 1e6 for factor in self.times):
+            raise ValueError("factors must be above 0 and at most 1e6")
+        return self
+
+    def factor(self, now_s: float) -> float:
+        """The factor at a moment."""
+        return float(np.interp(now_s / 3600, self.at_h, self.times))
+
+
+class Moment(Spec):
+    """One onset of a table, in s; `duration_s` where the table has it."""
+
+    at_s: float = Field(ge=0, le=1e9)
+    duration_s: float | None = Field(default=None, gt=0, le=1e9)
+
+
+WAYS = ("at_s", "rate_per_h", "per_episode", "operating_h", "event", "moments", "table", "drawn")
+"""The keys of which an onset has exactly one."""
+OF_CELLS = ("per_episode", "operating_h")
+"""Those that need a robot at work."""
+
+
+class Onset(Spec):
+    """When a fault begins. Exactly one of `at_s`, `rate_per_h`, `per_episode`, `operating_h`, `event`, `moments`, `table`,
+    `drawn`."""
+
+    at_s: float | None = Field(default=None, ge=0, le=1e9)
+    rate_per_h: float | None = Field(default=None, gt=0, le=1e9)
+    """Again and again at random, so often on average."""
+    per_episode: float | None = Field(default=None, gt=0, le=1)
+    """With this probability in each episode."""
+    within_s: float = Field(default=8.0, gt=0)
+    """With per_episode: it begins at a moment drawn evenly over this time from the episode's start."""
+    varies: Varies | None = None
+    """With rate_per_h and per_episode: how they change."""
+    operating_h: Law | None = None
+    """After so many operating hours of the robot, drawn from this law; anew after each repair, or when it has cleared."""
+    event: str | None = None
+    """On every event of this kind at the target (of any cell, where the target is none)."""
+    probability: float = Field(default=1.0, gt=0, le=1)
+    """With event: how likely it follows."""
+    delay_s: NonNegative = 0.0
+    """With event: how long after it."""
+    table: str | None = None
+    """A CSV beside the scenario with a column at_s and, where wanted, duration_s: a recording that is replayed."""
+    moments: tuple[Moment, ...] | None = Field(default=None, min_length=1)
+    """The same, written down."""
+    clock: Literal["farm", "operating"] = "farm"
+    """With moments and table: whether at_s counts since the start of the run, or the robot's time in episodes."""
+    drawn: int | None = Field(default=None, ge=1, le=100_000)
+    """So many onsets in all, each at a moment drawn evenly over the run, on one target drawn evenly."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Onset:
+        if sum(getattr(self, way) is not None for way in WAYS) != 1:
+            raise ValueError(f"needs exactly one of {', '.join(WAYS)}")
+        if self.varies is not None and self.rate_per_h is None and self.per_episode is None:
+            raise ValueError("only rate_per_h and per_episode vary")
+        if self.moments and any(a.at_s > b.at_s for a, b in pairwise(self.moments)):
+            raise ValueError("moments must be in order of time")
+        return self
+
+    @field_validator("event")
+    @classmethod
+    def _exists(cls, kind: str | None) -> str | None:
+        if kind is not None and (kind not in EVENT_KINDS or kind.startswith("fault.")):
+            raise ValueError(f"unknown kind of event {kind!r}{nearest(kind, [k for k in EVENT_KINDS if k[:6] != 'fault.'])}")
+        return kind
+
+    def share(self, now_s: float) -> float:
+        """Probability for an episode that begins now."""
+        return min(1.0, (self.per_episode or 0.0) * (self.varies.factor(now_s) if self.varies else 1.0))
+
+    def wait_s(self, now_s: float, stream: Stream) -> float:
+        """Time to the next onset of a rate: candidates at the highest rate, each kept as often as the rate then is a part of it
+        (Lewis and Shedler 1979)."""
+        most = max(self.varies.times) if self.varies else 1.0
+        wait = 0.0
+        while True:
+            wait += float(stream.exponential(3600.0 / ((self.rate_per_h or 0.0) * most)))
+            if self.varies is None or float(stream.random()) * most < self.varies.factor(now_s + wait):
+                return wait
