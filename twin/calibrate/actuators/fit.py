@@ -13,7 +13,7 @@ from twin.calibrate.actuators.search import FREE, Fitted
 from twin.calibrate.actuators.search import fit as search
 from twin.calibrate.actuators.servo import NAMES, PARAMETERS, simulate
 from twin.calibrate.actuators.spec import ActuatorsSpec
-from twin.calibrate.figures import correlations, overlaid
+from twin.calibrate.figures import correlations, overlaid, scatter
 from twin.calibrate.given import Given
 from twin.calibrate.logs import Log
 from twin.calibrate.partspec import SplitSpec
@@ -226,6 +226,10 @@ def _figures(ours: Floats, unseen: Runs, fitted: Fitted) -> list[Figure]:
         out.append(
             overlaid(t[there], ours[i][there], unseen.position[i][there], axis="time, s", left="angle, rad", caption=caption)
         )
+    miss = (ours - unseen.position)[unseen.there]
+    axes = {"axis": "measured angle, rad", "left": "simulated less measured, mrad"}
+    caption = "What is left over on the held-out runs, by angle: a band along zero is noise, a slope is not."
+    out.append(scatter(unseen.position[unseen.there], 1e3 * miss, caption=caption, **axes))
     covariance = _covariance(fitted)
     sd = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     names = [NAMES[i].replace("_", " ") for i in fitted.free.tolist()]

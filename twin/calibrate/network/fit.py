@@ -77,7 +77,15 @@ def fit(spec: NetworkSpec, given: Given) -> PartResult:
         given.name(spec),
         (*told, *loss),
         _scores(static, ahead, before, after, p),
-        (*log.findings, *thinned, *_suspected(spec, before), *_stationary(halves, shifted), *_said(model), *lost_findings),
+        (
+            *log.findings,
+            *thinned,
+            *_suspected(spec, before),
+            *_stationary(halves, shifted),
+            *_said(model),
+            _kept(ahead, after, p),
+            *lost_findings,
+        ),
         (tail_picture(model.chain, before, after, spec.link),),
         _facts(model, static, before, after, p, halves),
     )
@@ -167,6 +175,13 @@ def _said(model: Model) -> list[Finding]:
         Finding("note", f"law: {best.name}, held-out loss {best.loss:.4f} of resampling's; others: {others}"),
         Finding("note", f"regimes: {model.chain.size}; held-out loss one message ahead by their number: {regimes}"),
     ]
+
+
+def _kept(ahead: Floats, after: Floats, p: Floats) -> Finding:
+    """What is left over: how many held-out delays lay below each forecast quantile."""
+    shares = (after[:, None] <= ahead).mean(axis=0)
+    told = ", ".join(f"{100 * got:.4g} % below p{100 * share:g}" for share, got in zip(p, shares, strict=True))
+    return Finding("note", f"held-out delays against their forecasts one message ahead: {told}")
 
 
 def _facts(model: Model, static: Floats, before: Floats, after: Floats, p: Floats, halves: Halves | None) -> dict[str, object]:
