@@ -12,6 +12,7 @@ from twin.calibrate.logs import Log
 from twin.calibrate.spec import load_plan
 from twin.calibrate.split import split
 from twin.calibrate.suspicion import sign_flip, suspect
+from twin.calibrate.whole import calibrate
 
 N, STEP, G = 300, 0.01, 9.81
 TRUTH = {
@@ -107,3 +108,20 @@ def test_the_servo_follows_runs_at_a_gain_that_no_fit_has_seen(root):
     training, held = (gather(part, half) for half in split(log, part.split))
     found = fit(training.take([0, 3, 5, 7, 9, 10]), "load", G, 0.06, rounds=10)
     assert np.abs(physics.simulate(found.table, held, G) - held.position)[held.there].mean() <= 0.059
+
+
+def test_a_plan_finds_a_servo_and_foretells_the_run_that_it_held_out(tmp_path):
+    made = runs(gains=(10, 20, 40, 25))
+    run, gain = (np.repeat(values, N) for values in (["a", "b", "c", "d"], made.gain))
+    rows = {"t": np.tile(np.arange(N) * STEP, 4), "run": run, "kp": gain}
+    signals = {"q": made.position, "command": made.command, "volts": made.volts, "on": made.enabled.astype(float)}
+    np.savez(tmp_path / "log.npz", **rows, **{name: values.ravel() for name, values in signals.items()})
+    (tmp_path / "plan.yaml").write_text(
+        "calibrate: servo\nlogs: {runs: {path: log.npz, time: {column: t}, labels: {run: run, kp: kp}, "
+        "columns: {q: q, command: command, volts: volts, on: on}}}\n"
+        "parts: [{kind: actuators, log: runs, robot: servo, volts: volts, enabled: on, gain: kp, mass_kg: 2.0, length_m: 0.25, "
+        "friction: [coulomb], split: {by: run, hold_out: [d]}}]\n"
+    )
+    (result,) = calibrate(load_plan(tmp_path / "plan.yaml")).results
+    assert result.scores[0].better and result.scores[0].ours < 30
+    assert {e.name.rpartition(".")[2] for e in result.estimates if e.identified} >= {"delay", "torque_per_volt", "coulomb"}

@@ -11,7 +11,7 @@ from twin.calibrate.actuators import physics
 from twin.calibrate.actuators.runs import Runs, gather
 from twin.calibrate.actuators.search import FREE, Fitted
 from twin.calibrate.actuators.search import fit as search
-from twin.calibrate.actuators.servo import NAMES, PARAMETERS, simulate
+from twin.calibrate.actuators.servo import NAMES, PARAMETERS, Parameter, simulate
 from twin.calibrate.actuators.spec import ActuatorsSpec
 from twin.calibrate.figures import correlations, overlaid, scatter
 from twin.calibrate.given import Given
@@ -131,6 +131,14 @@ def _deviations(fitted: Fitted) -> Floats:
     return out
 
 
+def _ends(parameter: Parameter, value: float, half: float) -> tuple[float, float]:
+    """An interval, symmetric where the parameter was fitted: in its logarithm if that is so."""
+    if parameter.log:
+        factor = float(np.exp(min(half / value, 50.0)))
+        return value / factor, value * factor
+    return max(value - half, 0.0) if parameter.low == 0 else value - half, value + half
+
+
 def _estimates(spec: ActuatorsSpec, given: Given, fitted: Fitted, spread: Floats, source: str) -> list[Estimate]:
     count = int(fitted.run.max()) + 1
     reach = float(sps.t.ppf(0.5 + given.confidence / 2, max(count - 1, 1)))
@@ -138,16 +146,11 @@ def _estimates(spec: ActuatorsSpec, given: Given, fitted: Fitted, spread: Floats
     out = [_position_gain(spec, fitted, reach, source)]
     for i, sd in zip(fitted.free.tolist(), spread.tolist(), strict=True):
         parameter, value = PARAMETERS[i], float(fitted.table[i])
-        low, high = value - reach * sd, value + reach * sd
-        if parameter.log:  # symmetric where it was fitted: in the logarithm
-            low, high = value * np.exp(-reach * sd / value), value * np.exp(min(reach * sd / value, 50.0))
-        elif parameter.low == 0:
-            low = max(low, 0.0)
-        known = parameter.name not in untold and (sd * reach < WEAK * abs(value) or parameter.name in ("zero", "delay"))
-        out.append(
-            Estimate(("models", spec.robot, "servo", parameter.name), value, float(low), float(high), count, parameter.unit,
-                     source, METHOD, bool(known))
-        )  # fmt: skip
+        told = parameter.name not in untold
+        known = told and (sd * reach < WEAK * abs(value) or parameter.name in ("zero", "delay"))
+        low, high = _ends(parameter, value, reach * sd) if told else (None, None)
+        path = ("models", spec.robot, "servo", parameter.name)
+        out.append(Estimate(path, value, low, high, count, parameter.unit, source, METHOD, bool(known)))
     return out
 
 
