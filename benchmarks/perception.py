@@ -1,8 +1,8 @@
-"""Why the scripted policy succeeds or fails: success in physics against the error of its camera, both arms.
+"""Why the scripts succeed or fail: success in physics against the error of their camera, by arm and task.
 
-    python -m benchmarks.perception [--n 300] [--errors 0 1 2 4 8 12 16 20]
+    python -m benchmarks.perception [--n 300] [--errors 0 1 2 4 8 12 16 20] [--robots ur3 panda] [--tasks pick_place push]
 
-Prints, per arm and error: episodes, successes by ground truth, their share with its 95 % Wilson interval, how many failed
+Prints, per arm, task and error: episodes, successes by ground truth, their share with its 95 % Wilson interval, how many failed
 without ever holding the object and how many lost it, and the median length of an episode. No farm, filter or link.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -21,15 +22,15 @@ from twin.core.records import Floats, Rows
 from twin.farm.spec import RobotSpec
 from twin.world.cell import CellModel, build_cell
 from twin.world.mujoco import MujocoWorld
-from twin.world.spec import GripperSpec, WorkcellSpec
+from twin.world.spec import TASKS, GripperSpec, WorkcellSpec
 from twin.world.tasks import tasks_of
 
 PERIOD_S = 0.02
 ERRORS_MM = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 20.0)
 
-HEAD = "arm    error mm     n  success  share  95 % interval   never held  lost   episode s"
+HEAD = "arm    task         error mm     n  success  share  95 % interval   never held  lost   episode s"
 LINE = (
-    "{robot:6} {error_mm:8.1f} {n:5d} {success:8d}  {share:5.3f}  {low:.3f} – {high:.3f}"
+    "{robot:6} {task:12} {error_mm:8.1f} {n:5d} {success:8d}  {share:5.3f}  {low:.3f} – {high:.3f}"
     "  {never_held:10d} {lost:5d} {median_s:11.2f}"
 )
 
@@ -76,15 +77,17 @@ def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
     return float(middle - half), float(middle + half)
 
 
-def measure(robot: str, error_mm: float, n: int, seed: int, threads: int) -> dict[str, object]:
+def measure(robot: str, task: str, error_mm: float, n: int, seed: int, threads: int) -> dict[str, object]:
     """One line of the table."""
-    cell = build_cell(RobotSpec(model=robot), GripperSpec(), WorkcellSpec())
-    out = episodes(cell, error_mm, n, seed, threads)
+    needs = TASKS[task]
+    workcell = WorkcellSpec(kind=needs.workcell, objects=2 if needs.objects > 1 else None)  # type: ignore[arg-type]
+    out = episodes(build_cell(RobotSpec(model=robot), GripperSpec(), workcell), error_mm, n, seed, threads, task)
     k = int(out.success.sum())
     low, high = wilson(k, n)
     dropped = int(((out.success == 0) & (out.grasped > 0)).sum())
     return {
         "robot": robot,
+        "task": task,
         "error_mm": error_mm,
         "n": n,
         "success": k,
@@ -102,15 +105,16 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=300, help="episodes per arm and error")
     parser.add_argument("--errors", type=float, nargs="+", default=ERRORS_MM, help="standard deviations, mm")
     parser.add_argument("--robots", nargs="+", default=["ur3", "panda"])
+    parser.add_argument("--tasks", nargs="+", default=["pick_place"], choices=list(TASKS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     args = parser.parse_args()
     if not args.json:
         print(HEAD)
-    for robot in args.robots:
+    for robot, task in product(args.robots, args.tasks):
         for error in args.errors:
-            row = measure(robot, error, args.n, args.seed, args.threads)
+            row = measure(robot, task, error, args.n, args.seed, args.threads)
             print(json.dumps(row) if args.json else LINE.format_map(row), flush=True)
 
 

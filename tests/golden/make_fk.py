@@ -1,4 +1,5 @@
-"""Makes fk_ur3.json and fk_panda.json: flange poses at random joint vectors, from the URDFs of the package example-robot-data.
+"""Makes fk_….json, flange poses at random joint vectors: of ur3 and panda from the URDFs of the package example-robot-data, of
+iiwa7 and wx250s from the tables published of them, typed in below.
 
     python tests/golden/make_fk.py [--urdf ur3=FILE --urdf panda=FILE]
 
@@ -22,6 +23,16 @@ FRAMES = {
 }
 """First and last frame of each chain, and the URDF in the package."""
 COUNT, SEED = 100, 20260105
+IIWA7 = [(0.340, -90), (0.0, 90), (0.400, 90), (0.0, -90), (0.400, -90), (0.0, 90), (0.126, 0)]
+"""Standard Denavit-Hartenberg: d (m) and alpha (degrees) of each joint, a 0. C. Faria et al., Mech. Mach. Theory 121, 2018."""
+IIWA7_LIMITS = np.deg2rad([170, 120, 170, 120, 170, 120, 175])
+WX250S = [
+    ((0, 0, 1), (0, 0, 0)), ((0, 1, 0), (0, 0, 0.11065)), ((0, 1, 0), (0.04975, 0, 0.36065)),
+    ((1, 0, 0), (0, 0, 0.36065)), ((0, 1, 0), (0.29975, 0, 0.36065)), ((1, 0, 0), (0, 0, 0.36065)),
+]  # fmt: skip
+"""Axis of each joint and a point on it (m) at zero, in the base frame. Trossen Robotics, X-Series arms, WidowX-250 6DOF."""
+WX250S_HOME = (0.458325, 0.0, 0.36065)
+WX250S_LIMITS = np.deg2rad([(-180, 180), (-108, 114), (-123, 92), (-180, 180), (-100, 123), (-180, 180)])
 
 
 def rotation(axis, angle):
@@ -64,6 +75,56 @@ def flange(joints, q):
     return pose
 
 
+def iiwa7(q):
+    """Its flange by the table: turn about z, along z by d, turn about x by alpha."""
+    pose = np.eye(4)
+    for angle, (d, alpha) in zip(q, IIWA7, strict=True):
+        step = np.eye(4)
+        step[:3, :3] = rotation((0, 0, 1), angle) @ rotation((1, 0, 0), np.deg2rad(alpha))
+        step[2, 3] = d
+        pose = pose @ step
+    return pose
+
+
+def wx250s(q):
+    """Its gripper by the product of exponentials: each joint turns all that follows it about its line at zero."""
+    pose = np.eye(4)
+    for angle, (axis, point) in zip(q, WX250S, strict=True):
+        turn = np.eye(4)
+        turn[:3, :3] = rotation(axis, angle)
+        turn[:3, 3] = point - turn[:3, :3] @ np.array(point)
+        pose = pose @ turn
+    home = np.eye(4)
+    home[:3, 3] = WX250S_HOME
+    return pose @ home
+
+
+def typed(frames, source, limits, pose):
+    """The golden of an arm whose table is typed in."""
+    low, high = limits.T
+    q = np.random.default_rng(SEED).uniform(low, high, (COUNT, len(low))).round(4)
+    return golden(frames, source, q, [pose(row) for row in q])
+
+
+def golden(frames, source, q, poses):
+    return {
+        "from": frames[0],
+        "to": frames[1],
+        "source": source,
+        "q": q.tolist(),
+        "pos": [p[:3, 3].round(7).tolist() for p in poses],
+        "rot": [p[:3, :3].round(7).ravel().tolist() for p in poses],
+    }
+
+
+TYPED = {
+    "iiwa7": (("base", "flange"), "C. Faria et al., Mech. Mach. Theory 121, 2018, table 1",
+              np.stack((-IIWA7_LIMITS, IIWA7_LIMITS), axis=1), iiwa7),
+    "wx250s": (("base_link", "ee_gripper"), "Trossen Robotics, X-Series arms, WidowX-250 6DOF, product of exponentials",
+               WX250S_LIMITS, wx250s),
+}  # fmt: skip
+
+
 def make(name, urdf):
     """The golden of one arm: joint vectors within the URDF's limits and the flange's position and rotation at each."""
     first, last, _ = FRAMES[name]
@@ -71,15 +132,7 @@ def make(name, urdf):
     limits = [j.find("limit") for j in joints if j.get("type") == "revolute"]
     low, high = ([float(v.get(key)) for v in limits] for key in ("lower", "upper"))
     q = np.random.default_rng(SEED).uniform(low, high, (COUNT, len(limits))).round(4)
-    poses = [flange(joints, row) for row in q]
-    return {
-        "from": first,
-        "to": last,
-        "source": "example-robot-data 6.0.0, " + FRAMES[name][2],
-        "q": q.tolist(),
-        "pos": [p[:3, 3].round(7).tolist() for p in poses],
-        "rot": [p[:3, :3].round(7).ravel().tolist() for p in poses],
-    }
+    return golden((first, last), "example-robot-data 6.0.0, " + FRAMES[name][2], q, [flange(joints, row) for row in q])
 
 
 def installed(name):
@@ -95,12 +148,14 @@ def installed(name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--urdf", action="append", default=[], metavar="ARM=FILE")
-    given = dict(item.split("=", 1) for item in parser.parse_args().urdf)
-    for name in FRAMES:
-        golden = make(name, given.get(name) or installed(name))
+    parser.add_argument("--arms", nargs="+", default=[*FRAMES, *TYPED], help="which (default all)")
+    asked = parser.parse_args()
+    given = dict(item.split("=", 1) for item in asked.urdf)
+    for name in asked.arms:
+        made = typed(*TYPED[name]) if name in TYPED else make(name, given.get(name) or installed(name))
         file = Path(__file__).with_name(f"fk_{name}.json")
-        file.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
-        print(f"{file}: {COUNT} poses, {golden['from']} to {golden['to']}")
+        file.write_text(json.dumps(made, separators=(",", ":")) + "\n")
+        print(f"{file}: {COUNT} poses, {made['from']} to {made['to']}")
 
 
 if __name__ == "__main__":

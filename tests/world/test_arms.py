@@ -15,7 +15,12 @@ from twin.core.errors import AssetError
 from twin.world.kinematics import Arm
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-ARMS = {"ur3": ("tool0", 11.0, (56, 56, 28, 12, 12, 12)), "panda": ("panda_link8", 18.0, (87, 87, 87, 87, 12, 12, 12))}
+ARMS = {
+    "ur3": ("tool0", 11.0, (56, 56, 28, 12, 12, 12)),
+    "panda": ("panda_link8", 18.0, (87, 87, 87, 87, 12, 12, 12)),
+    "iiwa7": ("flange", 23.9, (176, 176, 110, 110, 110, 40, 40)),
+    "wx250s": ("ee_gripper", 1.99, (4.1, 8.2, 8.2, 4.1, 4.1, 1.4)),
+}
 """Flange frame of the golden; mass (kg) and joint torques (Nm) of the data sheet."""
 
 
@@ -64,6 +69,18 @@ def test_the_golden_tells_a_link_two_millimetres_too_long(name):
     golden = json.loads((GOLDEN / f"fk_{name}.json").read_text())
     at, turned = flange(name, golden["q"][0])
     assert np.linalg.norm(at + 0.002 * turned[:, 2] - golden["pos"][0]) > 1e-3
+
+
+def test_the_golden_tells_an_iiwa_14_from_an_iiwa_7():
+    """The file kuka_iiwa of pybullet_data has the other's lengths: 360 and 420 mm."""
+    golden = json.loads((GOLDEN / "fk_iiwa7.json").read_text())
+    spec = mujoco.MjSpec.from_file(str(asset("robots/iiwa7.xml")))
+    spec.body("link2").pos, spec.body("link4").pos = [0, 0, 0.36], [0, 0, 0.42]
+    model = spec.compile()
+    data = mujoco.MjData(model)
+    data.qpos[:] = golden["q"][0]
+    mujoco.mj_kinematics(model, data)
+    assert np.linalg.norm(data.site("flange").xpos - golden["pos"][0]) > 0.02
 
 
 def test_an_arm_weighs_what_its_data_sheet_says(name):

@@ -71,7 +71,7 @@ def test_the_script_does_its_task_without_dynamics_and_the_reverse_can_begin(nam
 
 @pytest.mark.parametrize("name", [name for name in TASKS if name != "pick_place"])
 def test_the_script_does_its_task_in_physics(name: str) -> None:
-    arm = "panda" if list(TASKS).index(name) % 2 else "ur3"
+    arm = ("ur3", "panda", "iiwa7", "wx250s")[list(TASKS).index(name) % 4]
     task = tasks_of(bench(name, arm))[name]
     start, end = played(MujocoWorld(bench(name, arm), 8, 2), task, period_s=0.04)
     assert task.success(end, start).sum() >= 7

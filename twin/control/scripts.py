@@ -17,6 +17,8 @@ from twin.world.tasks import tasks_of
 
 CLEARANCE_M = 0.008
 """How much wider than half the thing each finger opens."""
+HANDLE_M = 0.016
+"""The same for a handle, round the plates at its ends."""
 RAISE_M, DROP_M = 0.10, 0.008
 """Height of the ways above things and goals; height above its goal from which an object is let go."""
 TIP_M = 0.014
@@ -118,7 +120,7 @@ class DrawerScript:
         at, end = shown[:, 0, :3] + error, goal + error
         pieces = [at + share * (end - at) for share in (1 / 3, 2 / 3, 1.0)]
         points = np.stack((raised(at, RAISE_M), at, *pieces, raised(end, RAISE_M)), axis=1)
-        wide = self.width_m + 2.0 * CLEARANCE_M
+        wide = self.width_m + 2.0 * HANDLE_M
         opening = (wide, wide, 0.0, 0.0, 0.0, 0.0, wide, wide)
         pace = (HURRY, GENTLY, CLOSE, SLOWLY, SLOWLY, SLOWLY, RELEASE, GENTLY)
         return Route(points, (0, 1, 1, 2, 3, 4, 4, 5), opening, pace, self.width_m)

@@ -17,6 +17,8 @@ FINGERS = ("hand_f1", "hand_f2")
 PADS = ("hand_pad_left", "hand_pad_right")
 HANDLE, RAIL = "cell_handle", "cell_drawer"
 """What fingers take hold of on a thing that slides, and the joint on which it does."""
+PLATES = ("cell_plate_1", "cell_plate_2")
+"""The ends of a handle, which fingers bear against."""
 SOLIDS = ("cell_tray", "cell_bin")
 """Bodies of a workcell that objects and fingers cannot enter, beside the table."""
 GRIP_MPS = 0.2
@@ -60,7 +62,7 @@ def cell_spec(robot: str, gripper: GripperSpec, workcell: WorkcellSpec) -> mujoc
     for part in (spec, *parts.values()):
         set_options(part, workcell)
     spec.attach(parts["hand_"], site=_need(spec.site, "attachment", arm), prefix="hand_")
-    spec.attach(parts["cell_"], frame=spec.worldbody.add_frame(), prefix="cell_")
+    spec.attach(parts["cell_"], frame=spec.worldbody.add_frame(pos=_stand(spec)), prefix="cell_")
     for joint in spec.joints:  # felt only where a world shuts the brakes
         joint.solref_friction, joint.solimp_friction = BRAKES["solref"], BRAKES["solimp"]
     for key in list(spec.keys):
@@ -77,6 +79,12 @@ def things(workcell: WorkcellSpec) -> list[str]:
     """Geoms of all that a robot can move there: the objects, then the handle of a drawer."""
     objects = [f"cell_object{i + 1 if i else ''}" for i in range(workcell.count)]
     return objects + [HANDLE] * (workcell.kind == "drawer")
+
+
+def _stand(arm: mujoco.MjSpec) -> list[float]:
+    """Where an arm wants its workcell, m from its base: `<numeric name="stand">`, right before it where left out."""
+    found = arm.numeric("stand")
+    return [0.0, 0.0, 0.0] if found is None else [float(value) for value in found.data]
 
 
 def _need(find: Any, name: str, file: Path) -> Any:
@@ -157,7 +165,7 @@ def _add_pairs(spec: mujoco.MjSpec, hand: Path, table: Path, workcell: WorkcellS
         _need(spec.geom, pad, hand)
         for thing in all_things:
             spec.add_pair(geomname1=pad, geomname2=thing, condim=4, friction=[mu, mu, TURNING_M * mu, 0, 0], **STIFF)
-        for name in solids:
+        for name in solids + [plate for plate in PLATES if spec.geom(plate) is not None]:
             spec.add_pair(geomname1=name, geomname2=pad, condim=1)
 
 
