@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 from mujoco.batch import Batch
 
-from benchmarks import armed, clock, outcome
+from benchmarks import armed, clock, envs, outcome
+from benchmarks.tape import Tape
 from twin.build import build
 from twin.core.clock import US
 from twin.farm.farm import Farm
@@ -69,41 +70,6 @@ def advance(farm: Farm, until_s: float) -> None:
     while farm.step(round(until_s * US)):
         pass
     farm.clock.now_us = round(until_s * US)
-
-
-class Tape:
-    """What a world was told, taken down by wrapping its `reset` and `step`."""
-
-    def __init__(self, world: Any) -> None:
-        self.world, self.items = world, []  # type: ignore[var-annotated]
-        self._reset, self._step = world.reset, world.step
-        world.reset, world.step = self.reset, self.step
-
-    def reset(self, rows: Any, start: Any) -> None:
-        """A reset, and the states that it made."""
-        self._reset(rows, start)
-        self.items.append((rows, self.world._batch.state[rows].copy(), 0))
-
-    def step(self, rows: Any, command: Any, steps: int) -> None:
-        """A step."""
-        self.items.append((rows, command, steps))
-        self._step(rows, command, steps)
-
-    def play(self, batch: Batch, ctrl: Any) -> float:
-        """Play on a bare batch what was taken down since the last time; returns seconds."""
-        items, self.items = self.items, []
-        n, state = batch.nsim, batch.state
-        began = time.perf_counter()
-        for rows, values, steps in items:
-            if not steps:
-                state[rows] = values
-            elif len(rows) == n:
-                ctrl[:] = values
-                batch.step(None, steps)
-            else:
-                ctrl[rows] = values
-                batch.step(rows, steps)
-        return time.perf_counter() - began
 
 
 def efficiency(n: int, threads: int, segments: int) -> dict[str, Any]:
@@ -199,6 +165,7 @@ def measure(segments: int = 7) -> dict[str, Any]:
         **armed.measure(SCENARIO.format(n=256, jobs=256)),
         **clock.measure(),
         **outcome.measure(),
+        **envs.measure(segments),
     }
 
 
@@ -216,6 +183,7 @@ BOUNDS: dict[str, tuple[str, Callable[[dict[str, Any]], Any], Callable[[Any], bo
     "1,024 armed faults": ("≤ 1.01", lambda f: f["armed_faults_cost"], lambda v: v <= 1.01),
     "journal and snapshots": ("≤ 0.03", lambda f: f["journal_cost"], lambda v: v <= 0.03),
     "events a second": ("≥ 200,000", lambda f: f["events_per_s"], lambda v: v >= 200_000),
+    "vector environment at 256": ("≥ 0.85", lambda f: f["vector_env"], lambda v: v >= 0.85),
     "outcome robot-hours an hour": ("≥ 1,000,000", lambda f: f["outcome_robot_h_per_h"], lambda v: v >= 1e6),
 }
 

@@ -69,7 +69,8 @@ class Lane:
         """How the last episode of each row began."""
         self.sent, self.sent_v = np.zeros((n, world.nu)), np.zeros((n, world.nq))
         self.tool, self.peak_v2 = np.zeros((n, 3)), np.zeros(n)
-        self.filtered = np.zeros(n, np.int64)
+        self.filtered, self.changed = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        """Ticks at which a filter changed the command; which one did at the last tick (0: none)."""
         self.stops, self.jumps, self.voided = Stops(bounds, n), Jumps(bounds, n), np.zeros(n, bool)
         self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 4), bool)
         self.persons = Persons(n)
@@ -156,8 +157,12 @@ class Lane:
 
     def tick(self, now_us: int, log: HashChain) -> list[Outcome]:
         """One control period of all running rows; returns what the farm must deal with."""
+        seen, breaches = self.look(now_us)
+        return self.act(now_us, seen, breaches, log)
+
+    def act(self, now_us: int, seen: Observation, breaches: Bools | None, log: HashChain) -> list[Outcome]:
+        """Decide on what was seen, move, and say what came of it."""
         rows, at = self.rows, self.at
-        seen, breaches = self._observe(now_us, rows, at)
         missed = self.late.misses(self.ticks, rows) if self.late.faults else None
         asked = self._asked(now_us, rows, at, seen, missed)
         if self.safety.wants:
@@ -175,8 +180,9 @@ class Lane:
         log.add_array(self.world.state(rows))
         return self._outcomes(now_us, rows, at, seen, sent, breaches)
 
-    def _observe(self, now_us: int, rows: Rows, at: Any) -> tuple[Observation, Bools | None]:
+    def look(self, now_us: int) -> tuple[Observation, Bools | None]:
         """What the rows sense, and whether the truth behind it broke a promise (n, 4); None: nowhere."""
+        rows, at = self.rows, self.at
         seen = self.world.observe(rows)
         tool, q = seen.tool, seen.q
         out = None
@@ -229,7 +235,7 @@ class Lane:
     def _keep(self, at: Any, seen: Observation, sent: Certified) -> None:
         """What the next tick compares with."""
         self.sent_v[at] = (sent.command[:, :-1] - seen.last[:, :-1]) / self.period_s
-        self.sent[at] = sent.command
+        self.sent[at], self.changed[at] = sent.command, sent.changed
         if self.stops.any:
             self.sent_v[self.stops.off] = 0.0
 

@@ -1,0 +1,178 @@
+"""The farm as Gymnasium environments: what Gymnasium asks, what the farm adds, what is refused."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+
+import twin.envs
+from twin.core.errors import InputError, SpecError
+from twin.scenario.arms import arms
+from twin.world.spec import TASKS
+
+FAST = {"engine": "kinematic", "control_ms": 100}
+
+
+def made(task="pick_place", n=3, arm=None, **options):
+    return gymnasium.make_vec(twin.envs.env_id(task, arm), num_envs=n, **FAST | options)
+
+
+def random_steps(env, steps, seed=0, scale=1.0):
+    rng = np.random.default_rng(seed)
+    return [env.step(scale * rng.uniform(-1, 1, env.action_space.shape)) for _ in range(steps)]
+
+
+@pytest.mark.filterwarnings("ignore:.*Box observation space:UserWarning")
+@pytest.mark.parametrize("task", ["pick_place", "bin_pick", "drawer_open"])
+def test_gymnasium_accepts_an_environment_of_every_workcell(task):
+    env = gymnasium.make(twin.envs.env_id(task), **FAST)
+    check_env(env.unwrapped, skip_render_check=True)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_is_a_vector_environment_of_its_spaces(task):
+    env = made(task, n=2)
+    obs, _ = env.reset(seed=0)
+    obs, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+    assert obs in env.observation_space and reward.shape == terminated.shape == truncated.shape == (2,)
+
+
+@pytest.mark.parametrize("arm", arms())
+def test_every_arm_has_its_environments(arm):
+    env = made("drawer_open", arm=arm)
+    obs, _ = env.reset(seed=0)
+    assert obs in env.observation_space and env.step(env.action_space.sample())[0] in env.observation_space
+
+
+def test_physics_is_the_default():
+    env = gymnasium.make_vec("twin/PickPlace-v0", num_envs=2)
+    env.reset(seed=0)
+    assert type(env.unwrapped.lane.world).__name__ == "MujocoWorld" and len(random_steps(env, 3)) == 3
+
+
+def test_a_seed_repeats_an_episode_bit_for_bit_and_another_does_not():
+    env = made(faults=[{"component": "sensor", "mode": "stuck", "joint": 1, "onset": {"per_episode": 0.5}}])
+    runs = []
+    for seed in (5, 5, 6):
+        first = env.reset(seed=seed)[0]
+        runs.append(np.array([first, *(obs for obs, *_ in random_steps(env, 30))]))
+    assert np.array_equal(runs[0], runs[1]) and not np.array_equal(runs[0], runs[2])
+
+
+def test_a_row_starts_alike_alone_and_among_others():
+    many, one = made(n=4), made(n=1)
+    assert np.array_equal(many.reset(seed=[7, 8, 9, 4])[0][2], one.reset(seed=9)[0][0])
+
+
+def test_a_row_that_ended_is_begun_by_the_next_step_whose_action_it_ignores():
+    env = made(max_episode_steps=5)
+    assert env.metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP
+    env.reset(seed=1)
+    steps = random_steps(env, 11)
+    assert [bool(truncated.all()) for _, _, _, truncated, _ in steps] == [i in (4, 10) for i in range(11)]
+    assert (steps[5][0][:, :6] == env.unwrapped.lane.arm.home).all() and (steps[5][1] == 0).all()
+
+
+def test_without_autoreset_a_mask_says_which_rows_begin_anew():
+    env = made(max_episode_steps=3, autoreset="Disabled")
+    env.reset(seed=1)
+    random_steps(env, 3)
+    still = random_steps(env, 1, seed=2)[0][0]
+    obs, _ = env.reset(options={"reset_mask": np.array([True, False, False])})
+    assert (obs[0, :6] == env.unwrapped.lane.arm.home).all() and np.array_equal(obs[1:], still[1:])
+    assert [bool(t) for t in random_steps(env, 3)[-1][3]] == [True, False, False]
+
+
+def test_info_tells_the_truth_and_what_the_filter_did():
+    env = made(filters=[{"kind": "joint_limits"}])
+    env.reset(seed=0)
+    infos = [env.step(np.ones(env.action_space.shape))[4] for _ in range(4)]
+    assert infos[-1]["truth"]["objects"].shape == (3, 1, 7) and not infos[-1]["truth"]["held"].any()
+    assert any((info["filter"] == 1).any() for info in infos)
+
+
+def test_without_filters_nothing_is_changed():
+    env = made(filters=[])
+    env.reset(seed=0)
+    assert not any(info["filter"].any() for *_, info in random_steps(env, 5))
+
+
+def test_while_an_answer_is_under_way_actions_are_dropped(tmp_path):
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("""
+fleet: far
+grippers: {g: {stroke_mm: 80}}
+links: {slow: {latency_ms: 120}}
+robots: {arm: {model: panda, gripper: g, control_ms: 100}}
+cells: [{name: c, link: slow, robots: [{robot: arm}]}]
+""")
+    env = made(fleet=str(fleet), arm="panda")
+    env.reset(seed=0)
+    taken = [info["accepted"].all() for *_, info in random_steps(env, 6)]
+    assert taken[0] and not all(taken)
+
+
+def test_a_fault_reaches_what_the_agent_sees():
+    drive = {"component": "sensor", "mode": "stuck", "joint": 0, "onset": {"at_s": 0.5}}
+    env = made(faults=[drive], filters=[])
+    env.reset(seed=0)
+    seen = np.array([env.step(np.ones(env.action_space.shape))[0][:, 0] for _ in range(20)])
+    assert len(np.unique(seen[8:])) == 1 and len(np.unique(seen[:4])) > 1
+
+
+def test_the_tool_goes_where_it_is_told_and_keeps_pointing_down():
+    env = made(control="tool", filters=[])
+    obs, _ = env.reset(seed=0)
+    after = [env.step(np.tile([0.0, 0.0, -0.5, 1.0], (3, 1)))[0] for _ in range(8)][-1]
+    at = slice(13, 16)
+    assert after[:, at][:, 2] == pytest.approx(obs[:, at][:, 2] - 0.1, abs=0.01)
+    assert env.unwrapped.lane.arm.fk(after[:, :6])[1][:, 2, 2] == pytest.approx(-1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fautls": []}, "unknown option 'fautls'.*did you mean 'faults'"),
+        ({"reward": "shaped"}, "reward: 'shaped' is none"),
+        ({"control": "torque"}, "unknown control 'torque'"),
+        ({"render_mode": "human"}, "draw nothing so far"),
+        ({"n": 0}, "num_envs: at least 1"),
+        ({"faults": [{"component": "safety", "mode": "protective_stop", "onset": {"at_s": 1}}]}, "need a farm"),
+    ],
+)
+def test_bad_options_are_refused_by_name(options, message):
+    with pytest.raises(InputError, match=message):
+        made(**options)
+
+
+def test_a_fleet_without_such_a_cell_is_told(tmp_path):
+    with pytest.raises(SpecError):
+        made(fleet=str(tmp_path / "none.yaml"))
+    with pytest.raises(InputError, match="has no cell that does pick_place with iiwa7; there are"):
+        made(fleet="scenarios/fleets/quickstart.yaml", arm="iiwa7")
+
+
+@pytest.mark.parametrize(
+    ("action", "message"), [(np.zeros((3, 2)), r"shape \(3, 2\)"), (np.full((3, 7), np.nan), "environment 0")]
+)
+def test_actions_of_another_shape_or_not_finite_are_refused(action, message):
+    env = made()
+    env.reset(seed=0)
+    with pytest.raises(InputError, match=message):
+        env.step(action)
+
+
+@pytest.mark.parametrize("mask", [[True, False, False], np.zeros(3, bool), np.ones(2, bool), np.ones(3)])
+def test_a_mask_that_is_none_is_refused(mask):
+    env = made()
+    env.reset(seed=0)
+    with pytest.raises(InputError, match="reset_mask"):
+        env.reset(options={"reset_mask": mask})
+
+
+def test_a_step_before_the_reset_is_refused():
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        made().step(np.zeros((3, 7)))

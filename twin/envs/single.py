@@ -1,0 +1,41 @@
+"""`CellEnv`: one cell as a Gymnasium `Env`, the vector environment with one row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+
+from twin.core.records import Floats
+from twin.envs.vector import CellVectorEnv
+
+
+class CellEnv(gymnasium.Env[Floats, Floats]):
+    """Observation (m,) and action (a,) as `twin.control.agent` says; options as `twin.envs.scene.Options` says."""
+
+    metadata = {"render_modes": []}  # noqa: RUF012  # Gymnasium asks for it so
+
+    def __init__(self, render_mode: str | None = None, **given: Any) -> None:
+        self.vector = CellVectorEnv(1, autoreset="Disabled", render_mode=render_mode, **({"threads": 1} | given))
+        self.observation_space = self.vector.single_observation_space
+        self.action_space = self.vector.single_action_space
+        self.render_mode = render_mode
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
+        """Start an episode; from a seed on everything repeats."""
+        super().reset(seed=seed)
+        obs, info = self.vector.reset(seed=seed, options=options)
+        return obs[0], _first(info)
+
+    def step(self, action: Floats) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+        """One control period."""
+        obs, reward, terminated, truncated, info = self.vector.step([action])  # type: ignore[arg-type]
+        return obs[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
+
+    def close(self) -> None:
+        """Let the engine's threads go."""
+        self.vector.close()
+
+
+def _first(info: dict[str, Any]) -> dict[str, Any]:
+    return {key: _first(value) if isinstance(value, dict) else value[0] for key, value in info.items()}
