@@ -30,6 +30,7 @@ def random_steps(env, steps, seed=0, scale=1.0):
 def test_gymnasium_accepts_an_environment_of_every_workcell(task):
     env = gymnasium.make(twin.envs.env_id(task), **FAST)
     check_env(env.unwrapped, skip_render_check=True)
+    assert env.spec.id == twin.envs.env_id(task)
 
 
 @pytest.mark.parametrize("task", TASKS)
