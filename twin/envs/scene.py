@@ -18,8 +18,8 @@ from twin.scenario.cells import expand
 from twin.scenario.load import Scenario, load, load_fleet
 from twin.world.spec import TASKS
 
-OFF_LANE = ("process", "people", "site")
-"""Ports of faults that only a farm has."""
+ON_LANE = ("sense", "command", "actuator", "world", "link")
+"""Ports of faults that a lane has; all others need a farm."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def farm_of(asked: Options, n: int, seed: int) -> Farm:
     alike = replace(scenario, spec=scenario.spec.model_copy(update={"fleet": fleet}), cells=cells)
     farm = build(alike, "env", asked.threads)
     for fault in farm.trouble.injections:
-        if fault.spec.PORT in OFF_LANE:
+        if fault.spec.PORT not in ON_LANE:
             raise InputError(f"fault {fault.name}: {fault.spec.component} faults need a farm; an environment has a lane only")
     return farm
 

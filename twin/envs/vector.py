@@ -186,7 +186,7 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, Any]):
         while entry is not None and entry[0] <= now_us:
             clock.pop()
             if entry[3] == "fault.on":
-                self._farm.trouble.onset(self._farm, entry[5])
+                self._farm.trouble.onset(*entry[5])
             elif entry[3] == "fault.off":
                 self._farm.trouble.over(*entry[5])
             entry = clock.peek()
