@@ -94,6 +94,24 @@ class SelfTestSpec(Spec):
         return 8 * self.joint_s
 
 
+class OperatorSpec(Spec):
+    """How a modelled operator drives a robot from afar."""
+
+    reaction_s: NonNegative = 0.4
+    """From seeing to moving."""
+    wait_above_s: float = Field(default=0.3, ge=0, le=10)
+    """With a round trip longer than this the operator moves by steps and waits to see each (Sheridan and Ferrell 1963)."""
+    step_rad: float = Field(default=0.15, gt=0, le=3)
+    speed_radps: float = Field(default=0.5, gt=0, le=3)
+    error_mm: float = Field(default=3.0, ge=0, le=100)
+    """Standard deviation of the aim in each horizontal direction."""
+    tries: int = Field(default=3, ge=0, le=100)
+    """So many grasps that miss before the operator gives up."""
+    silence_s: float = Field(default=3.0, gt=0, le=3600)
+    """The lease ends when the cell hears nothing for so long."""
+    deadline_s: float = Field(default=180.0, gt=0, le=1e6)
+
+
 class JointLimitsFilter(Spec):
     """Keeps commands within joint position, velocity and acceleration limits."""
 
@@ -151,7 +169,7 @@ class BarrierFilter(Spec):
     high_m: tuple[float, float, float] | None = None
     volumes: tuple[Volume, ...] = ()
     table: bool = True
-    gamma_per_s: float = Field(default=4.0, gt=0, le=100)
+    gamma_per_s: float = Field(default=15.0, gt=0, le=100)
     """How fast a distance may be used up: its share a second."""
 
     @model_validator(mode="after")

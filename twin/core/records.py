@@ -66,6 +66,9 @@ EVENT_KINDS: Mapping[str, str] = {
     "authority.refused": "an action named a stale lease, an unknown job or an unfit cell",
     "authority.released": "a lease ended",
     "authority.withdrawn": "a cell cannot be leased (reason: broken, resting, maintenance, stopped, out_of_service, power, …)",
+    "authority.taken": "somebody took a robot over (payload: holder, name, lease)",
+    "authority.returned": "whoever had taken a robot over gave it back (payload: holder, name, lease, how)",
+    "authority.lost": "a lease ended because nothing was heard of its holder (payload: holder, name, lease, how)",
     "data.saved": "an episode's data were stored",
     "data.rejected": "an episode's data are not usable (payload: reason)",
 }

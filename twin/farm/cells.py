@@ -78,6 +78,8 @@ class Cell:
     rung_from_us: int = 0
     """When the first attempt of the rung began."""
     undoing: bool = False
+    driven: bool | None = None
+    """Whether the operator who drove the robot left it in order; None: nobody drove it."""
     """Its row runs the reverse of a task."""
     everyday: bool = False
     """The reset follows an episode that ended by itself, and all goes well so far."""

@@ -21,6 +21,7 @@ from twin.farm.data import DataDesk
 from twin.farm.detector import label
 from twin.farm.jobs import Job
 from twin.farm.lane import Lane
+from twin.farm.operating import Operating
 from twin.farm.recorder import Recorder
 from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
@@ -91,6 +92,10 @@ class Episodes:
     def undone(self, cell: Cell) -> bool:
         """Take the reverse of a task off its row: whether the task could begin again as things lie."""
         raise NotImplementedError
+
+    def operate(self, cell: Cell, page: Any, spec: Any) -> bool:
+        """Let an operator drive the cell from afar. False where there is nothing to drive."""
+        return False
 
     def launch(self, cell: Cell, job: Job) -> None:
         """Set the episode going that has begun on a cell."""
@@ -237,6 +242,7 @@ class Simulated(Episodes):
         super().__init__(*parts)
         self.lanes = list(lanes)
         self.at = {(c.lane, c.row): c for c in cells.values()}
+        self.operating = Operating(self.clock, self.book, self.chance)
         self.running = [False] * len(self.lanes)
         """Lanes that have an entry on the clock."""
 
@@ -246,7 +252,7 @@ class Simulated(Episodes):
         for lane in self.lanes:
             own = None if isinstance(lane.inbox.policy, Guarded) else lane.inbox.policy
             found += [lane.world, lane.arm, lane.tasks, own, lane.stops.bounds, lane.box]
-            found += [lane.inbox.links.specs, lane.inbox.links.names]
+            found += [lane.inbox.links.specs, lane.inbox.links.names, lane.console.links.names]
             found += [server.machine.spec for server in lane.inbox.servers]
         return found
 
@@ -361,8 +367,16 @@ class Simulated(Episodes):
         """The filters begin anew from where the arm stands, and the policy is asked again."""
         self.lanes[cell.lane].start(self.clock.now_us, cell.row)
 
-    def _undo_outcome(self, cell: Cell, what: str) -> None:
-        """The same of a row that runs the reverse of a task: whatever ends it, it is looked at at once."""
+    def operate(self, cell: Cell, page: Any, spec: Any) -> bool:
+        """The operator's row is stepped as any other."""
+        self.operating.begin(cell, self._freed(cell), page, spec)
+        self._run(cell)
+        return True
+
+    def _reset_outcome(self, cell: Cell, what: str, detail: Any) -> None:
+        """The same of a row that is driven, or runs the reverse of a task: whatever ends it, it is looked at at once."""
+        if what in ("operated", "void", "stop", "filter_failed"):
+            self.operating.over(cell, self.lanes[cell.lane], detail if what == "operated" else what)
         if cell.undoing and cell.state == "reset" and what in ("finished", "void", "stop", "filter_failed"):
             self.recovery.cancel(cell, "reset")
             cell.timers["reset"] = self.clock.after(0.0, "undo.end", cell.name)
@@ -373,7 +387,7 @@ class Simulated(Episodes):
             self.test_over(cell, detail if what == "tested" else [what])
             return
         if cell.state != "episode":
-            self._undo_outcome(cell, what)
+            self._reset_outcome(cell, what, detail)
             return
         match what:
             case "void":

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from twin.control.authority import POLICY, Authority
 from twin.control.inbox import Inbox
 from twin.control.late import Late
+from twin.control.links import LinkBank
 from twin.control.safety.chain import Chain
 from twin.control.safety.jumps import Jumps
 from twin.control.safety.limits import Bounds
@@ -17,6 +19,7 @@ from twin.control.safety.persons import Persons
 from twin.control.safety.stops import Stops
 from twin.control.selftest import SelfTest
 from twin.control.sensing import Sensors
+from twin.control.teleop import Console
 from twin.core.clock import US
 from twin.core.clock import Chain as HashChain
 from twin.core.records import Bools, Certified, Floats, Observation, Rows
@@ -27,7 +30,8 @@ from twin.world.kinematics import Arm
 from twin.world.tasks import Task
 
 Outcome = tuple[int, str, Any]
-"""(row, what, detail): void, finished, stop, standstill, grip_loss, link_timeout, filter, filter_failed, breach, tested."""
+"""(row, what, detail): void, finished, stop, standstill, grip_loss, link_timeout, filter, filter_failed, breach, tested,
+operated."""
 
 HOLD_S = 0.2
 """How long the gripper must have held an object before losing it counts as a loss (s)."""
@@ -74,6 +78,12 @@ class Lane:
         self.stops, self.jumps, self.voided = Stops(bounds, n), Jumps(bounds, n), np.zeros(n, bool)
         self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 4), bool)
         self.persons = Persons(n)
+        self.authority = Authority(n)
+        here = inbox.links
+        desks = [f"{name}/teleop" for name in here.names]
+        self.console = Console(self.authority, LinkBank(here.specs, desks, here.chance, here.faults))
+        self.left: list[tuple[int, str]] = []
+        """Rows whose operator is done at this tick, and how."""
         self.ticks = self.row_ticks = 0
 
     def begin(self, now_us: int, row: int, episode: int, task: str, start: Start, stream: Any) -> None:
@@ -89,6 +99,12 @@ class Lane:
         self._place(now_us, row, episode, start)
         self.inbox.forget(row, self.sent[row])
         self.test.begin(row, self.sent[row])
+        self._join(row)
+
+    def begin_driven(self, now_us: int, row: int, episode: int, start: Start) -> None:
+        """Row `row` is driven from afar from `start` (one row): no policy is asked."""
+        self._place(now_us, row, episode, start)
+        self.inbox.forget(row, self.sent[row])
         self._join(row)
 
     def _place(self, now_us: int, row: int, episode: int, start: Start) -> Observation:
@@ -115,6 +131,8 @@ class Lane:
     def end(self, row: int) -> None:
         """Row `row` runs no longer and costs nothing."""
         self.test.end(row)
+        self.console.seats.pop(row, None)
+        self.authority.reset(row, 0)
         self.stops.clear(row, self.world)
         self._set_rows(self.rows[self.rows != row])
 
@@ -208,6 +226,12 @@ class Lane:
         playing, testing = self.stops.running(at), self.test.on[at]
         if missed is not None:
             playing = playing & ~missed
+        if self.authority.any:
+            playing = playing & self.authority.held_by(at, POLICY)
+            asked = self.inbox.due(now_us, rows, seen, playing & ~testing)
+            self.test.ask(rows, seen, asked)
+            self.left = self.console.ask(now_us, rows, seen, asked)
+            return self.faults.command(now_us, asked)
         if not np.count_nonzero(testing):
             return self.faults.command(now_us, self.inbox.due(now_us, rows, seen, playing))
         asked = self.inbox.due(now_us, rows, seen, playing & ~testing)
@@ -263,6 +287,9 @@ class Lane:
         out += [(int(r), "grip_loss", None) for r in rows[self._dropped(rows, at, seen, sent)]]
         out += [(int(r), "link_timeout", None) for r in self.inbox.late]
         out += [(int(r), "breach", "stop_violation") for r in self.inbox.stale]
+        if self.left:
+            out += [(row, "operated", how) for row, how in self.left]
+            self.left = []
         out += [(row, "tested", wrong) for row, wrong in self.test.over(rows)]
         if now_us < self.jumps.until_us:
             jumped = self.jumps.found(now_us, rows, sent.command[:, :-1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from twin.control.spec import OperatorSpec
 from twin.core.chance import Chance
 from twin.core.clock import US, Clock, to_us
 from twin.core.quantity import quantile
@@ -29,6 +30,10 @@ class Undoes(Protocol):
 
     def undo(self, cell: Cell, rung: ReverseRung) -> None:
         """Let the cell do the reverse of the task that it did, from how things lie."""
+        ...
+
+    def operate(self, cell: Cell, page: Page, spec: OperatorSpec) -> bool:
+        """Let an operator drive the cell; its end is `person.finish`. False where there is nothing to drive."""
         ...
 
 
@@ -159,6 +164,9 @@ class Recovery:
     def arrived(self, page: Page) -> None:
         """A person stands at the cell, or sits at its controls, and starts to tidy up."""
         self.book.emit("reset.start", page.cell, job=page.cell.job, reset=self._hand(page.cell), attempt=1)
+        rung = self.rungs[page.cell.rung] if page.cell.rung < len(self.rungs) else None
+        if isinstance(rung, PersonRung) and rung.remote and rung.drive and self.tier.operate(page.cell, page, rung.drive):
+            return
         self.people.work(page, self.people.pools[page.pool].work_s)
 
     def _hand(self, cell: Cell) -> str:
@@ -171,7 +179,12 @@ class Recovery:
         cell = page.cell
         rung = self.rungs[cell.rung] if cell.rung < len(self.rungs) else None
         cell.resets, cell.tried = cell.resets + 1, cell.tried + 1
-        if isinstance(rung, PersonRung) and self.chance.uniform(cell.name, "reset/luck", cell.tried) >= rung.success:
+        driven, cell.driven = cell.driven, None
+        if driven is not None:
+            lucky = driven
+        else:
+            lucky = not isinstance(rung, PersonRung) or self.chance.uniform(cell.name, "reset/luck", cell.tried) < rung.success
+        if not lucky:
             self.book.emit("reset.failed", cell, job=cell.job, reset=self._hand(cell), attempt=1)
             self.deadline(cell)
             return False

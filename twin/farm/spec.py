@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from twin.control.spec import ComputeSpec, LinkSpec, SelfTestSpec
+from twin.control.spec import ComputeSpec, LinkSpec, OperatorSpec, SelfTestSpec
 from twin.core.quantity import NonNegative, nominal
 from twin.core.spec import Spec
 from twin.farm.outcomes import OutcomeModel
@@ -207,6 +207,8 @@ class PersonRung(_Rung):
     deadline_s: float = Field(default=1800.0, gt=0, le=1e9)
     remote: bool = False
     """An operator who drives the robot from afar: no way to walk, and of no use for what lies out of the robot's reach."""
+    drive: OperatorSpec | None = None
+    """With it the operator really drives the arm over the cell's link, and whether that worked is for physics to say."""
     success: float = Field(default=1.0, ge=0, le=1)
     """How often it works; else the next rung is tried."""
 

@@ -47,9 +47,9 @@ class Spheres:
         return place.transpose(2, 0, 1), jac.transpose(3, 0, 2, 1)
 
     def levers(self, poses: Floats) -> Floats:
-        """(nq,) m, the furthest that a sphere's far side gets from the axis of each joint on poses (n, nq), and 5 % more."""
+        """(S, nq) m, the furthest that each sphere's centre gets from the axis of each joint on poses (n, nq), and 5 % more."""
         jac = self.solve(poses)[1]
-        furthest: Floats = 1.05 * np.sqrt((jac * jac).sum(axis=2)).max(axis=(0, 1))
+        furthest: Floats = 1.05 * np.sqrt((jac * jac).sum(axis=2)).max(axis=0)
         return furthest
 
 

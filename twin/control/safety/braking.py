@@ -31,13 +31,13 @@ class Braking:
     name: str
 
     def __init__(self, arm: Arm, bounds: Bounds, lever: Floats) -> None:
-        """lever (nq,) m: how far the furthest watched point gets from each joint's axis."""
+        """lever (m, nq) m: how far each watched point gets from each joint's axis, in the order of `clear`; or (1, nq)."""
         self.arm, self.bounds, self.lever = arm, bounds, lever
-        self._column = lever[:, None]
         self._brake = (1.0 / bounds.gain)[:, None]
 
-    def distance(self, seen: Observation) -> Floats:
-        """(n,) m, at least so far are all watched points from getting out; NaN where it is not known."""
+    def left(self, seen: Observation, way: Floats) -> Floats:
+        """(n,) m, at least so far are all watched points from getting out once each joint has made its way (nq, n) rad; NaN
+        where it is not known."""
         raise NotImplementedError
 
     def faces(self, q: Floats) -> Floats | None:
@@ -51,8 +51,7 @@ class Braking:
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1)."""
         n = len(command)
-        left = self.distance(seen)
-        left -= self._way(seen, command)
+        left = self.left(seen, self._way(seen, command))
         changed, stop = np.zeros(n, np.int64), np.zeros(n, bool)
         near = ~(left > MARGIN_M)  # NaN, from a sensor, is not far
         if np.count_nonzero(near):
@@ -68,20 +67,18 @@ class Braking:
         return Certified(command, changed, left, stop)
 
     def _way(self, seen: Observation, command: Floats) -> Floats:
-        """(n,) m, how far a watched point can get at most before the arm is at rest."""
+        """(nq, n) rad, how far each joint can get at most from where it is measured before the arm is at rest."""
         q, ask = seen.q.T, np.ascontiguousarray(command[:, :-1].T)
         step = ask - seen.last[:, :-1].T
-        off = np.abs(ask - q)
+        off: Floats = np.abs(ask - q)
         np.abs(step, out=step)
         spent = np.maximum.reduce(step * self._brake, axis=0)
         spent *= 0.5 / self.bounds.dt
         spent += 0.5  # so many times this period's step the arm makes while it brakes
         step *= spent
         off += step
-        off *= self._column
-        way: Floats = np.add.reduce(off, axis=0)
-        way *= 1.0 + STRAY
-        return way
+        off *= 1.0 + STRAY
+        return off
 
     def leaving(self, q: Floats, last: Floats, last_v: Floats, asked: Floats) -> Bools:
         """(k,) whether arms measured at `q` (k, nq), sent to `last` at `last_v`, might get out if they did what they can of
@@ -92,8 +89,8 @@ class Braking:
         command, rest = last + speed * bounds.dt, last + speed * self._way_s(speed)[:, None]
         rest = np.minimum(np.maximum(rest, bounds.low), bounds.high)  # where joints brake harder to keep their range
         longest = np.maximum(np.maximum(np.abs(command - q), np.abs(rest - q)), np.abs(rest - command))
-        travel = (longest * self.lever).sum(axis=1)
-        astray = ((STRAY + BEND * longest.sum(axis=1)) * travel)[:, None]
+        travel = (longest[:, None] * self.lever).sum(axis=2)
+        astray = (STRAY + BEND * longest.sum(axis=1, keepdims=True)) * travel
         faces = self.faces(q)
         now = self.clear(q, faces)
         then = np.minimum(self.clear(command, faces), self.clear(rest, faces))

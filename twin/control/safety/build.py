@@ -68,7 +68,7 @@ def _contact(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
 
 
 def _separation(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
-    lever = spheres(cell).levers(spread(cell.arm))
+    lever = spheres(cell).levers(spread(cell.arm)).max(axis=0)
     return Separation(bounds, lever, HAND_M, spec.clearance_m, spec.person_mps)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.control.safety.braking import MARGIN_M
+from twin.control.safety.braking import MARGIN_M, levers
 from twin.control.safety.keepout import KeepOut
 from twin.control.safety.limits import Bounds, braked
 from twin.control.safety.qp import nearest
@@ -34,6 +34,8 @@ class Barrier(KeepOut):
         """box (2, 3) m for the tool; volumes (k, 2, 3) m; gamma 1/s, how fast a distance may be used up."""
         super().__init__(body, bounds, volumes, table, rows)
         self.box, self.gamma = box, gamma
+        self.lever = np.concatenate((self.lever, np.tile(levers(body.arm), (6, 1))))
+        self._known = np.full((rows, len(self.lever)), -np.inf)
 
     def clear(self, q: Floats, faces: Floats | None) -> Floats:
         """(n, S·k, links, 6): spheres from volumes, links from the table, the tool from the box."""
@@ -43,10 +45,8 @@ class Barrier(KeepOut):
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1)."""
         n, dt = len(command), self.bounds.dt
-        left = self.distance(seen)
-        step = np.abs(command[:, :-1] - seen.last[:, :-1])
-        fast = (step * self.lever).sum(axis=1) * (1.0 / (dt * self.gamma))
-        left -= np.maximum(self._way(seen, command), fast)
+        fast = np.abs(command[:, :-1] - seen.last[:, :-1]).T * (1.0 / (dt * self.gamma))
+        left = self.left(seen, np.maximum(self._way(seen, command), fast))
         changed, stop = np.zeros(n, np.int64), np.zeros(n, bool)
         near = ~(left > MARGIN_M)
         if np.count_nonzero(near):
@@ -79,16 +79,35 @@ class Barrier(KeepOut):
 
     def _constraints(self, q: Floats, last: Floats) -> tuple[Floats, Floats]:
         """Slopes (k, FACES, nq) of the nearest faces at the commanded joints, and what they must at least come to."""
-        k, nq = q.shape
         faces = self.faces(q)
         room = np.minimum(self.clear(q, faces), self.clear(last, faces))
-        _, jac = self.body.solve(last)
-        tool = self.arm.jac(last)[:, :3]
-        slopes = [(faces[..., :3, None] * jac[:, :, None]).sum(axis=3).reshape(k, -1, nq)]
-        if self.table:
-            slopes.append(jac[:, self._links, 2])
-        slope = np.concatenate((*slopes, tool, -tool), axis=1)
         m = min(FACES, room.shape[1])
         nearby = np.sort(np.argpartition(room, m - 1, axis=1)[:, :m], axis=1)
-        h = np.take_along_axis(room, nearby, 1)
-        return np.take_along_axis(slope, nearby[:, :, None], 1), -self.gamma * (h - MARGIN_M)
+        row = np.arange(len(q))[:, None]
+        point, normal, carried = self._faced(last, faces, row, nearby)
+        frames = self.arm.frames(last)
+        axis, origin = frames[:-1, :, 2].transpose(2, 0, 1)[:, None], frames[:-1, :, 3].transpose(2, 0, 1)[:, None]
+        arm = point[:, :, None] - origin
+        n = normal[:, :, None]
+        turned = np.stack((
+            arm[..., 1] * n[..., 2] - arm[..., 2] * n[..., 1],
+            arm[..., 2] * n[..., 0] - arm[..., 0] * n[..., 2],
+            arm[..., 0] * n[..., 1] - arm[..., 1] * n[..., 0],
+        ), axis=3)  # fmt: skip
+        slope = (axis * turned).sum(axis=3) * (np.arange(self.arm.nq) <= carried[:, :, None])
+        return slope, -self.gamma * (room[row, nearby] - MARGIN_M)
+
+    def _faced(self, last: Floats, faces: Floats, row: Ints, which: Ints) -> tuple[Floats, Floats, Ints]:
+        """Of faces by number (k, m): the watched point, the normal, and the joint that carries the point."""
+        body, volumes = self.body, faces.shape[2]
+        points = np.concatenate((body.at(last), self.arm.fk(last)[0][:, None]), axis=1)
+        tool, up = len(body.link), np.tile([0.0, 0.0, 1.0], (len(self._links), 1))
+        owner = np.concatenate((np.repeat(np.arange(tool), volumes), self._links, np.full(6, tool)))
+        fixed = np.concatenate((np.zeros((tool * volumes, 3)), up, np.eye(3), -np.eye(3)))
+        normal = fixed[which]
+        free = which < tool * volumes
+        at, k = np.nonzero(free)
+        number = which[at, k]
+        normal[at, k] = faces[at, number // volumes, number % volumes, :3] if volumes else normal[at, k]
+        carried = np.append(body.link, self.arm.nq - 1)[owner[which]]
+        return points[row, owner[which]], normal, carried

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.control.safety.braking import Braking, spread
+from twin.control.safety.braking import MARGIN_M, Braking, spread
 from twin.control.safety.limits import Bounds
-from twin.core.records import Floats, Ints, Observation
+from twin.core.records import Floats, Ints, Observation, Rows
 from twin.world.spheres import Spheres
 
 
@@ -24,21 +24,27 @@ class KeepOut(Braking):
 
     def __init__(self, body: Spheres, bounds: Bounds, boxes: Floats, table: bool, rows: int) -> None:
         """boxes (k, 2, 3) m: low and high corners; table: whether links must stay above z = 0; rows of the lane."""
-        super().__init__(body.arm, bounds, body.levers(spread(body.arm)))
+        each = body.levers(spread(body.arm))
         self.body, self.low, self.high, self.table = body, boxes[:, 0], boxes[:, 1], table
-        self._links: Ints = np.flatnonzero(~body.hand)
-        self._known, self._where = np.full(rows, -np.inf), np.zeros((rows, body.arm.nq))
+        self._links: Ints = np.flatnonzero(~body.hand) if table else np.zeros(0, np.int64)
+        owner = np.concatenate((np.repeat(np.arange(len(each)), len(boxes)), self._links))
+        super().__init__(body.arm, bounds, each[owner])
+        self._known, self._where = np.full((rows, len(owner)), -np.inf), np.zeros((rows, body.arm.nq))
 
-    def distance(self, seen: Observation) -> Floats:
-        """What is left of the last distance that was worked out, or a new one where that is little."""
+    def left(self, seen: Observation, way: Floats) -> Floats:
+        """From the last distances that were worked out, less what the arm moved since; anew where that leaves little."""
         rows = seen.rows
-        left: Floats = self._known[rows] - (np.abs(seen.q - self._where[rows]) * self.lever).sum(axis=1)
-        poor = ~(left > 0.5 * self._known[rows])
+        far = self._left(rows, np.abs(seen.q - self._where[rows]) + way.T)
+        poor = ~(far > MARGIN_M)
         if np.count_nonzero(poor):
             q, which = seen.q[poor], rows[poor]
-            left[poor] = self.clear(q, self.faces(q)).min(axis=1, initial=np.inf)
-            self._known[which], self._where[which] = left[poor], q
-        return left
+            self._known[which], self._where[which] = self.clear(q, self.faces(q)), q
+            far[poor] = self._left(which, way.T[poor])
+        return far
+
+    def _left(self, rows: Rows, turn: Floats) -> Floats:
+        least: Floats = (self._known[rows] - (turn[:, None] * self.lever).sum(axis=2)).min(axis=1, initial=np.inf)
+        return least
 
     def faces(self, q: Floats) -> Floats:
         """(n, S, k, 4): of each sphere and box the plane between them, normal and offset, at joints (n, nq)."""
@@ -62,6 +68,5 @@ class KeepOut(Braking):
         place = self.body.at(q)
         gap = (faces[..., :3] * place[:, :, None]).sum(axis=3) - faces[..., 3] - self.body.radius[:, None]
         parts = [gap.reshape(len(q), -1)]
-        if self.table:
-            parts.append(place[:, self._links, 2] - self.body.radius[self._links])
+        parts.append(place[:, self._links, 2] - self.body.radius[self._links])
         return np.concatenate(parts, axis=1)

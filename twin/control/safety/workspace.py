@@ -22,15 +22,17 @@ class WorkspaceBox(Braking):
 
     def __init__(self, arm: Arm, bounds: Bounds, low: Floats, high: Floats) -> None:
         """low, high (3,) m; bounds: what the joints can do."""
-        super().__init__(arm, bounds, levers(arm))
+        super().__init__(arm, bounds, levers(arm)[None])
+        self._lever = self.lever.T
         self.low, self.high = low, high
         self._middle, self._half = 0.5 * (low + high)[:, None], 0.5 * (high - low)[:, None]
 
-    def distance(self, seen: Observation) -> Floats:
+    def left(self, seen: Observation, way: Floats) -> Floats:
         """From the tool that the controller reports: no kinematics here."""
         room = np.abs(seen.tool.T - self._middle)
         np.subtract(self._half, room, out=room)
         least: Floats = np.minimum.reduce(room, axis=0)
+        least -= np.add.reduce(way * self._lever, axis=0)
         return least
 
     def clear(self, q: Floats, faces: Floats | None) -> Floats:

@@ -1,0 +1,58 @@
+"""An operator from afar tidies up: the modelled operator really drives the arm of a cell, over the cell's own link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twin.control.authority import OPERATOR
+from twin.control.teleop import ModelledOperator
+from twin.core.chance import Chance
+from twin.core.clock import Clock
+from twin.farm.book import Book
+from twin.farm.cells import Cell
+from twin.farm.lane import Lane
+from twin.farm.people import Page
+from twin.world.base import Start
+
+
+class Operating:
+    """Who drives which cell. A rescue has worked where the cell's task can begin again as things then lie."""
+
+    def __init__(self, clock: Clock, book: Book, chance: Chance) -> None:
+        self.clock, self.book, self.chance = clock, book, chance
+        self.pages: dict[str, Page] = {}
+
+    def begin(self, cell: Cell, lane: Lane, page: Page, spec: Any) -> None:
+        """Put the cell's row on its lane, with things as they lie, under the operator's lease."""
+        left = lane.world.truth(np.array([cell.row], np.int32))
+        task = lane.tasks[cell.setup or next(iter(lane.tasks))]
+        key = f"{cell.name}/rescue/{cell.calls}"
+        start = task.start([self.chance.stream(key, "start")])
+        goal = start.objects[0, 0, :3].copy()
+        start = Start(start.q, start.grip, left.objects.copy(), goal[None])
+        now = self.clock.now_us
+        lane.begin_driven(now, cell.row, cell.count, start)
+        lease = lane.authority.take(cell.row, OPERATOR, page.person or "", now, spec.silence_s)
+        assert lease is not None, "a row that has just begun is nobody else's"
+        stream = self.chance.stream(key, "operator")
+        driver = ModelledOperator(spec, lane.arm, goal, lane.width_m, lane.period_s, stream)
+        lane.console.sit(cell.row, driver, lease, 0, now, spec.deadline_s, cell.calls)
+        self.pages[cell.name] = page
+        self.book.emit("authority.taken", cell, cause=page.event, holder="operator", name=page.person, lease=lease)
+
+    def over(self, cell: Cell, lane: Lane, how: str) -> Page | None:
+        """It ended (`done`, `late`, `link`, or what broke it off): the row runs no more. None: nobody was driving."""
+        page = self.pages.pop(cell.name, None)
+        if page is None:
+            return None
+        lease = int(lane.authority.lease[cell.row])
+        lane.end(cell.row)
+        task = lane.tasks[cell.setup or next(iter(lane.tasks))]
+        ready = bool(task.ready(lane.world.truth(np.array([cell.row], np.int32)))[0])
+        cell.driven = ready and how == "done"
+        kind = "authority.lost" if how == "link" else "authority.returned"
+        self.book.emit(kind, cell, cause=page.event, holder="operator", name=page.person, lease=lease, how=how)
+        self.clock.after(0.0, "person.finish", page.pool, page.number)
+        return page
