@@ -93,10 +93,6 @@ class Episodes:
         """Take the reverse of a task off its row: whether the task could begin again as things lie."""
         raise NotImplementedError
 
-    def operate(self, cell: Cell, page: Any, spec: Any) -> bool:
-        """Let an operator drive the cell from afar. False where there is nothing to drive."""
-        return False
-
     def launch(self, cell: Cell, job: Job) -> None:
         """Set the episode going that has begun on a cell."""
         raise NotImplementedError
@@ -360,15 +356,13 @@ class Simulated(Episodes):
 
     def reset_stop(self, cell: Cell) -> bool:
         """Power is back where the arm has come to rest."""
-        lane = self.lanes[cell.lane]
-        return lane.stops.reset(cell.row, lane.world)
+        return self.lanes[cell.lane].reset_stop(cell.row)
 
     def start_robot(self, cell: Cell) -> None:
         """The filters begin anew from where the arm stands, and the policy is asked again."""
         self.lanes[cell.lane].start(self.clock.now_us, cell.row)
 
-    def operate(self, cell: Cell, page: Any, spec: Any) -> bool:
-        """The operator's row is stepped as any other."""
+    def operate(self, cell: Cell, page: Any, spec: Any) -> bool:  # noqa: D102  as `Undoes` says
         self.operating.begin(cell, self._freed(cell), page, spec)
         self._run(cell)
         return True

@@ -144,6 +144,10 @@ class Lane:
         self.inbox.barred_us[row] = now_us
         return True
 
+    def reset_stop(self, row: int) -> bool:
+        """Unlatch a stop that has come to rest: nothing moves."""
+        return self.stops.reset(row, self.world)
+
     def start(self, now_us: int, row: int) -> bool:
         """Let commands through again, from where the arm stands. False unless the row's stop was reset."""
         if not self.stops.start(row):
