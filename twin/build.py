@@ -36,7 +36,7 @@ from twin.farm.curriculum import CURRICULA, NoneSpec
 from twin.farm.data import DataDesk
 from twin.farm.dispatchers import DISPATCHERS
 from twin.farm.drawn import Drawn
-from twin.farm.episodes import Episodes, Simulated
+from twin.farm.episodes import Episodes
 from twin.farm.farm import Farm
 from twin.farm.host import Host
 from twin.farm.jobs import Arrivals
@@ -46,6 +46,7 @@ from twin.farm.recorder import Recorder
 from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
 from twin.farm.schedulers import SCHEDULERS
+from twin.farm.simulated import Simulated
 from twin.farm.spec import FleetSpec, RobotSpec, SiteSpec
 from twin.farm.targets import Targets
 from twin.farm.trouble import Trouble

@@ -120,10 +120,6 @@ class Drawn(Episodes):
         near = result.in_reach and "object_lost" not in result.symptoms
         return Found(result.success, near, NOTHING, reached=result.reached)
 
-    def operate(self, cell: Cell, page: Any, spec: Any) -> bool:
-        """There is nothing to drive: the pool's own times and odds hold."""
-        return False
-
     def stop_robot(self, cell: Cell, category: int) -> bool:
         """A stopped robot's episode ends as much later as it stood."""
         if "drawn" in cell.timers:
