@@ -1,6 +1,6 @@
 """Episodes: how one begins, what comes up while it runs, and what its end leaves behind.
 
-`Episodes` is what both tiers share: `Simulated` (simulated.py) steps physics on rows of lanes, `Drawn` (drawn.py) draws outcomes.
+`Episodes` is what both tiers share: `Simulated` (simulated.py) steps physics on rows of lanes, `Drawn` (drawn.py) draws.
 """
 
 from __future__ import annotations
