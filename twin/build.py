@@ -90,7 +90,11 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     facts = _facts(scenario, run)
     parts = (clock, book, chance, work, recovery, repair, wear, trouble, DataDesk(fleet.store, chance), recorder, facts)
     outcomes = fleet.outcomes if drawn else None
-    episodes: Episodes = Drawn(outcomes, *parts) if outcomes else Simulated(cells, lanes, *parts)
+    episodes: Episodes
+    if outcomes is None:
+        episodes = Simulated(cells, lanes, *parts)
+    else:
+        episodes = Drawn(outcomes, fleet.learning, list(cells.values()), *parts)
     arrivals = Arrivals(spec.jobs, clock, chance)
     return Farm(clock, book, chance, cells, episodes, work, recovery, repair, wear, arrivals, trouble, machines)
 

@@ -38,7 +38,7 @@ SCENE = {
 }
 
 
-FLEET_KEYS = ("groups", "links", "compute", "sites", "store", "costs", "parts", "self_test")
+FLEET_KEYS = ("groups", "links", "compute", "sites", "store", "costs", "learning", "parts", "self_test")
 
 
 def scene(**changes):

@@ -29,6 +29,8 @@ class DataDesk:
 
     def __init__(self, spec: StoreSpec, chance: Chance) -> None:
         self.spec, self.chance = spec, chance
+        self.saved: dict[str, int] = {}
+        """Usable episodes by site."""
         self.backlog: dict[str, tuple[float, int]] = {}
 
     def file(self, cell: Cell, now_us: int, label: bool | None, truth: bool | None, reached: str | None) -> Filed:

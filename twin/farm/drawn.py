@@ -6,6 +6,7 @@ of a fleet pass in minutes and no cell's draws move with another's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twin.core.clock import to_us
@@ -13,7 +14,8 @@ from twin.core.quantity import quantile
 from twin.farm.cells import Cell
 from twin.farm.episodes import Episodes, Found
 from twin.farm.jobs import Job
-from twin.farm.outcomes import Odds, OutcomeModel, Result, odds
+from twin.farm.learning import Learning
+from twin.farm.outcomes import LearningSpec, Odds, OutcomeModel, Result, odds
 from twin.farm.spec import ReverseRung
 
 NOTHING: dict[str, Any] = {}
@@ -24,12 +26,17 @@ SAYS = {"grip_loss": "symptom.grip_loss", "link_timeout": "link.timeout"}
 class Drawn(Episodes):
     """Episodes whose result and length are known, to nobody, when they begin."""
 
-    def __init__(self, model: OutcomeModel, *parts: Any) -> None:
+    def __init__(self, model: OutcomeModel, learning: LearningSpec | None, cells: Sequence[Cell], *parts: Any) -> None:
         """parts: as `Episodes` takes them."""
         super().__init__(*parts)
         self.model = model
+        self.learning = Learning(learning, self.clock, self.book, cells, self.desk.saved) if learning else None
         self.odds: dict[tuple[str, str, str, int], Odds] = {}
         """(task, policy, robot model, attempt) → odds; made when first needed."""
+        self.learnt: dict[tuple[str, str, str, int, str], tuple[float, Odds]] = {}
+        """The same and a site → how good its policy is, and odds scaled to that."""
+        self.versions: dict[str, str] = {}
+        """Cell → the version that its episode runs, where policies learn."""
         self.results: dict[str, Result] = {}
         """Cell → what its episode will have been."""
         self.left_us: dict[str, int] = {}
@@ -44,6 +51,8 @@ class Drawn(Episodes):
         """Draw what will become of the episode and when it will be over."""
         key = (job.spec.task, self.policy(cell), cell.robot_spec.model, job.tries + 1)
         chances = self.odds.get(key) or self._odds(key)
+        if self.learning is not None:
+            chances = self._scaled(key, cell, self.learning)
         uniform, name, count = self.chance.uniform, cell.name, cell.count
         result = chances.drawn(uniform(name, "outcome", count))
         long_us = round(1e6 * quantile(result.duration_s, uniform(name, "duration", count)))
@@ -73,6 +82,26 @@ class Drawn(Episodes):
         assert entry is not None, f"no outcome entry for {key}: the scenario's check lets none pass"
         self.odds[key] = made = odds(entry.results)
         return made
+
+    def _scaled(self, key: tuple[str, str, str, int], cell: Cell, learning: Learning) -> Odds:
+        """The odds of the version that a cell's site runs."""
+        self.versions[cell.name] = str(learning.version[cell.site])
+        level, held = learning.level[cell.site], self.learnt.get((*key, cell.site))
+        if held is None or held[0] != level:
+            entry = self.model.find(*key)
+            assert entry is not None
+            held = self.learnt[(*key, cell.site)] = (level, odds(entry.results, level))
+        return held[1]
+
+    def begin(self) -> None:
+        """Where policies learn, their rollouts."""
+        if self.learning is not None:
+            self.learning.begin()
+
+    def rollout(self, site: str) -> None:
+        """A new version for a site."""
+        assert self.learning is not None
+        self.learning.rollout(site)
 
     def _go(self, cell: Cell, us: int) -> None:
         """The episode goes on for so long; a failure is entered only where it comes before the end."""
@@ -115,10 +144,11 @@ class Drawn(Episodes):
         result = self.results.pop(cell.name)
         self.left_us.pop(cell.name, None)
         self.robot_us += self.clock.now_us - cell.started_us
+        columns = {"policy_version": self.versions[cell.name]} if self.learning is not None else NOTHING
         if reason != result.end_reason:
-            return Found(False, True, NOTHING)
+            return Found(False, True, columns)
         near = result.in_reach and "object_lost" not in result.symptoms
-        return Found(result.success, near, NOTHING, reached=result.reached)
+        return Found(result.success, near, columns, reached=result.reached)
 
     def stop_robot(self, cell: Cell, category: int) -> bool:
         """A stopped robot's episode ends as much later as it stood."""

@@ -120,6 +120,13 @@ class Episodes:
         """Take a self-test off its cell, because it is over or cut short."""
         raise NotImplementedError
 
+    def begin(self) -> None:
+        """What a tier enters on the clock at the start."""
+
+    def rollout(self, site: str) -> None:
+        """A new version of the policy for a site."""
+        raise NotImplementedError
+
     def tick(self, index: int) -> None:
         """The turn of a lane."""
         raise NotImplementedError
@@ -185,6 +192,8 @@ class Episodes:
         filed = self.desk.file(cell, now, seen, truth, reached)
         if reason not in REACHABLE or spoilt is not None:
             filed = filed._replace(reject=spoilt if reason in REACHABLE else reason, goal=None)
+        if filed.reject is None:
+            self.desk.saved[cell.site] = self.desk.saved.get(cell.site, 0) + 1
         if filed.reject is not None:
             self.book.emit("data.rejected", cell, job=job.name, episode=episode, reason=filed.reject)
         elif self.recorder.holds(cell, job.name, episode, filed.goal):

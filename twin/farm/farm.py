@@ -107,6 +107,7 @@ class Farm:
         self.recovery.people.begin()
         self.arrivals.begin()
         self.trouble.begin()
+        self.episodes.begin()
         self._tell()
 
     def _on_lane_tick(self, _: str, index: int) -> None:
@@ -178,6 +179,9 @@ class Farm:
         cell = self.cells[name]
         cell.timers.pop("reset", None)
         self.recovery.retry(cell)
+
+    def _on_policy_rollout(self, site: str, _: Any) -> None:
+        self.episodes.rollout(site)
 
     def _on_cell_ready(self, name: str, _: Any) -> None:
         cell = self.cells[name]

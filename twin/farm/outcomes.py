@@ -6,6 +6,7 @@ what an episode that ends so is like: how long it took, what it reported, whethe
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,6 +92,31 @@ class OutcomeModel(Spec):
             if fits and (fnmatchcase(policy, entry.policy) or fnmatchcase(policy.partition("@")[0], entry.policy)):
                 return entry
         return None
+
+
+class LearningSpec(Spec):
+    """A declared learning curve: success after n usable episodes is limit − (limit − start) · exp(−n / episodes)."""
+
+    data: Literal["pooled", "own"] = "pooled"
+    """Whether a site's policy learns from the episodes of all sites, or from its own."""
+    start: float = Field(ge=0, le=1)
+    limit: float = Field(ge=0, le=1)
+    episodes: float = Field(gt=0, le=1e12)
+    """Usable episodes in which the gap to the limit shrinks to 37 %."""
+    rollout_h: float = Field(default=24.0, gt=0, le=1e6)
+    """A new version so often."""
+    stagger_h: float = Field(default=0.0, ge=0, le=1e6)
+    """Each site gets it so much later than the site before."""
+
+    @model_validator(mode="after")
+    def _learns(self) -> LearningSpec:
+        if self.limit < self.start:
+            raise ValueError(f"the limit {self.limit:g} lies below the start {self.start:g}: nothing would be learnt")
+        return self
+
+    def success(self, episodes: float) -> float:
+        """Share of episodes that succeed under a policy that has learnt from so many."""
+        return self.limit - (self.limit - self.start) * math.exp(-episodes / self.episodes)
 
 
 @dataclass(frozen=True)

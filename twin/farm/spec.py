@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from twin.control.spec import ComputeSpec, LinkSpec, OperatorSpec, SelfTestSpec
 from twin.core.quantity import NonNegative, nominal
 from twin.core.spec import Spec
-from twin.farm.outcomes import OutcomeModel
+from twin.farm.outcomes import LearningSpec, OutcomeModel
 from twin.farm.shifts import ShiftSpec
 from twin.faults.catalogue import FaultSpec
 from twin.faults.hazards import Law
@@ -290,6 +290,8 @@ class FleetSpec(Spec):
     faults: dict[str, FaultSpec] = Field(default_factory=dict)
     """What goes wrong on this fleet anyway, by name, at the rates that were measured (`twin calibrate`); a scenario adds its
     own to them. In the outcome tier the outcomes hold their effects."""
+    learning: LearningSpec | None = None
+    """How the policy of each site gets better with its data (`tier: outcome`)."""
     outcomes: OutcomeModel | None = None
     """What becomes of episodes in scenarios of `tier: outcome`."""
     cells: tuple[CellSpec, ...] = Field(min_length=1)

@@ -18,6 +18,8 @@ def check_tier(check: Checker) -> None:
     view = check.view
     _reverses(check)
     if view.tier == "physics":
+        if view.learning is not None:
+            check.refuse(check.fleet("learning"), "a declared learning curve is drawn from: use tier: outcome")
         if isinstance(view.policy, KnownPolicy):
             check.refuse(("policy", "kind"), "a policy that is known by its outcomes only commands no robot: use tier: outcome")
         return

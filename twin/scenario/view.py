@@ -60,6 +60,7 @@ class View:
     outcomes: OutcomeModel | None
     window: tuple[str, float] | None = None
     """When the run begins (ISO 8601) and how long it takes (s); None: not readable, or a fleet alone."""
+    learning: Any = None
     outcomes_broken: bool = False
     """It is there, but cannot be read."""
 
@@ -88,7 +89,8 @@ def whole(spec: ScenarioSpec | FleetSpec) -> View:
     parts |= {name: list(enumerate(getattr(above, name, ()))) for name in _LISTED}
     parts |= {name: getattr(above, name, None) for name in _SINGLE}
     tier = above.tier if above else "outcome" if fleet.outcomes else "physics"
-    parts |= {"tier": tier, "outcomes": fleet.outcomes, "window": (above.start_utc, above.duration_s) if above else None}
+    parts |= {"tier": tier, "outcomes": fleet.outcomes, "learning": fleet.learning}
+    parts["window"] = (above.start_utc, above.duration_s) if above else None
     at: Loc = ("fleet",) if above else ()
     planned = [(("faults", i), fault) for i, fault in enumerate(above.faults if above else ())]
     parts["faults"] = planned + [((*at, "faults", name), fault) for name, fault in fleet.faults.items()]

@@ -15,6 +15,7 @@ from twin.judge.columns import US
 from twin.judge.coverage import coverage
 from twin.judge.economics import product
 from twin.judge.facts import Facts
+from twin.judge.learning import by_version
 from twin.judge.report import charts, plots, timeline
 from twin.judge.report.evidence import Evidence
 from twin.judge.report.pools import Run
@@ -99,6 +100,11 @@ def _product(log: RunLog, known: Facts) -> dict[str, Any]:
         alt = "Goal cells covered against robot-hours"
         covered = Markup(plots.curves([line], x_axis="robot-hours", y_axis=line.name, alt=alt))
     told["covered"] = covered
+    versions = [plots.Curve(f"site {site}", points) for site, points in by_version(log).items()]
+    alt = "Success of each version of the policy, by site"
+    told["learnt"] = (
+        Markup(plots.curves(versions, x_axis="days", y_axis="share labelled a success", alt=alt)) if versions else None
+    )
     if held is None:
         return {"product": told, "amortisation": None}
     line = plots.Curve(f"{held.currency} a usable episode", held.curve())
