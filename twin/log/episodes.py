@@ -100,8 +100,9 @@ def _from_parquet(path: Path) -> Any:
             raise TableError(f"{path}: column {field.name!r} is {column.type}, {field.type} is wanted ({error})") from error
         if pa.types.is_floating(field.type) and (endless := pc.is_inf(columns[-1]).to_pylist()).count(True):
             raise TableError(f"{path}: row {endless.index(True) + 1}, column {field.name!r}: infinite")
-    cast = pa.Table.from_arrays(columns, schema=EPISODES.with_metadata(table.schema.metadata))
-    return pa.Table.from_pylist([typed_row(row, EPISODES) for row in cast.to_pylist()], schema=cast.schema)
+        if pa.types.is_floating(field.type):  # NaN is null
+            columns[-1] = pc.if_else(pc.is_nan(columns[-1]), pa.scalar(None, field.type), columns[-1])
+    return pa.Table.from_arrays(columns, schema=EPISODES.with_metadata(table.schema.metadata))
 
 
 def _from_csv(path: Path) -> Any:

@@ -117,6 +117,9 @@ def _forecast(spec: EpisodesSpec, given: Given, log: Episodes, lasts: Floats, fo
     flags = {name: with_symptom(log.frame, name)[order] for name in symptoms_seen(log.frame)}
     told = rolling(flags, lasts[order], given.stream(spec, "forecast"), every, spec.horizon)
     scores = []
+    found.facts["figures"] = {
+        name: {"log_score": s.ours, "bootstrap": s.reference, "inside": s.inside, "of": s.inside_of} for name, s in told.items()
+    }
     for name, scored in told.items():
         found.facts[f"forecast of {name}"] = dict(vars(scored))
         scores += _scores(name, scored, spec.horizon)

@@ -24,7 +24,7 @@ class EpisodesSpec(PartSpec):
     """From every so many episodes on …"""
     horizon: int = Field(default=40, ge=5)
     """… so many are forecast, and the forecast is scored."""
-    forecasts: int = Field(default=30, ge=0)
+    forecasts: int = Field(default=20, ge=0)
     """At most so many; a longer log is forecast at wider steps. 0: none."""
     outcomes: bool = False
     """Whether the overlay gets an outcome model, for `tier: outcome`."""

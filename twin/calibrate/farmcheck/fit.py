@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,12 @@ def fit(spec: FarmSpec, given: Given) -> PartResult:
 
 def _run(spec: FarmSpec, given: Given, temp: Path, seconds: float, symptoms: list[str]) -> list[dict[str, float]]:
     data = overlay.as_data(given.results, overlay.Made("farm", ""))
+    for name, value in spec.set.items():
+        *above, last = name.split(".")
+        holder: dict[str, Any] = data
+        for step in above:
+            holder = holder.setdefault(step, {})
+        holder[last] = value
     units = []
     for seed in range(1, spec.seeds + 1):
         path = temp / f"overlay-{seed}.yaml"

@@ -23,4 +23,6 @@ class FarmSpec(PartSpec):
     """Runs. Each has parameters of its own, drawn from what is believed of them."""
     hours: float | None = Field(default=None, gt=0)
     """Of each run; left out: as long as the log, without its pauses."""
+    set: dict[str, float | int | str] = Field(default_factory=dict)
+    """Values of the fleet for these runs only, by path (`robots.ur3.control_ms: 200`): what the check does not hang on."""
     workers: int = Field(default=2, ge=1)

@@ -123,8 +123,11 @@ def _changes(label: str, had: Floats, level: Level, found: Any) -> bool:
     found.facts[f"{label}, cycles"] = [vars(t) for t in (line, parts) if t is not None]
     if line is None or parts is None:
         return False
+    refused = line.p < tell.SURE or level.changes > CHANGES
+    figures = found.facts.setdefault("figures", {})
+    figures[label] = {"trend_p": line.p, "first_against_last_p": parts.p, "stationary_refused": refused}
     told = f"{line.name} p = {line.p:.2g}, {parts.name}, p = {parts.p:.2g}; it changes with probability {level.changes:.3f}"
-    if line.p < tell.SURE or level.changes > CHANGES:
+    if refused:
         text = (
             f"{label}: the share of cycles does not stay ({told}); a stationary model is refused for forecasting, "
             "one that changes is offered and used"

@@ -68,7 +68,7 @@ def _weibull_density(theta: Floats, t: Floats) -> Floats:
 
 
 def _weibull_survival(theta: Floats, t: Floats) -> Floats:
-    out: Floats = -np.exp(np.exp(theta[..., :1]) * (np.log(t) - theta[..., 1:2]))
+    out: Floats = -_exp(_exp(theta[..., :1]) * (np.log(t) - theta[..., 1:2]))
     return out
 
 
@@ -137,4 +137,4 @@ def mean(family: str, p: Mapping[str, Floats]) -> Floats:
         return p["median"] * _exp(p["sigma"] ** 2 / 2)
     if family == "mixture":
         return p["share"] * p["fast"] + (1 - p["share"]) * p["slow"]
-    return p["scale"] * _exp(special.gammaln(1 + 1 / p["shape"]))
+    return _exp(np.log(p["scale"]) + special.gammaln(1 + 1 / p["shape"]))

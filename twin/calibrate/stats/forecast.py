@@ -17,8 +17,8 @@ from twin.core.records import Floats, Ints
 
 BROAD = 0.02
 """Share of a wide lognormal in every density: nothing is impossible."""
-KEPT = 1500
-"""A density rests on at most so many points, the last ones."""
+KEPT = 400
+"""A density rests on at most so many points."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,18 @@ def _mixed(at: Floats, points: Floats, weights: Floats, widths: Floats, *, witho
 
 
 def density(x: Floats, weights: Floats | None = None) -> Density:
-    """The density whose neighbourhood and width fit best when every point is left out in turn. x (n,) > 0, n ≥ 2."""
-    x, w = x[-KEPT:], np.ones(x.size) if weights is None else weights
-    points, w = np.log(x), w[-KEPT:]
+    """The density whose neighbourhood and width fit best when every point is left out in turn. x (n,) > 0, n ≥ 2.
+
+    Of many points the last ones where they have weights, otherwise some evenly from all.
+    """
+    keep = np.arange(max(0, x.size - KEPT), x.size)
+    if weights is None and x.size > KEPT:
+        keep = np.linspace(0, x.size - 1, KEPT).astype(int)
+    points, w = np.log(x[keep]), np.ones(keep.size) if weights is None else weights[keep]
     far = np.sort(np.abs(points[:, None] - points), axis=1)
     best: tuple[float, Floats] | None = None
     for k in (2, 4, 8, 16):
-        base = np.maximum(far[:, min(k, x.size - 1)], 1e-3)
+        base = np.maximum(far[:, min(k, keep.size - 1)], 1e-3)
         for scale in np.geomspace(0.25, 4, 7):
             told = _mixed(points, points, w, base * scale, without_itself=True)
             score = float(w @ np.log(told))

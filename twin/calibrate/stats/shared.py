@@ -14,6 +14,8 @@ import numpy as np
 from twin.core.chance import Stream
 from twin.core.records import Floats
 
+MANY = 4000
+
 
 @dataclass(frozen=True)
 class Together:
@@ -32,6 +34,7 @@ class Together:
 def common_cause(moments: Sequence[Floats], until: float, window: float, stream: Stream, repeats: int = 400) -> Together | None:
     """moments: for every robot its times in [0, until], same unit as `window`. None with fewer than 2 robots or 5 events."""
     moments = [np.sort(m) for m in moments if m.size]
+    moments, until = _last(moments, until)
     n = sum(m.size for m in moments)
     if len(moments) < 2 or n < 5:
         return None
@@ -48,6 +51,15 @@ def common_cause(moments: Sequence[Floats], until: float, window: float, stream:
     return Together(n, got / n, float(turned.mean() / n), p, float(beta.mean()), float(low), float(high))
 
 
+def _last(moments: list[Floats], until: float) -> tuple[list[Floats], float]:
+    """Of more than `MANY` events the last so many, on a clock of their own: enough to tell."""
+    times = np.sort(np.concatenate(moments)) if moments else np.zeros(0)
+    if times.size <= MANY:
+        return moments, until
+    start = float(times[-MANY])
+    return [m[m >= start] - start for m in moments if (m >= start).any()], until - start
+
+
 def _company(moments: Sequence[Floats], window: float) -> int:
     """How many events have one of another robot within the window."""
     t = np.concatenate(moments)
@@ -56,7 +68,10 @@ def _company(moments: Sequence[Floats], window: float) -> int:
     t, who = t[order], who[order]
     count = np.zeros(t.size, dtype=bool)
     for k in range(1, min(t.size, 2 * len(moments) + 8)):
-        near = (t[k:] - t[:-k] <= window) & (who[k:] != who[:-k])
+        close = t[k:] - t[:-k] <= window
+        if not close.any():
+            break
+        near = close & (who[k:] != who[:-k])
         count[k:] |= near
         count[:-k] |= near
     return int(count.sum())

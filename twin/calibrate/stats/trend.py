@@ -140,6 +140,7 @@ def poisson(systems: Sequence[Watched], stream: Stream, *, trend: bool, repeats:
     if got is None:
         return None
     again = []
+    repeats = int(np.clip(repeats * 5000 / max(1, sum(s.at.size for s in systems)), 60, repeats))
     for _ in range(repeats):
         fake = [Watched(np.sort(stream.uniform(0, s.until, s.at.size)), s.until) for s in systems]
         again.append(_variation(fake, trend) or 1.0)
