@@ -1,9 +1,11 @@
 """Predictions: what is an assumption, what hangs on it, and where the published figure lies."""
 
+import json
+
 import pytest
 
 from tests.farm.drawn import AUTO, drawn
-from tests.farm.scenes import opened
+from tests.farm.scenes import cells, opened
 from twin.cli import main
 from twin.core.errors import InputError
 from twin.scenario.load import load, ships
@@ -54,3 +56,16 @@ def test_a_fleet_is_predicted_from_the_command_line(tmp_path, capsys):
     assert len(PUBLISHED) == 6
     assert main(["predict", "autoeval", "--duration-s", "20000", "--out", str(tmp_path / "p.html")]) == 0
     assert "published 850" in capsys.readouterr().out and "What hangs on each" in (tmp_path / "p.html").read_text()
+
+
+def test_more_people_mean_shorter_waits_and_more_episodes(tmp_path, capsys):
+    call = [{"kind": "person", "pool": "ops", "deadline_s": 1e6}]
+    lost = {"entries": [{"results": [{"share": 1, "success": True, "in_reach": False, "duration_s": 60}]}]}
+    people = {"ops": {"count": 1, "skills": ["reset"], "response_s": 0, "work_s": 60}}
+    asked = [{"kind": "list", "jobs": [{"job": c, "on": c, "episodes": 999} for c in "abcd"]}]
+    opened(tmp_path, drawn(outcomes=lost, resets=call, people=people, cells=cells(*"abcd"), jobs=asked, duration_s=20_000))
+    command = ["predict", str(tmp_path / "scene.yaml"), "--json", "--out", str(tmp_path / "s.html"), "--vary"]
+    assert main([*command, "fleet.people.ops.count=1,2,4"]) == 0
+    waits, rates = zip(*[(p["wait_s"], p["rate"]) for p in json.loads(capsys.readouterr().out)["points"]], strict=True)
+    assert list(waits) == sorted(waits, reverse=True) and list(rates) == sorted(rates) and waits[-1] == 0
+    assert main([*command, "fleet.people.nobody.count=1"]) == 2

@@ -9,9 +9,11 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from pydantic import ValidationError
 
 from twin.build import build
 from twin.core.clock import US, to_us
@@ -90,7 +92,7 @@ def predict(scenario: Scenario, progress: Progress | None = None) -> Prediction:
     data = scenario.spec.model_dump(mode="json", by_alias=True)
     found = list(assumptions(data))
     total = 1 + 2 * len(found)
-    rate, usable = _rates(scenario)
+    rate, usable, _ = _rates(scenario)
     done = []
     for n, (path, held) in enumerate(found):
         ends = [_rates(_changed(scenario, data, path, held[end]))[0] for end in ("low", "high")]
@@ -123,9 +125,7 @@ def _changed(scenario: Scenario, data: Mapping[str, Any], path: Path, value: flo
     holder.update(value=value)
     if path[-1] == "share":  # shares of an entry add up to 1: the others make room in proportion
         _make_room(other, path)
-    spec = ScenarioSpec.model_validate_json(json.dumps(other))
-    cells = tuple(expand(enumerate(spec.fleet.cells), only_site(spec.fleet.sites)))
-    return replace(scenario, spec=spec, cells=cells)
+    return _of(scenario, other)
 
 
 def _make_room(data: Any, path: Path) -> None:
@@ -144,15 +144,75 @@ def _make_room(data: Any, path: Path) -> None:
             result["share"] = share(result) * (1 - share(results[mine])) / rest
 
 
-def _rates(scenario: Scenario) -> tuple[float, float]:
-    """Episodes, and usable ones, a cell and hour."""
+@dataclass(frozen=True)
+class Point:
+    """What a farm yields with one number at `value`: episodes and usable ones a cell and hour, mean wait for a person (s)."""
+
+    value: float
+    rate: float
+    usable: float
+    wait_s: float | None
+
+
+def sweep(scenario: Scenario, path: str, values: Sequence[float], progress: Progress | None = None) -> list[Point]:
+    """Run the farm with the number at a path of the scenario (`fleet.people.staff.count`) at each of the values.
+
+    Raises `InputError` where nothing stands at the path, or a value cannot stand there.
+    """
+    data = scenario.spec.model_dump(mode="json", by_alias=True)
+    steps: Path = tuple(int(step) if step.isdigit() else step for step in path.split("."))
+    out = []
+    for n, value in enumerate(values):
+        try:
+            changed = _put(scenario, data, steps, int(value) if value == int(value) else value)
+        except (KeyError, IndexError, TypeError):
+            raise InputError(f"{scenario.name} has nothing at {path!r}") from None
+        except ValidationError as error:
+            raise InputError(f"{value:g} cannot stand at {path!r}: {error.errors()[0]['msg']}") from None
+        out.append(Point(value, *_rates(changed)))
+        if progress is not None:
+            progress(n + 1, len(values))
+    return out
+
+
+def _put(scenario: Scenario, data: Mapping[str, Any], steps: Path, value: float) -> Scenario:
+    """The scenario with a number at a path."""
+    other = copy.deepcopy(dict(data))
+    holder: Any = other
+    for step in steps[:-1]:
+        holder = holder[step]
+    if isinstance(holder, Mapping) and steps[-1] not in holder:
+        raise KeyError(steps[-1])
+    holder[steps[-1]] = value
+    return _of(scenario, other)
+
+
+def _of(scenario: Scenario, data: Mapping[str, Any]) -> Scenario:
+    """The scenario that changed data describe."""
+    spec = ScenarioSpec.model_validate_json(json.dumps(data))
+    cells = tuple(expand(enumerate(spec.fleet.cells), only_site(spec.fleet.sites)))
+    return replace(scenario, spec=spec, cells=cells)
+
+
+def _rates(scenario: Scenario) -> tuple[float, float, float | None]:
+    """Episodes, and usable ones, a cell and hour; how long calls wait until somebody begins (s)."""
     farm = build(scenario, "prediction", 1)
     farm.begin()
     end_us, usable = to_us(scenario.spec.duration_s), 0
+    sent: dict[int, int] = {}
+    waits: list[int] = []
     for due in range(to_us(KEPT_S), end_us + to_us(KEPT_S), to_us(KEPT_S)):
         while farm.step(min(due, end_us)):
             pass
         usable += sum('"usable":true' in row if isinstance(row, str) else row["usable"] is True for row in farm.book.episodes)
+        for text in farm.book.new:
+            if '"page.sent"' in text or '"page.answered"' in text:
+                event = json.loads(text)
+                if event[3] == "page.sent":
+                    sent[event[10]["page"]] = event[1]
+                else:
+                    waits.append(event[1] - sent.pop(event[10]["page"]))
         farm.book.new, farm.book.episodes = [], []
     hours = len(scenario.cells) * end_us / US / 3600
-    return farm.episodes.begun / hours, usable / hours
+    wait_s = sum(waits) / len(waits) / US if waits else None
+    return farm.episodes.begun / hours, usable / hours, wait_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +72,21 @@ def _short(a: Mapping[str, Any]) -> str:
 
 def _ends(a: Mapping[str, Any]) -> str:
     return f"{short(a['low'])} to {short(a['high'])}"
+
+
+def write_sweep(name: str, path: str, points: Sequence[Mapping[str, Any]], out: Path) -> Path:
+    """Write the page of yield and waiting over one number of a scenario. Raises `StorageError`."""
+    rates = [plots.Curve("usable", [(p["value"], p["usable"]) for p in points])]
+    waits = [(p["value"], p["wait_s"] / 60) for p in points if p["wait_s"] is not None]
+    axis = path.replace("_", " ")
+    parts = [("Yield", plots.curves(rates, x_axis=axis, y_axis="usable episodes a cell and hour", alt=f"Yield over {axis}"))]
+    if waits:
+        line = [plots.Curve("mean wait", waits)]
+        parts.append(
+            ("Waiting", plots.curves(line, x_axis=axis, y_axis="minutes until a person begins", alt=f"Wait over {axis}"))
+        )
+    rows = [(short(p["value"]), num(p["rate"]), num(p["usable"]), num(p["wait_s"])) for p in points]
+    heads = [f">{path}", ">Episodes a cell and hour", ">Usable", ">Mean wait for a person (s)"]
+    parts.append(("The same as a table", sheet.table(heads, rows)))
+    lead = f"What the farm yields, and how long its cells wait for people, with {path} at several values."
+    return sheet.put(sheet.page("sweep", name, lead, parts), Path(out))
