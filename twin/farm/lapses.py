@@ -49,10 +49,9 @@ class Lapses:
         self.faults = [Injection("", fault.spec, "", -1, -1) if other is fault else other for other in self.faults]
 
     def strikes(self, kind: type[Any], page: Any) -> Injection | None:
-        """The fault of a kind that strikes at a call, if any does; it is measured where it is carried out."""
+        """The fault of a kind that strikes at a call, if any does; it is measured where it comes about."""
         for fault in self.of(page.person or "", kind):
             luck = self.chance.uniform(page.cell.name, f"fault/{fault.name}", page.cell.calls)
             if luck < fault.spec.probability:
-                fault.measured(0.0, 1)
                 return fault
         return None

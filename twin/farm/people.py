@@ -127,7 +127,7 @@ class People:
         astray = len(self.where) > 1 and self.lapses.strikes(WrongCell, page)
         if not astray:
             return self.clock.after(seconds, "person.arrive", page.pool, page.number)
-        astray.measured(1.0)
+        astray.measured(1.0, 1)
         others = [name for name in self.where if name != page.cell.name]
         other = others[int(self.chance.uniform(page.cell.name, "people/astray", page.cell.calls) * len(others))]
         self.book.emit("person.astray", page.cell, cause=page.event, person=page.person, pool=page.pool, went_to=other)
@@ -145,7 +145,7 @@ class People:
             page.second = None
             self.book.emit("authority.refused", page.cell, cause=page.event, role="people", action="take_over", id=person,
                            reason=f"{page.person} has it")  # fmt: skip
-            self.lapses.faults[fault].measured(1.0)
+            self.lapses.faults[fault].measured(1.0, 1)
         self._home(person)
 
     def _waited(self, page: Page) -> None:
@@ -218,7 +218,7 @@ class People:
         if left is None:
             self.clock.after(seconds, "person.finish", page.pool, page.number)
             return
-        left.measured(1.0)
+        left.measured(1.0, 1)
         self.clock.after(0.5 * seconds, "person.leaves", page.pool, page.number)
 
     def leaves(self, number: int) -> Page:
@@ -233,7 +233,7 @@ class People:
         """Whether a reset that is done was done wrong."""
         wrong = self.lapses.strikes(WrongCommand, page)
         if wrong is not None:
-            wrong.measured(1.0)
+            wrong.measured(1.0, 1)
         return wrong is not None
 
     def finish(self, number: int) -> Page:

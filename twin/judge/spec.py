@@ -184,6 +184,14 @@ def _or(handler: GetJsonSchemaHandler, core: Any, short: Any) -> JsonSchemaValue
     return {"description": found["description"], "anyOf": [dict(found), dict(short(found))]}
 
 
+class JobsOnce(Spec):
+    """Jobs are neither lost nor run twice, whatever crashed: each belongs to one cell at a time, runs as many goals as were
+    asked, and does not wait beside a free cell."""
+
+    waiting_s: float = Field(default=60.0, gt=0)
+    """A job that waits longer than this beside a free cell that could do it is lost."""
+
+
 class CheckSpec(Spec):
     """One check: give exactly one of its keys."""
 
@@ -196,6 +204,7 @@ class CheckSpec(Spec):
     quantile: Quantile | None = None
     not_worse_than: NotWorseThan | None = None
     no_effect: NoEffect | None = None
+    jobs: JobsOnce | None = None
 
     @model_validator(mode="after")
     def _one(self) -> CheckSpec:

@@ -5,6 +5,7 @@ confidence asked for, nothing was shown. `docs/checks.md` says for each what its
 
     events.py     never, within                  episodes.py   success_rate, always, quantile
     amounts.py    rate, at_least                 baseline.py   not_worse_than, no_effect
+    jobs.py       jobs
     result.py     what became of a check
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twin.core.errors import TableError
-from twin.judge.checks import amounts, baseline, episodes, events
+from twin.judge.checks import amounts, baseline, episodes, events, jobs
 from twin.judge.checks.events import BREACHES, MARK_KINDS, NEVER_KINDS
 from twin.judge.checks.result import SHOWN, CheckResult, counted
 from twin.judge.columns import refuse_nan
@@ -31,6 +32,7 @@ _JUDGES: Mapping[str, Callable[[Any, RunLog], CheckResult]] = {
     "within": events.within,
     "rate": amounts.rate,
     "at_least": amounts.at_least,
+    "jobs": jobs.jobs,
 }
 _BESIDE: Mapping[str, Callable[[Any, RunLog, baseline.Baselines], CheckResult]] = {
     "not_worse_than": baseline.not_worse_than,
