@@ -1,4 +1,4 @@
-"""One fault of every mode that acts in a lane, as a plan writes it, and how large its effect is when it lasts 20 s."""
+"""One fault of every mode that acts in a lane, as a plan writes it, and how large its effect is when it lasts 15 s."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ CASES = (
     Case("link", "latency", {"added_ms": 70}, 70, 70),
     Case("link", "latency", {"added_ms": {"kind": "lognormal", "median": 50, "sigma": 0.5}}, 40, 75),
     Case("link", "latency", {"added_ms": TRACE}, 5, 200),
-    Case("link", "loss", {"loss": 0.5}, 10, 300),
-    Case("link", "burst_loss", {"good_to_bad": 0.2, "bad_to_good": 0.3}, 10, 300),
-    Case("link", "duplicate", {"share": 0.5}, 10, 300),
+    Case("link", "loss", {"loss": 0.5}, 4, 300),
+    Case("link", "burst_loss", {"good_to_bad": 0.2, "bad_to_good": 0.3}, 4, 300),
+    Case("link", "duplicate", {"share": 0.5}, 4, 300),
     Case("link", "reorder", {"share": 0.3, "held_ms": 600}, 1, 300),
     Case("link", "bandwidth", {"kbps": 2000}, 40, 130),
-    Case("link", "partition", {}, 10, 300),
-    Case("link", "partition", {"way": "answers"}, 10, 300),
+    Case("link", "partition", {}, 4, 300),
+    Case("link", "partition", {"way": "answers"}, 4, 300),
     Case("link", "reconnect", {"down_s": 8}, 100, 9000),
     Case("workcell", "object_leaves", {}, 0.02, 1),
     Case("workcell", "bin_jam", {}, 100, 100),
