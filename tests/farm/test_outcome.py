@@ -135,3 +135,11 @@ def test_the_books_are_the_same_whether_the_log_keeps_exceptions_or_all(tmp_path
     )
     assert one.lost_us() == two.lost_us() and one.by_cell() == two.by_cell() and one.person_us == two.person_us > 0
     assert one.spans == two.spans
+
+
+def test_a_long_run_is_judged_column_by_column_to_the_same_verdict(tmp_path, monkeypatch):
+    made = drawn(checks=[{"success_rate": {"min": 0.5}}, {"at_least": {"what": "utilisation", "min": 0.5}}], duration_s=9000)
+    whole = run(opened(tmp_path, made), tmp_path / "whole")
+    monkeypatch.setattr("twin.log.tables.LONG", 3)
+    again = run(opened(tmp_path, made), tmp_path / "again")
+    assert again.meta["checks"] == whole.meta["checks"] and again.verdict == whole.verdict == "pass"

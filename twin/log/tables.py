@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -25,6 +25,8 @@ from twin.log.journal import FILE as JOURNAL
 from twin.log.journal import Journal
 
 TABLES = {"events": EVENTS, "episodes": EPISODES, "faults": RECEIPTS}
+LONG = 1_000_000
+"""Episodes beyond which a run's judges read its table column by column."""
 ROWS = 16_384
 """Rows of a row group, and what the export holds in memory."""
 
@@ -87,8 +89,36 @@ def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
 
 def unfinished(folder: Path, meta: Mapping[str, Any]) -> RunLog:
     """The tables of a run whose run.json is still to be written, as its judges will read them."""
-    events, episodes, receipts = (frame(read_table(folder, name)) for name in TABLES)
+    events, receipts = (frame(read_table(folder, name)) for name in ("events", "faults"))
+    long = pq.read_metadata(_checked(folder, "episodes")).num_rows > LONG
+    episodes: Any = Columns(folder, "episodes") if long else frame(read_table(folder, "episodes"))
     return RunLog({"schema": SCHEMA, **meta}, events, episodes, receipts, folder)
+
+
+class Columns:
+    """A stored table read column by column: what judges use of a frame, in the memory of one column of a year's run."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.path, self.schema = _checked(Path(folder), name), TABLES[name]
+        self.columns = pd.Index(self.schema.names)
+
+    def __len__(self) -> int:
+        return int(pq.read_metadata(self.path).num_rows)
+
+    def __getitem__(self, name: str) -> Any:
+        return frame(self._read([name]))[name]
+
+    @property
+    def iloc(self) -> Any:
+        """Rows by number, of the whole table."""
+        return frame(self._read(self.schema.names)).iloc
+
+    def _read(self, names: Sequence[str]) -> Any:
+        try:
+            table = pq.read_table(self.path, columns=list(names))
+            return table.cast(pa.schema([self.schema.field(name) for name in names]))
+        except (pa.ArrowException, OSError) as error:
+            raise _unreadable(self.path, error) from error
 
 
 @contextmanager
