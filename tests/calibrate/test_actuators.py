@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from twin.calibrate.actuators import physics
+from twin.calibrate.actuators.parameters import NAMES, PARAMETERS
 from twin.calibrate.actuators.runs import Runs, gather
 from twin.calibrate.actuators.search import fit
-from twin.calibrate.actuators.servo import NAMES, PARAMETERS, simulate
+from twin.calibrate.actuators.servo import simulate
 from twin.calibrate.given import Given
 from twin.calibrate.logs import Log
 from twin.calibrate.spec import load_plan
@@ -41,9 +42,16 @@ def runs(gains=(10, 20, 40), mass=2.0, length=0.25):
 
 
 def test_a_servo_of_another_size_comes_back_from_its_runs():
-    found = fit(runs(), "load", G, 0.06, rounds=120)
+    found = fit(runs(), "load", G, 0.06, {}, rounds=120)
     got = dict(zip(NAMES, found.table, strict=True))
     assert all(got[name] == pytest.approx(value, rel=0.03) for name, value in TRUTH.items() if value)
+
+
+def test_what_is_known_is_kept():
+    found = fit(runs(), "coulomb", G, 0.06, {"armature": 0.01, "delay": 0.025}, start=table(), rounds=2)
+    assert [NAMES[i] for i in found.free] == [n for n in NAMES if n in TRUTH and n not in
+            ("armature", "delay", "load_friction", "stribeck", "stribeck_speed", "gravity_scale")]  # fmt: skip
+    assert found.table[NAMES.index("armature")] == pytest.approx(0.01)
 
 
 def test_mujoco_moves_as_what_was_fitted():
@@ -106,7 +114,7 @@ def test_the_servo_follows_runs_at_a_gain_that_no_fit_has_seen(root):
     ((_, part),) = plan.parts()
     log = Given(dict(plan.spec.logs), plan.folder, {}).signals("runs")
     training, held = (gather(part, half) for half in split(log, part.split))
-    found = fit(training.take([0, 3, 5, 7, 9, 10]), "load", G, 0.06, rounds=10)
+    found = fit(training.take([0, 3, 5, 7, 9, 10]), "load", G, 0.06, {}, rounds=10)
     assert np.abs(physics.simulate(found.table, held, G) - held.position)[held.there].mean() <= 0.059
 
 

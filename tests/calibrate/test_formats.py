@@ -36,14 +36,21 @@ def hdf5(path):
             file[f"robot/{name}"] = values
 
 
-def rosbag(path):
+def mcap(path):
+    """A bare MCAP file, out of the bag that holds it."""
+    plugin = pytest.importorskip("rosbags.rosbag2").StoragePlugin.MCAP
+    rosbag(path.parent / "whole", storage_plugin=plugin)
+    next((path.parent / "whole").glob("*.mcap")).rename(path)
+
+
+def rosbag(path, **storage):
     writer = pytest.importorskip("rosbags.rosbag2")
     from rosbags.typesys import Stores, get_typestore
 
     store = get_typestore(Stores.ROS2_HUMBLE)
     state, header, stamp = (store.types[f"{kind}"] for kind in
                             ("sensor_msgs/msg/JointState", "std_msgs/msg/Header", "builtin_interfaces/msg/Time"))  # fmt: skip
-    with writer.Writer(path, version=9) as bag:
+    with writer.Writer(path, version=9, **storage) as bag:
         topic = bag.add_connection("/joints", state.__msgtype__, typestore=store)
         for t, q in zip(T, Q, strict=True):
             message = state(header(stamp(0, round(t * 1e9)), "base"), ["a", "b"], q, np.zeros(2), np.zeros(2))
@@ -78,6 +85,7 @@ def read(path, **keys):
         ("log.npz", npz, PLAIN),
         ("log.h5", hdf5, NESTED),
         ("bag", rosbag, JOINTS),
+        ("log.mcap", mcap, JOINTS),
         ("data_set", lerobot, STATE),
     ],
 )

@@ -8,10 +8,11 @@ import numpy as np
 from scipy import stats as sps
 
 from twin.calibrate.actuators import physics
+from twin.calibrate.actuators.parameters import NAMES, PARAMETERS, Parameter
 from twin.calibrate.actuators.runs import Runs, gather
 from twin.calibrate.actuators.search import FREE, Fitted
 from twin.calibrate.actuators.search import fit as search
-from twin.calibrate.actuators.servo import NAMES, PARAMETERS, Parameter, simulate
+from twin.calibrate.actuators.servo import simulate
 from twin.calibrate.actuators.spec import ActuatorsSpec
 from twin.calibrate.figures import correlations, overlaid, scatter
 from twin.calibrate.given import Given
@@ -59,7 +60,7 @@ def fit(spec: ActuatorsSpec, given: Given) -> PartResult:
         if rival.held_out_mrad < PREFERRED * chosen.held_out_mrad:
             chosen = rival
     given.say(f"{given.name(spec)}: {chosen.friction} friction, all training runs")
-    best = search(runs, chosen.friction, spec.gravity_mps2, spec.max_delay_ms / 1e3, chosen.fitted.table)
+    best = search(runs, chosen.friction, spec.gravity_mps2, spec.max_delay_ms / 1e3, spec.fixed, chosen.fitted.table)
     spread = _deviations(best)
     ours = physics.simulate(best.table, unseen, spec.gravity_mps2)
     findings = [*_suspected(spec, log), *_chosen(rivals, chosen), *_limits(best)]
@@ -101,7 +102,7 @@ def _rivals(spec: ActuatorsSpec, given: Given, inner: Runs, outer: Runs) -> list
     for friction in (name for name in FREE if name in spec.friction):
         given.say(f"{given.name(spec)}: {friction} friction")
         start = out[-1].fitted.table if out else None
-        fitted = search(inner, friction, spec.gravity_mps2, spec.max_delay_ms / 1e3, start, rounds=20)
+        fitted = search(inner, friction, spec.gravity_mps2, spec.max_delay_ms / 1e3, spec.fixed, start, rounds=20)
         error = float(_by_run(simulate(fitted.table, outer, spec.gravity_mps2)[0], outer).mean())
         n = len(fitted.residuals)
         aic = n * float(np.log(np.mean(fitted.residuals**2))) + 2 * len(fitted.free)
@@ -212,7 +213,7 @@ def _limits(fitted: Fitted) -> list[Finding]:
 def _position_gain(spec: ActuatorsSpec, fitted: Fitted, reach: float, source: str) -> Estimate:
     """Stiffness times torque: the spring that the servo is short of its limit, known even where the two are not."""
     names = [NAMES[i] for i in fitted.free.tolist()]
-    along = np.array([float(name in ("stiffness", "torque_per_volt")) for name in names])
+    along = np.array([float(name in ("stiffness", "torque_per_volt")) for name in names])  # what is fixed adds nothing
     value = float(fitted.table[NAMES.index("stiffness")] * fitted.table[NAMES.index("torque_per_volt")])
     factor = float(np.exp(min(reach * float(np.sqrt(max(along @ _covariance(fitted) @ along, 0.0))), 50.0)))
     path = ("models", spec.robot, "servo", "stiffness_times_torque")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from scipy.optimize import least_squares
 
+from twin.calibrate.actuators.parameters import NAMES, PARAMETERS
 from twin.calibrate.actuators.runs import Runs
-from twin.calibrate.actuators.servo import NAMES, PARAMETERS, simulate
+from twin.calibrate.actuators.servo import simulate
 from twin.core.records import Floats, Ints
 
 HUBER_RAD = 0.05
@@ -71,11 +72,18 @@ class _Space:
         return back
 
 
-def fit(runs: Runs, friction: str, gravity: float, max_delay_s: float, start: Floats | None = None, rounds: int = 60) -> Fitted:
-    """The parameters that follow `runs` best; `start` (12,) in SI, else the best of a grid."""
-    loads = runs.mass * runs.length
-    told = FREE[friction] if np.ptp(loads) > 0 else tuple(name for name in FREE[friction] if name != "gravity_scale")
-    free = np.array([NAMES.index(name) for name in told])
+def fit(
+    runs: Runs,
+    friction: str,
+    gravity: float,
+    max_delay_s: float,
+    held: Mapping[str, float],
+    start: Floats | None = None,
+    rounds: int = 60,
+) -> Fitted:
+    """The parameters that follow `runs` best, those in `held` (SI) kept; `start` (12,) in SI, else the best of a grid."""
+    one_load = ("gravity_scale",) if np.ptp(runs.mass * runs.length) == 0 else ()
+    free = np.array([NAMES.index(name) for name in FREE[friction] if name not in one_load and name not in held])
     space = _Space(runs, gravity, max_delay_s, free)
     keep = runs.there[:, ::THIN]
     real = runs.position[:, ::THIN][keep]
@@ -90,8 +98,11 @@ def fit(runs: Runs, friction: str, gravity: float, max_delay_s: float, start: Fl
     fixed = [i for i in range(len(NAMES)) if i not in free.tolist()]
     for i in fixed:
         at[i] = space.start[i] if NAMES[i] in ("stribeck_speed", "gravity_scale") else 0.0
+    known = space.into(np.array([held.get(name, 1.0) for name in NAMES]))
+    for name in held:
+        at[NAMES.index(name)] = known[NAMES.index(name)]
     if start is None:
-        at = _best_of_grid(at, misses)
+        at = _best_of_grid(at, misses, [NAMES[i] for i in free.tolist()])
 
     def whole(x: Floats) -> Floats:
         full = at.copy()
@@ -119,9 +130,10 @@ def fit(runs: Runs, friction: str, gravity: float, max_delay_s: float, start: Fl
     return Fitted(friction, table, free, jacobian(found.x), misses(full[None])[0], run, scale)
 
 
-def _best_of_grid(at: Floats, misses: Callable[[Floats], Floats]) -> Floats:
+def _best_of_grid(at: Floats, misses: Callable[[Floats], Floats], free: list[str]) -> Floats:
     """The best of 27 starts: stiffness, torque and friction are what a local search cannot cross."""
-    shifts = (("stiffness", (-1.5, 0.0, 1.5)), ("torque_per_volt", (-0.8, 0.0, 0.8)), ("coulomb", (-1.0, 0.0, 1.0)))
+    spread = (("stiffness", (-1.5, 0.0, 1.5)), ("torque_per_volt", (-0.8, 0.0, 0.8)), ("coulomb", (-1.0, 0.0, 1.0)))
+    shifts = [(name, values) for name, values in spread if name in free]
     points = []
     for moves in product(*(values for _, values in shifts)):
         point = at.copy()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from twin.calibrate.actuators.parameters import NAMES
 from twin.calibrate.partspec import PartSpec
+from twin.core.errors import nearest
 
 
 class ActuatorsSpec(PartSpec):
@@ -33,5 +35,15 @@ class ActuatorsSpec(PartSpec):
     """The load, as a point at this distance from the axis."""
     max_delay_ms: float = Field(default=60.0, gt=0)
     gravity_mps2: float = Field(default=9.81, gt=0)
+    fixed: dict[str, float] = Field(default_factory=dict)
+    """Parameters that are known and do not move, in SI (`{armature: 0.002}`); see `parameters.py` for their names."""
     friction: tuple[Literal["coulomb", "load", "stribeck"], ...] = ("coulomb", "load", "stribeck")
     """Friction models that compete; each holds those before it."""
+
+    @field_validator("fixed")
+    @classmethod
+    def _known(cls, fixed: dict[str, float]) -> dict[str, float]:
+        for name in fixed:
+            if name not in NAMES:
+                raise ValueError(f"a servo has no parameter {name!r}{nearest(name, NAMES, what='parameters')}")
+        return fixed
