@@ -94,13 +94,7 @@ def fit(
         out: Floats = np.nan_to_num(got[:, keep] - real, nan=1e3, posinf=1e3, neginf=-1e3)
         return out
 
-    at = space.start.copy() if start is None else np.clip(space.into(start), space.low, space.high)
-    fixed = [i for i in range(len(NAMES)) if i not in free.tolist()]
-    for i in fixed:
-        at[i] = space.start[i] if NAMES[i] in ("stribeck_speed", "gravity_scale") else 0.0
-    known = space.into(np.array([held.get(name, 1.0) for name in NAMES]))
-    for name in held:
-        at[NAMES.index(name)] = known[NAMES.index(name)]
+    at = _begin(space, held, start)
     if start is None:
         at = _best_of_grid(at, misses, [NAMES[i] for i in free.tolist()])
 
@@ -128,6 +122,18 @@ def fit(
     table = space.out(full)
     scale = np.where(space.log, table, space.scale)[free]
     return Fitted(friction, table, free, jacobian(found.x), misses(full[None])[0], run, scale)
+
+
+def _begin(space: _Space, held: Mapping[str, float], start: Floats | None) -> Floats:
+    """(12,) where a search begins: what does not move is nothing, as usual, or as it is held."""
+    at = space.start.copy() if start is None else np.clip(space.into(start), space.low, space.high)
+    known = space.into(np.array([held.get(name, 1.0) for name in NAMES]))
+    for i, name in enumerate(NAMES):
+        if name in held:
+            at[i] = known[i]
+        elif i not in space.free.tolist():
+            at[i] = space.start[i] if name in ("stribeck_speed", "gravity_scale") else 0.0
+    return at
 
 
 def _best_of_grid(at: Floats, misses: Callable[[Floats], Floats], free: list[str]) -> Floats:
