@@ -192,6 +192,22 @@ class JobsOnce(Spec):
     """A job that waits longer than this beside a free cell that could do it is lost."""
 
 
+RULE_NAMES = (
+    "stops_stand", "one_authority", "no_work_while_faulty", "nothing_after_failure", "pages_are_answered", "no_reset_storm",
+    "episodes_are_conserved", "fallback_at_once",
+)  # fmt: skip
+
+
+class Holds(Spec):
+    """A rule of the farm that its events must keep throughout."""
+
+    rule: Literal[RULE_NAMES]  # type: ignore[valid-type]
+    limit: float | None = Field(default=None, gt=0)
+    """Seconds for stops_stand and pages_are_answered, resets in ten minutes for no_reset_storm."""
+    metres: float | None = Field(default=None, gt=0)
+    """For stops_stand: how far the tool may go."""
+
+
 class CheckSpec(Spec):
     """One check: give exactly one of its keys."""
 
@@ -205,6 +221,7 @@ class CheckSpec(Spec):
     not_worse_than: NotWorseThan | None = None
     no_effect: NoEffect | None = None
     jobs: JobsOnce | None = None
+    holds: Holds | None = None
 
     @model_validator(mode="after")
     def _one(self) -> CheckSpec:

@@ -25,6 +25,8 @@ from twin.world.base import World
 RUNNING, BRAKING, STANDING, READY = range(4)
 STILL_RADPS = 0.02
 """A joint slower than this stands."""
+STILL_US = 100_000
+"""For so long it must stand, to count as standing since then."""
 MOVED_RAD = 0.02
 """A joint that moves this far from where a stop of category 2 left it is not standing."""
 CATEGORIES = (0, 1, 2)
@@ -54,7 +56,7 @@ class Stops:
         nq = len(bounds.low)
         self.state, self.category = np.zeros(n, np.int8), np.zeros(n, np.int8)
         self.off, self.late = np.zeros(n, bool), np.zeros(n, bool)
-        self.since_us = np.zeros(n, np.int64)
+        self.since_us, self.still_us = np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.distance, self.turned = np.zeros(n), np.zeros(n)
         self.tool, self.q, self.stood = np.zeros((n, 3)), np.zeros((n, nq)), np.zeros((n, nq))
         self.any = False
@@ -125,11 +127,13 @@ class Stops:
         return out
 
     def _braking(self, row: int, now_us: int, q: Floats, dq: Floats, world: World) -> list[Standstill]:
-        if float(np.abs(dq).max()) < STILL_RADPS:
+        if float(np.abs(dq).max()) >= STILL_RADPS:
+            self.still_us[row] = now_us + 1  # not yet
+        elif now_us - max(self.still_us[row], self.since_us[row]) >= STILL_US:  # an arm that turns round is still for a moment
             self.state[row], self.stood[row] = STANDING, q
             if self.category[row] < 2:
                 self._power(row, world, on=False)
-            return [self._told(row, now_us)]
+            return [self._told(row, max(int(self.still_us[row]), int(self.since_us[row])))]
         if self.category[row] and not self.late[row] and now_us - self.since_us[row] >= self.limit_us:
             self.late[row] = True
             self._power(row, world, on=False)

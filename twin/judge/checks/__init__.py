@@ -6,6 +6,7 @@ confidence asked for, nothing was shown. `docs/checks.md` says for each what its
     events.py     never, within                  episodes.py   success_rate, always, quantile
     amounts.py    rate, at_least                 baseline.py   not_worse_than, no_effect
     jobs.py       jobs
+    holds.py      what a farm owes: stops, authority, calls, episodes
     result.py     what became of a check
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 
 from twin.core.errors import TableError
 from twin.judge.checks import amounts, baseline, episodes, events, jobs
+from twin.judge.checks import holds as rules
 from twin.judge.checks.events import BREACHES, MARK_KINDS, NEVER_KINDS
 from twin.judge.checks.result import SHOWN, CheckResult, counted
 from twin.judge.columns import refuse_nan
@@ -33,6 +35,7 @@ _JUDGES: Mapping[str, Callable[[Any, RunLog], CheckResult]] = {
     "rate": amounts.rate,
     "at_least": amounts.at_least,
     "jobs": jobs.jobs,
+    "holds": rules.holds,
 }
 _BESIDE: Mapping[str, Callable[[Any, RunLog, baseline.Baselines], CheckResult]] = {
     "not_worse_than": baseline.not_worse_than,

@@ -1,0 +1,204 @@
+"""Checks of what a farm owes: `holds`. Each reads the events in their order, and keeps its own model of what should follow.
+
+A rule passes where it was put to the test and kept, and is undecided where nothing of its kind happened.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from twin.judge.checks.result import SHOWN, CheckResult
+from twin.judge.columns import US, column, duration_us, payload, times_us
+from twin.judge.spec import Holds
+from twin.log.tables import RunLog
+
+STOP_S = {0: 0.5, 1: 2.0, 2: 2.0}
+"""In so many seconds a stop of each category is at rest, where the check names none."""
+
+
+class Line(NamedTuple):
+    """An event as rules read it."""
+
+    seq: int
+    t_us: int
+    kind: str
+    cell: str
+    job: str
+    payload: Mapping[str, Any]
+
+
+class Found(NamedTuple):
+    """How often a rule was put to the test, and the events that broke it."""
+
+    cases: int
+    broken: list[int]
+
+
+def _lines(log: RunLog) -> Iterator[Line]:
+    names = ("seq", "kind", "cell", "job", "payload")
+    columns = [column(log.events, name, table="events") for name in names]
+    when = times_us(log.events, "t_s", table="events").tolist()
+    for row, (seq, kind, cell, job, text) in enumerate(zip(*columns, strict=True)):
+        yield Line(int(seq), int(when[row]), str(kind), str(cell), str(job), payload(text, row))
+
+
+def _stops(spec: Holds, log: RunLog) -> Found:
+    """Every stop of a moving robot comes to rest in its category's time (and distance), and nothing moves until the start."""
+    waiting: dict[str, Line] = {}
+    cases, broken, end = 0, [], duration_us(log)
+    for line in _lines(log):
+        if line.kind in ("stop.protective", "stop.emergency"):
+            waiting[line.cell] = line
+        elif line.kind == "stop.standstill" and line.cell in waiting:
+            asked, cases = waiting.pop(line.cell), cases + 1
+            late = line.payload["time_s"] > (spec.limit or STOP_S[int(line.payload["category"])])
+            far = spec.metres is not None and line.payload["distance_m"] > spec.metres
+            broken += [asked.seq] if late or far or line.payload["moved"] else []
+        elif line.kind == "filter.breach" and line.payload.get("what") == "stop_violation":
+            cases, broken = cases + 1, [*broken, line.seq]
+        elif line.kind in ("episode.end", "stop.cleared"):
+            waiting.pop(line.cell, None)  # stopped between episodes, or cut short: there was nothing to measure
+    broken += [s.seq for s in waiting.values() if end - s.t_us > (spec.limit or max(STOP_S.values())) * US]
+    return Found(cases + len(broken), broken)
+
+
+def _authority(spec: Holds, log: RunLog) -> Found:
+    """Nobody takes over a robot that another has taken over, and leases only grow."""
+    holder: dict[str, Any] = {}
+    cases, broken = 0, []
+    for line in _lines(log):
+        if line.kind == "authority.taken":
+            cases += 1
+            broken += [line.seq] if line.cell in holder else []
+            holder[line.cell] = line.payload.get("name")
+        elif line.kind in ("authority.returned", "authority.lost"):
+            broken += [line.seq] if line.cell not in holder else []
+            holder.pop(line.cell, None)
+    return Found(cases, broken)
+
+
+def _idle_when_faulty(spec: Holds, log: RunLog) -> Found:
+    """No episode begins on a cell that is stopped, or whose robot waits for its repair."""
+    closed: dict[str, set[str]] = {}
+    cases, broken = 0, []
+    for line in _lines(log):
+        state = closed.setdefault(line.cell, set())
+        match line.kind:
+            case "repair.start":
+                cases += 1
+                state.add("broken")
+            case "repair.done":
+                state.discard("broken")
+            case "stop.protective" | "stop.emergency":
+                cases += 1
+                state.add("stopped")
+            case "stop.cleared":
+                state.discard("stopped")
+            case "episode.start" if state:
+                broken.append(line.seq)
+    return Found(cases, broken)
+
+
+def _nothing_after_failure(spec: Holds, log: RunLog) -> Found:
+    """No episode of a job begins after the job failed or was withdrawn."""
+    over: set[str] = set()
+    broken = []
+    for line in _lines(log):
+        if line.kind in ("job.failed", "job.cancelled"):
+            over.add(line.job)
+        elif line.kind == "episode.start" and line.job in over:
+            broken.append(line.seq)
+    return Found(len(over), broken)
+
+
+def _pages(spec: Holds, log: RunLog) -> Found:
+    """Every call is answered, or dropped and followed by another call, another rung or the end of the cell's service."""
+    open_: dict[Any, Line] = {}
+    dropped: dict[str, Line] = {}
+    cases, end = 0, duration_us(log)
+    for line in _lines(log):
+        if line.kind == "page.sent":
+            cases, open_[line.payload.get("page")] = cases + 1, line
+        if line.kind in ("page.answered", "page.expired", "page.done"):
+            open_.pop(line.payload.get("page"), None)
+        if line.kind == "page.expired":
+            dropped[line.cell] = line
+        elif line.kind in ("page.sent", "reset.start", "reset.stuck", "reset.abandoned", "repair.start", "repair.done"):
+            dropped.pop(line.cell, None)
+    patience = (spec.limit or 1800.0) * US
+    late = [line.seq for line in (*open_.values(), *dropped.values()) if end - line.t_us > patience]
+    return Found(cases, sorted(late))
+
+
+def _no_storm(spec: Holds, log: RunLog) -> Found:
+    """No cell resets itself more often than so many times in ten minutes without an episode in between."""
+    tries: dict[str, deque[int]] = {}
+    cases, broken = 0, []
+    for line in _lines(log):
+        if line.kind == "episode.start":
+            tries.pop(line.cell, None)
+        elif line.kind == "reset.start":
+            cases += 1
+            recent = tries.setdefault(line.cell, deque())
+            recent.append(line.t_us)
+            while recent and line.t_us - recent[0] > 600 * US:
+                recent.popleft()
+            broken += [line.seq] if len(recent) > (spec.limit or 10) else []
+    return Found(cases, broken)
+
+
+def _conserved(spec: Holds, log: RunLog) -> Found:
+    """Every episode that began ended once, or was running on its cell when the log ends."""
+    begun: dict[int, Line] = {}
+    numbers = column(log.events, "episode", table="events")
+    cases, broken, last = 0, [], Counter[str]()
+    for line, number in zip(_lines(log), numbers, strict=True):
+        if line.kind == "episode.start":
+            cases += 1
+            begun[int(number)] = line
+            last[line.cell] = int(number)
+        elif line.kind == "episode.end" and begun.pop(int(number), None) is None:
+            broken.append(line.seq)
+    broken += [line.seq for number, line in begun.items() if last[line.cell] != number]
+    return Found(cases, broken)
+
+
+def _fallback(spec: Holds, log: RunLog) -> Found:
+    """A filter that fails stops its cell at the same instant, and the event names it."""
+    failed: list[Line] = []
+    broken, cases = [], 0
+    for line in _lines(log):
+        if line.kind == "filter.failed":
+            cases += 1
+            failed.append(line)
+            broken += [] if line.payload.get("filter") else [line.seq]
+        elif line.kind == "stop.protective":
+            failed = [f for f in failed if f.cell != line.cell]
+        elif failed and line.t_us > failed[0].t_us:
+            broken += [f.seq for f in failed]
+            failed = []
+    return Found(cases, broken + [f.seq for f in failed])
+
+
+RULES: Mapping[str, Callable[[Holds, RunLog], Found]] = {
+    "stops_stand": _stops,
+    "one_authority": _authority,
+    "no_work_while_faulty": _idle_when_faulty,
+    "nothing_after_failure": _nothing_after_failure,
+    "pages_are_answered": _pages,
+    "no_reset_storm": _no_storm,
+    "episodes_are_conserved": _conserved,
+    "fallback_at_once": _fallback,
+}
+
+
+def holds(spec: Holds, log: RunLog) -> CheckResult:
+    """Whether a rule was kept throughout."""
+    found = RULES[spec.rule](spec, log)
+    broken = sorted(set(found.broken))
+    passed = False if broken else True if found.cases else None
+    detail = f"{found.cases} cases, {len(broken)} against the rule" if found.cases else "nothing of its kind happened"
+    evidence = tuple(f"event {seq}" for seq in broken[:SHOWN])
+    return CheckResult(f"holds {spec.rule}", passed, float(len(broken)) if found.cases else None, "0 times", detail, evidence)
