@@ -68,6 +68,12 @@ def test_times_that_are_none_are_refused(bad):
         Times(np.array([1.0, bad]), np.ones(2, bool))
 
 
+@pytest.mark.parametrize("events", [0, 1, 2])
+def test_hardly_any_event_leaves_the_exponential_law(events):
+    best = choose(Times(np.linspace(1, 2, 12), np.arange(12) < events), stream("few"))[0]
+    assert best.family == "exponential" and best.beliefs["mean"].low < best.beliefs["mean"].high
+
+
 def test_too_few_events_for_a_law_are_refused():
     with pytest.raises(ValueError, match="too few"):
         fit("weibull", Times(np.ones(5), np.array([True, True, False, False, False])), stream())

@@ -187,13 +187,16 @@ def choose(data: Times, stream: Stream, families: Sequence[str] = tuple(FAMILIES
     best = max(able, key=lambda f: scores[f].mean())
 
     def near(f: str) -> bool:
+        if f == best:
+            return True
         gap = scores[best] - scores[f]
         return bool(gap.mean() <= CAUTION * gap.std() / np.sqrt(gap.size))
 
     order = sorted(able, key=lambda f: (len(FAMILIES[f].names), -scores[f].mean()))
     chosen = next(f for f in order if near(f))
     laws = [fit(f, data if f == chosen else part, stream, DRAWS if f == chosen else 0) for f in able]
-    told = [replace(law, held_out=float(scores[law.family].mean())) for law in laws]
+    means = {f: float(s.mean()) for f, s in scores.items()}
+    told = [replace(law, held_out=means[law.family] if np.isfinite(means[law.family]) else None) for law in laws]
     return sorted(told, key=lambda law: (law.family != chosen, -(law.held_out or 0.0)))
 
 
