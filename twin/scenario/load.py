@@ -18,7 +18,7 @@ from twin.core.errors import AssetError, InputError, Problem, SpecError, nearest
 from twin.core.quantity import LARGEST
 from twin.core.yaml import Document, Loc, read
 from twin.farm.spec import FleetSpec, JobList, TableJobs
-from twin.scenario import overlay, traces
+from twin.scenario import overlay, replays, traces
 from twin.scenario.arms import files_of
 from twin.scenario.cells import Cell, expand, only_site
 from twin.scenario.fit import check_fit
@@ -151,6 +151,7 @@ def _load(file: Path, shown: str, over: Path | None = None) -> tuple[ScenarioSpe
     if over is not None and not fleet_only:
         overlay.apply(document, ("fleet",), read(over))
     traces.fill(document)
+    replays.fill(document)
     root: type[ScenarioSpec] | type[FleetSpec] = FleetSpec if fleet_only else ScenarioSpec
     problems = list(document.problems)
     spec: ScenarioSpec | FleetSpec | None = None

@@ -1,0 +1,59 @@
+"""Recorded onsets drive a run, and every one of them is accounted for."""
+
+import csv
+
+import pytest
+
+from tests.farm.scenes import SCENE, Played, opened, scene
+from twin.core.errors import SpecError
+
+ARM = SCENE["fleet"]["robots"]["arm"]
+
+
+def played(folder, table, **changes):
+    (folder / "stops.csv").write_text(table)
+    onset = {"table": "stops.csv", "clock": "operating"}
+    stop = {"component": "safety", "mode": "protective_stop", "onset": onset}
+    return Played(opened(folder, scene(**{"faults": [stop], "episode_timeout_s": 30} | changes)))
+
+
+def test_a_table_in_operating_time_is_replayed_with_its_durations(tmp_path):
+    run = played(tmp_path, "at_s,duration_s\n3,2\n4,1\n9,1\n", duration_s=40)
+    assert [e.t_us / 1e6 for e in run.of("stop.protective")] == [3, 9]
+    (receipt,) = run.farm.receipts()
+    assert receipt["note"] == "3 onsets: 2 applied, 1 coincident"
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("at_s\n3\nNaN\n", "stops.csv:3:1: row 2: column 'at_s': 'NaN' is no time in s"),
+        ("at_s\n-1\n", "row 1: column 'at_s': '-1' is no time in s"),
+        ("at_s\n5\n4\n", "row 2: 4 s comes before 5 s"),
+        ("at\n5\n", "unknown column 'at'"),
+        ("at_s\n", "the table holds no onset"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_at_its_row(tmp_path, table, says):
+    with pytest.raises(SpecError, match=says):
+        played(tmp_path, table)
+
+
+def onsets(path):
+    """Onsets and lengths of the recording's stops in s of recording (what was not recorded took no time)."""
+    with path.open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file, delimiter=";") if row["Timestamp"]]
+    up = [row["Robot_ProtectiveStop"].strip().lower() in ("true", "1", "1.0") for row in rows]
+    starts = [i for i, now in enumerate(up) if now and not (i and up[i - 1])]
+    return [(i, next((k for k in range(i, len(up)) if not up[k]), len(up)) - i) for i in starts]
+
+
+@pytest.mark.real
+def test_a_shift_with_the_108_recorded_stops_accounts_for_all_of_them(tmp_path, real_data):
+    found = onsets(next((real_data / "ur3_cobotops").glob("dataset*.csv")))
+    table = "at_s,duration_s\n" + "".join(f"{at},{long}\n" for at, long in found)
+    slow = {"arm": ARM | {"control_ms": 400, "stops": {"restart_s": 0}}}
+    run = played(tmp_path, table, robots=slow, duration_s=9500, log={"snapshot_s": 1000})
+    fault = run.farm.trouble.injections[0]
+    assert len(found) == 108 == fault.onsets + fault.coincident and fault.missed == 0
+    assert len(run.of("stop.protective")) == fault.onsets
