@@ -16,16 +16,29 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from twin.commands import bench, calibration, files, gates, outcomes, predictions, runs, say, suites, tables
+from twin.commands import bench, calibration, files, gates, outcomes, predictions, replaylog, runs, say, suites, tables
 from twin.core.errors import Interrupted, SpecError, StorageError, TwinError, nearest
 
 _ALL: Mapping[str, say.Command] = {
     name: command
-    for group in (runs, suites, gates, tables, calibration, outcomes, predictions, files, bench)
+    for group in (runs, suites, gates, tables, calibration, replaylog, outcomes, predictions, files, bench)
     for name, command in group.COMMANDS.items()
 }
 _ORDER = (
-    *("run", "suite", "replay", "report", "compare", "agreement", "gate", "import", "calibrate", "fit-outcomes", "predict"),
+    *(
+        "run",
+        "suite",
+        "replay",
+        "report",
+        "compare",
+        "agreement",
+        "gate",
+        "import",
+        "calibrate",
+        "replay-log",
+        "fit-outcomes",
+        "predict",
+    ),
     *("check", "schema", "faults", "bench"),
 )
 COMMANDS: dict[str, say.Command] = {name: _ALL[name] for name in _ORDER if name in _ALL}

@@ -39,10 +39,14 @@ class Arm:
         self.tau = Y @ pi + known + acceleration * model.dof_armature + noise * stream.normal(size=self.q.shape)
         self.tau += np.sign(self.v) * self.coulomb + self.v * 0.02 + self.offset
 
-    def calibrate(self, options: str = "rollout: null", model: str = "double_pendulum") -> SimpleNamespace:
-        """What the part finds: its result, estimates by the end of their name, and all findings as one text."""
+    def write(self) -> None:
+        """The log as a CSV file."""
         table = np.column_stack([self.t, self.q, self.v, self.tau])
         np.savetxt(self.folder / "run.csv", table, delimiter=",", header="t,q1,q2,v1,v2,u1,u2", comments="", fmt="%.8g")
+
+    def calibrate(self, options: str = "rollout: null", model: str = "double_pendulum") -> SimpleNamespace:
+        """What the part finds: its result, estimates by the end of their name, and all findings as one text."""
+        self.write()
         (self.folder / "plan.yaml").write_text(PLAN.replace("OPTIONS", options).replace("MODEL", model))
         plan = load_plan(self.folder / "plan.yaml")
         result = fit(plan.spec.parts[0], Given(dict(plan.spec.logs), plan.folder, {}, plan.spec.confidence))

@@ -34,8 +34,10 @@ class Layout:
     standstill: tuple[float, ...]
     """Speed under which a joint counts as standing, rad/s, a joint."""
     friction: tuple[Column, ...] = ()
-    sensors: tuple[Group, ...] = ()
     gravity: bool = True
+    reference: int = 0
+    """The joint whose torque sensor the others' gains are relative to."""
+    sensors: tuple[Group, ...] = ()
 
     @property
     def nv(self) -> int:
@@ -58,8 +60,12 @@ class Layout:
         return self.rigid + len(self.friction) + sum(self.group_width(group) for group in self.sensors)
 
     def group_width(self, group: Group) -> int:
-        """Columns of a group of sensor errors: a gain a joint, two tilts, one delay."""
-        return {"gain": self.nv, "tilt": 2, "delay": 1}[group]
+        """Columns of a group of sensor errors: a gain a joint but one, two tilts, one delay."""
+        return {"gain": self.nv - 1, "tilt": 2, "delay": 1}[group]
+
+    def gained(self) -> list[int]:
+        """Joints whose gain is fitted: all but the reference, since a common gain is a common scale of all masses."""
+        return [j for j in range(self.nv) if j != self.reference]
 
     def at(self, item: Column | Group) -> list[int]:
         """Where a friction column or a group stands."""
@@ -153,8 +159,9 @@ def _sensor(layout: Layout, group: Group, motion: Motion, at: Floats, total: Flo
     """Columns (n, nv, k) of a group: what one unit of it adds to the torque that is measured."""
     n, nv = total.shape
     if group == "gain":
-        out = np.zeros((n, nv, nv))
-        out[:, range(nv), range(nv)] = total
+        out = np.zeros((n, nv, nv - 1))
+        for k, j in enumerate(layout.gained()):
+            out[:, j, k] = total[:, j]
         return out
     if group == "delay":
         return -np.gradient(total, motion.dt, axis=0)[:, :, None]

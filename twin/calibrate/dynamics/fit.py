@@ -51,9 +51,9 @@ def outcome(spec: DynamicsSpec, given: Given) -> Outcome:
     """The calibration itself."""
     task = prepare(spec, given)
     given.say("choosing friction and sensor errors on unseen blocks")
-    layout, trials = choose(task.layout, task.options, task.fit, task.cutoff_hz, spec.gain_spread)
+    choice = choose(task.layout, task.options, task.fit, task.cutoff_hz, spec.gain_spread)
     given.say("fitting the arm")
-    fitted = solve(layout, task.fit, task.cutoff_hz, spec.gain_spread, trials)
+    fitted = solve(choice.layout, task.fit, task.cutoff_hz, spec.gain_spread, choice)
     reference = as_model(task)
     pairs, plain = fitted.predict(task.held), reference.predict(task.held)
     held = tuple(np.concatenate(x) for x in ([b for b, _ in pairs], [p for _, p in pairs], [p for _, p in plain]))
@@ -78,7 +78,7 @@ def outcome(spec: DynamicsSpec, given: Given) -> Outcome:
             (given.folder / spec.save).write_text(xml, encoding="utf-8")
         except OSError as error:
             raise StorageError(f"{spec.save} cannot be written: {error.strerror or error}") from error
-    return Outcome(task, fitted, base_parameters(layout), values, (held[0], held[1], held[2]), rolled, refined, xml)
+    return Outcome(task, fitted, base_parameters(choice.layout), values, (held[0], held[1], held[2]), rolled, refined, xml)
 
 
 def as_model(task: Task) -> Fitted:
@@ -123,7 +123,9 @@ def corrected(fitted: Fitted, motion: Motion) -> Motion:
         if column.kind == "offset":
             tau = tau - np.eye(layout.nv)[column.joint] * fitted.x[layout.at(column)[0]]
     if "gain" in layout.sensors:
-        tau = tau / (1 + fitted.x[layout.at("gain")])
+        gain = np.ones(layout.nv)
+        gain[layout.gained()] += fitted.x[layout.at("gain")]
+        tau = tau / gain
     if "delay" in layout.sensors:
         rows = np.arange(len(tau)) + fitted.x[layout.at("delay")[0]] / motion.dt
         tau = np.column_stack([np.interp(rows, np.arange(len(tau)), column) for column in tau.T])

@@ -17,6 +17,8 @@ from twin.calibrate.dynamics.regressor import PER_BODY
 from twin.core.records import Floats
 
 ROUNDS: Final = 200
+ENOUGH: Final = 1e-6
+"""Newton stops where a step would gain less than this, in squares of the residual's standard deviation."""
 FLOOR: Final = 1e-4
 """Least eigenvalue of a prior pseudo-inertia, as a share of its greatest: a model's body may be impossible itself."""
 
@@ -109,7 +111,7 @@ class Problem:
             grad = grad + self.G @ x - self.g
             step = -balanced(self.G + curve, grad)
             gain = -float(grad @ step)
-            if gain < 1e-9 * max(1.0, abs(value)):
+            if gain < ENOUGH:
                 break
             size = 1.0
             while (new := self._objective(x + size * step)) > value - 0.25 * size * gain and size > 1e-12:

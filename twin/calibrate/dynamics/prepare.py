@@ -117,7 +117,10 @@ def _layout(spec: DynamicsSpec, bot: Robot, seen: Sequence[Motion], said: list[F
     stand = tuple(float(x) for x in NOISE * speed + 1e-4)
     moving = [j for j, name in enumerate(bot.joints) if name not in still]
     basics = [c for j in range(model.nv) for c in friction.basic(j, stand[j]) if j in moving or c.kind == "offset"]
-    layout = Layout(model, free, spec.armature, stand, tuple(basics), gravity=spec.gravity == "included")
+    reference = int(np.argmax(np.mean(np.concatenate([m.tau for m in seen]) ** 2, axis=0)))
+    layout = Layout(model, free, spec.armature, stand, tuple(basics), spec.gravity == "included", reference)
     options: list[Item] = [c for j in moving for c in friction.candidates(j, spec.friction, float(span[j]), float(speed[j]))]
-    groups: tuple[Group, ...] = tuple(g for g in spec.sensors if g != "tilt" or spec.gravity == "included")
+    groups: tuple[Group, ...] = tuple(
+        g for g in spec.sensors if (g != "tilt" or spec.gravity == "included") and (g != "gain" or model.nv > 1)
+    )
     return layout, [*options, *groups]

@@ -18,8 +18,11 @@ from twin.calibrate.dynamics.signals import OVERSAMPLE, Motion
 from twin.core.records import Floats
 
 FOLDS: Final = 6
-ROUNDS: Final = 3
-"""How often the columns that multiply unknown by unknown are renewed."""
+ROUNDS: Final = 8
+"""How often the columns that multiply unknown by unknown are renewed at most."""
+SETTLED: Final = 1e-6
+MEMORY: Final = 4.0
+"""Periods of the cut-off over which residuals may hang together."""
 OFFSET_SPREAD: Final = 0.1
 """How far a torque's zero may plausibly be off, as a share of the joint's torque (one standard deviation)."""
 TILT_SPREAD: Final = 0.02
@@ -46,6 +49,15 @@ class Trial:
     unseen: float
     bic: float
     taken: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A layout, how it was chosen, and the residual's size on blocks that it was not fitted to (nv,), Nm."""
+
+    layout: Layout
+    trials: tuple[Trial, ...]
+    unseen: Floats
 
 
 @dataclass(frozen=True)
@@ -122,12 +134,13 @@ def solve(
     motions: Sequence[Motion],
     cutoff_hz: float,
     spread: float,
-    trials: tuple[Trial, ...] = (),
+    choice: Choice | None = None,
 ) -> Fitted:
     """The possible arm that fits best, weights and bilinear columns renewed until they settle."""
     x: Floats | None = None
     sigma: Floats | None = None
     for _ in range(ROUNDS):
+        last = x
         made = [rows(layout, motion, cutoff_hz, x) for motion in motions]
         pull = ridge(layout, made, spread)
         if sigma is None:
@@ -137,33 +150,43 @@ def solve(
             task = problem(layout, G, g, pull)
             x = task.solve()
             sigma = residual_size(made, x)
+        if last is not None and x is not None and np.abs(x - last).max() < SETTLED * np.abs(x).max():
+            break
     assert x is not None and sigma is not None
     n = sum(len(piece.b) for piece in made)
     walls = task.curvature()
-    cov = covariance(made, x, sigma, task.G, walls)
-    return Fitted(layout, x, cov, sigma, normal(made, sigma)[0], walls, n, trials, cutoff_hz)
+    gram = normal(made, sigma)[0]
+    unseen = None if choice is None else choice.unseen
+    cov, trials = covariance(made, x, sigma, gram, walls, unseen), () if choice is None else choice.trials
+    return Fitted(layout, x, cov, sigma, gram, walls, n, trials, cutoff_hz)
 
 
-def covariance(made: Sequence[Rows], x: Floats, sigma: Floats, gram: Floats, walls: Floats) -> Floats:
+def covariance(
+    made: Sequence[Rows], x: Floats, sigma: Floats, gram: Floats, walls: Floats, unseen: Floats | None = None
+) -> Floats:
     """Covariance of the values (p, p): residuals that hang together over time are counted as such.
 
     Bread: the curvature of the whole problem. Filling: the outer products of the rows' pulls, summed over the filter's memory
-    with Bartlett's weights (Newey, West 1987), pieces apart, widened for the values that were fitted; and what was known
-    beforehand, with its own uncertainty.
+    with weights that are one up to its half, so that a short memory counts in full (Politis, Romano 1995), pieces apart; and
+    what was known beforehand, with its own uncertainty. Residuals count as large as on `unseen` blocks (nv,), and at least as
+    large as the number of values asks for.
     """
     turned = inverse(gram + walls)
     filling, n = np.zeros_like(walls), 0
     for piece in made:
         pulls = np.einsum("njp,nj->np", piece.A / sigma[:, None], (piece.b - piece.A @ x) / sigma) * INDEPENDENT
-        lags = int(np.ceil(3 * OVERSAMPLE / 2))
+        lags = int(MEMORY * OVERSAMPLE)
         filling += pulls.T @ pulls
         for lag in range(1, min(lags, len(pulls) - 1) + 1):
             cross = pulls[lag:].T @ pulls[:-lag]
-            filling += (1 - lag / (lags + 1)) * (cross + cross.T)
+            filling += min(1.0, 2 - 2 * lag / (lags + 1)) * (cross + cross.T)
         n += pulls.shape[0] * len(sigma)
     known = float(np.trace(turned @ gram))
     all_ = n * INDEPENDENT
-    return np.asarray(turned @ (filling * all_ / max(all_ - known, 0.2 * all_) + walls) @ turned)
+    wider = all_ / max(all_ - known, 0.2 * all_)
+    if unseen is not None:
+        wider = max(wider, 1 / float(np.mean((sigma / unseen) ** 2)))
+    return np.asarray(turned @ (filling * wider + walls) @ turned)
 
 
 def plain_unseen(layout: Layout, motions: Sequence[Motion], cutoff_hz: float) -> float:
@@ -182,9 +205,7 @@ def _judge(layout: Layout, folds: Sequence[Sequence[Rows]], sigma: Floats, sprea
     return _Judge(layout, normals, squares, bend.curvature(), bend.start, _count(folds))
 
 
-def choose(
-    layout: Layout, options: Sequence[Item], motions: Sequence[Motion], cutoff_hz: float, spread: float
-) -> tuple[Layout, tuple[Trial, ...]]:
+def choose(layout: Layout, options: Sequence[Item], motions: Sequence[Motion], cutoff_hz: float, spread: float) -> Choice:
     """Columns taken one by one, the best first, while both unseen blocks and the information criterion prefer one more.
 
     Blocks are runs where there are enough of them, else stretches of time.
@@ -213,7 +234,7 @@ def choose(
         taken = _with(taken, item)
         errors = new
         left = [other for other in left if other != item and not _same(other, item)]
-    return wide.keep(taken)[0], tuple(trials)
+    return Choice(wide.keep(taken)[0], tuple(trials), judge.mean(errors) * first.sigma)
 
 
 def _count(folds: Sequence[Sequence[Rows]]) -> float:

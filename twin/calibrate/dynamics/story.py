@@ -35,6 +35,7 @@ def result(spec: DynamicsSpec, given: Given, found: Outcome) -> PartResult:
         "trials": [vars(trial) for trial in found.fitted.trials],
         "mjcf": found.xml,
     }
+    facts |= _facts(found)
     if found.rolled is not None:
         more, figure, table = _rolled(found)
         scores, figures = scores + more, figures + figure
@@ -69,7 +70,20 @@ def _estimates(name: str, given: Given, found: Outcome) -> list[Estimate]:
         for k, axis in enumerate("xyz"):
             value = float(fitted.x[at + 1 + k] / mass)
             out.append(estimate(("bodies", label, f"com_{axis}_m"), np.zeros(layout.width), "m", False, value))
-    out += _joint_estimates(found, estimate, alone)
+    return [*out, *_joint_estimates(found, estimate, alone), *_refined(name, found)]
+
+
+def _refined(name: str, found: Outcome) -> list[Estimate]:
+    """Factors that roll-outs ask for on top of the regression's values; a factor that may be anything is not identified."""
+    if found.refined is None or not found.refined.kept:
+        return []
+    n, method = found.fitted.n, "roll-outs, mujoco.sysid"
+    out = []
+    for label, x, half in found.refined.factors:
+        sure = bool(np.isfinite(half)) and half < 1
+        low, high = (float(np.exp(x - half)), float(np.exp(x + half))) if sure else (None, None)
+        path: Path = ("models", name, "refined", *label.split(" ", 1))
+        out.append(Estimate(path, float(np.exp(x)), low, high, n, "", found.task.source, method, sure))
     return out
 
 
@@ -87,7 +101,8 @@ def _joint_estimates(found: Outcome, estimate: object, alone: set[str]) -> list[
         path = ("joints", found.task.bot.joints[column.joint], column.kind)
         out.append(estimate(path, eye[at], units.get(column.kind, "Nm"), True))
     for group in layout.sensors:
-        labels = {"gain": found.task.bot.joints, "tilt": ("x", "y"), "delay": ("all",)}[group]
+        gained = tuple(found.task.bot.joints[j] for j in layout.gained())
+        labels = {"gain": gained, "tilt": ("x", "y"), "delay": ("all",)}[group]
         for at, label in zip(layout.at(group), labels, strict=True):
             out.append(estimate(("sensors", group, label), eye[at], {"tilt": "rad", "delay": "s"}.get(group, ""), True))
     return out
@@ -112,6 +127,18 @@ def _scores(found: Outcome) -> list[Score]:
         spread = float(real[:, j].std()) or np.inf
         out.append(Score(f"torque of {joint}, nrmse", float(rms[j] / spread), float(other[j] / spread), as_given, "", n))
     return out
+
+
+def _facts(found: Outcome) -> dict[str, object]:
+    """Held-out torques in numbers, one a joint; nrmse is rmse over the standard deviation of the measured torque."""
+    real, ours, _ = found.held
+    rms = np.sqrt(np.mean((ours - real) ** 2, axis=0))
+    spread = np.where(real.std(axis=0) > 0, real.std(axis=0), np.inf)
+    return {
+        "relative_error": float(np.linalg.norm(ours - real) / np.linalg.norm(real)),
+        "rmse_Nm": [float(x) for x in rms],
+        "nrmse": [float(x) for x in rms / spread],
+    }
 
 
 def _rolled(found: Outcome) -> tuple[list[Score], list[Figure], list[dict[str, object]]]:
@@ -166,6 +193,10 @@ def _findings(spec: DynamicsSpec, found: Outcome) -> list[Finding]:
     for trial in fitted.trials:
         word = "taken" if trial.taken else "not taken"
         out.append(Finding("note", f"{trial.added}: {word} (unseen blocks {trial.unseen:.4f}, BIC {trial.bic:.1f})"))
+    if "gain" in layout.sensors:
+        first = found.task.bot.joints[layout.reference]
+        text = f"gains are relative to {first}'s: a gain that all torque sensors share scales all masses, and no log tells it"
+        out.append(Finding("note", text))
     count, said = open_directions(found.base, fitted.G, fitted.walls)
     names = f"{len(found.base.names)} base parameters of {layout.rigid} (what no motion can tell apart stays as in the model)"
     out.append(Finding("note", names))

@@ -1,0 +1,88 @@
+"""`twin replay-log`: a real run driven again in simulation, and how fast the two come apart."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twin.commands import say
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+_names.__name__ = "list of columns"  # argparse names a type by it
+
+
+def _define(command: argparse.ArgumentParser) -> None:
+    command.add_argument("log", type=Path, metavar="LOG", help="signals over time (.csv, .csv.gz, .parquet, .npz, .h5, a bag)")
+    command.add_argument("--robot", required=True, metavar="MODEL", help="an MJCF or URDF file, or a robot that ships")
+    command.add_argument("--time", default="", metavar="COLUMN", help="default: guessed from the names, as all columns are")
+    command.add_argument("--position", type=_names, default=(), metavar="A,B,…", help="positions, a joint each")
+    command.add_argument(
+        "--drive", type=_names, default=(), metavar="A,B,…", help="what drives the robot: torques, or commands"
+    )
+    command.add_argument("--actuators", action="store_true", help="the drive is what the model's actuators are commanded")
+    command.add_argument(
+        "--joints", type=_names, default=None, metavar="A,B,…", help="the model's joints in the columns' order"
+    )
+    command.add_argument("--unit", default="rad", choices=("rad", "deg"), help="of the positions")
+    command.add_argument(
+        "--resync-s", type=float, default=1.0, metavar="S", help="start again from the log so often; default 1"
+    )
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from twin.calibrate.dynamics.replay import Asked, replay
+    from twin.core.errors import InputError
+
+    if not arguments.resync_s > 0:
+        raise InputError(f"--resync-s {arguments.resync_s:g}: it must be more than zero")
+    a = arguments
+    ask = Asked(a.time, a.position, a.drive, a.unit, a.actuators, a.joints, a.resync_s)
+    found = replay(a.log, a.robot, ask)
+    if a.json:
+        both = {"resync": _table(found.resync, found.joints), "open_loop": _table(found.open_loop, found.joints)}
+        say.print_json({"log": a.log, "robot": a.robot, "columns": found.columns, **both, "status": 0})
+        return 0
+    for what, names in found.columns.items():
+        print(f"{what}: {', '.join(names)}")
+    _print(f"started anew every {a.resync_s:g} s", found.resync, found.joints)
+    _print("open loop", found.open_loop, found.joints)
+    say.then("twin calibrate PLAN.yaml with a part of kind dynamics fits the model to the log (docs/calibrate.md)")
+    return 0
+
+
+def _table(growth: Any, joints: tuple[str, ...]) -> list[dict[str, Any]]:
+    rows = zip(growth.horizon_s, growth.simulated, growth.still, strict=True)
+    return [
+        {
+            "horizon_s": float(h),
+            "simulated_rad": dict(zip(joints, map(float, sim), strict=True)),
+            "standing_still_rad": dict(zip(joints, map(float, still), strict=True)),
+            "starts": growth.starts,
+            "diverged": growth.lost,
+        }
+        for h, sim, still in rows
+    ]
+
+
+def _print(what: str, growth: Any, joints: tuple[str, ...]) -> None:
+    lost = f", {growth.lost} of them diverged" if growth.lost else ""
+    print(f"\n{what}: rms error in rad over {growth.starts} starts{lost} (beside it: the error of standing still)")
+    print("  horizon  " + "  ".join(f"{joint[:18]:>18s}" for joint in joints))
+    for h, sim, still in zip(growth.horizon_s, growth.simulated, growth.still, strict=True):
+        print(f"  {h:6.2f} s " + "  ".join(f"{a:8.3f} ({b:7.3f})" for a, b in zip(sim, still, strict=True)))
+
+
+COMMANDS: Mapping[str, say.Command] = {
+    "replay-log": say.Command(
+        "drive a simulated robot with a real log, and see how fast the two come apart",
+        "twin replay-log run.csv --robot double_pendulum --position pos_meas1,pos_meas2 --drive tau_meas1,tau_meas2",
+        _replay,
+        _define,
+    ),
+}
