@@ -1,4 +1,4 @@
-"""Trains `linear.py` to open the drawer, by the cross-entropy method, in about two minutes on two cores.
+"""Trains `linear.py` to open the drawer, by the cross-entropy method, in a few minutes on two cores.
 
     python examples/drawer/train.py [--rounds 25] [--envs 96]
 
