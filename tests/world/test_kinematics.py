@@ -49,6 +49,13 @@ def test_a_row_has_the_same_bits_whatever_stands_beside_it(arm, n, seed, data):
 
 
 @given(arms, st.integers(1, 9), st.integers(0, 100))
+def test_the_point_alone_is_that_of_the_pose(arm, n, seed):
+    q = angles(arm, n, seed)
+    assert arm.point(q) == pytest.approx(arm.fk(q)[0], abs=1e-12)
+    assert np.array_equal(arm.point(q[-1:]), arm.point(q)[-1:])
+
+
+@given(arms, st.integers(1, 9), st.integers(0, 100))
 def test_reaching_gives_the_same_bits_alone(arm, n, seed):
     points = np.random.default_rng(seed).uniform((0.25, -0.2, 0.02), (0.4, 0.2, 0.2), (n, 3))
     homes = np.repeat(arm.home[None], n, axis=0)

@@ -69,22 +69,31 @@ class Arm:
         The frames are the running products of what each joint turns and its link; they are taken pairwise, then over
         four, then over eight, which needs fewer calls than one joint after the other.
         """
-        angle = np.ascontiguousarray((q - self.zero).T)[:, None, None]
         frames: Floats = np.empty((self.nq + 1, 3, 4, len(q)))
         frames[0], product = self._first, frames[1:]
-        np.multiply(np.cos(angle), self._cos, out=product)
-        product += np.sin(angle) * self._sin
-        product += self._rest
+        self._links(q, product)
         reach = 1
         while reach < self.nq:
-            left, right = product[:-reach], product[reach:]
-            both = left[:, :, 0, None] * right[:, None, 0]
-            both += left[:, :, 1, None] * right[:, None, 1]
-            both += left[:, :, 2, None] * right[:, None, 2]
-            both[:, :, 3] += left[:, :, 3]
-            product[reach:] = both
+            product[reach:] = _after(product[:-reach], product[reach:])
             reach *= 2
         return frames
+
+    def _links(self, q: Floats, out: Floats) -> None:
+        """Write (nq, 3, 4, n): what each joint turns, and its link; the first from the base frame."""
+        angle = np.ascontiguousarray((q - self.zero).T)[:, None, None]
+        np.multiply(np.cos(angle), self._cos, out=out)
+        out += np.sin(angle) * self._sin
+        out += self._rest
+
+    def point(self, q: Floats) -> Floats:
+        """Tool point (n, 3) m in the base frame; neighbours are multiplied until one is left, and no joint's frame is kept."""
+        product: Floats = np.empty((self.nq, 3, 4, len(q)))
+        self._links(q, product)
+        while len(product) > 1:
+            pairs = len(product) // 2
+            both = _after(product[0 : 2 * pairs : 2], product[1 : 2 * pairs : 2])
+            product = np.concatenate((both, product[2 * pairs :])) if len(product) % 2 else both
+        return product[0, :, 3].T.copy()
 
     def fk(self, q: Floats) -> tuple[Floats, Floats]:
         """Tool point (n, 3) m and its rotation (n, 3, 3) in the base frame, from joint angles `q` (n, nq) rad."""
@@ -124,6 +133,15 @@ class Arm:
             q += np.maximum(np.minimum(way, 0.4), -0.4)
             np.maximum(np.minimum(q, self.limits[:, 1], out=q), self.limits[:, 0], out=q)
         return q, np.sqrt((_gap(*self.fk(q), point, attitude) ** 2).sum(axis=1))
+
+
+def _after(left: Floats, right: Floats) -> Floats:
+    """Products of transforms (k, 3, 4, n): `right`, then `left`."""
+    both: Floats = left[:, :, 0, None] * right[:, None, 0]
+    both += left[:, :, 1, None] * right[:, None, 1]
+    both += left[:, :, 2, None] * right[:, None, 2]
+    both[:, :, 3] += left[:, :, 3]
+    return both
 
 
 def _gap(at: Floats, turned: Floats, point: Floats, attitude: Floats) -> Floats:
