@@ -30,9 +30,13 @@ class Braking:
 
     name: str
 
-    def __init__(self, arm: Arm, bounds: Bounds, lever: Floats) -> None:
-        """lever (m, nq) m: how far each watched point gets from each joint's axis, in the order of `clear`; or (1, nq)."""
-        self.arm, self.bounds, self.lever = arm, bounds, lever
+    def __init__(self, arm: Arm, bounds: Bounds, lever: Floats, bend: Floats | None = None) -> None:
+        """lever (m, nq) m: the most that each distance of `clear` changes with a radian of each joint; or (1, nq).
+
+        bend (m, nq) or (1, nq) m: the most that this changes with a radian; left out: the same, as for points whose levers
+        are their distances from the joints' axes.
+        """
+        self.arm, self.bounds, self.lever, self.bend = arm, bounds, lever, lever if bend is None else bend
         self._brake = (1.0 / bounds.gain)[:, None]
 
     def left(self, seen: Observation, way: Floats) -> Floats:
@@ -53,11 +57,13 @@ class Braking:
         n = len(command)
         left = self.left(seen, self._way(seen, command))
         changed, stop = np.zeros(n, np.int64), np.zeros(n, bool)
-        near = ~(left > MARGIN_M)  # NaN, from a sensor, is not far
-        if np.count_nonzero(near):
-            which: Ints = np.flatnonzero(near)
-            last, last_v = seen.last[which, :-1], seen.last_v[which]
-            leaving = self.leaving(seen.q[which], last, last_v, command[which, :-1])
+        which: Ints = np.flatnonzero(~(left > MARGIN_M))  # NaN, from a sensor, is not far
+        if len(which):
+            last, last_v, ask = seen.last[which, :-1], seen.last_v[which], command[which, :-1]
+            moving = np.flatnonzero(np.logical_or.reduce((ask != last) | (last_v != 0), axis=1))
+            if len(moving) < len(which):  # who stands and is asked to stand would be told the same
+                which, last, last_v, ask = which[moving], last[moving], last_v[moving], ask[moving]
+            leaving = self.leaving(seen.q[which], last, last_v, ask)
             if np.count_nonzero(leaving):
                 which, last, last_v = which[leaving], last[leaving], last_v[leaving]
                 changed[which] = 1
@@ -89,13 +95,16 @@ class Braking:
         command, rest = last + speed * bounds.dt, last + speed * self._way_s(speed)[:, None]
         rest = np.minimum(np.maximum(rest, bounds.low), bounds.high)  # where joints brake harder to keep their range
         longest = np.maximum(np.maximum(np.abs(command - q), np.abs(rest - q)), np.abs(rest - command))
-        travel = (longest[:, None] * self.lever).sum(axis=2)
-        astray = (STRAY + BEND * longest.sum(axis=1, keepdims=True)) * travel
-        faces = self.faces(q)
-        now = self.clear(q, faces)
-        then = np.minimum(self.clear(command, faces), self.clear(rest, faces))
-        # from within the margin, or beyond a face, one may only come back, by more than one can stray on the way
-        out: Bools = ~(then >= np.minimum(now, MARGIN_M) + astray).all(axis=1)
+        astray = STRAY * (longest[:, None] * self.lever).sum(axis=2)
+        astray = astray + BEND * longest.sum(axis=1, keepdims=True) * (longest[:, None] * self.bend).sum(axis=2)
+        k, faces = len(q), self.faces(q)
+        ends = self.clear(np.concatenate((command, rest)), None if faces is None else np.concatenate((faces, faces)))
+        then = np.minimum(ends[:k], ends[k:]) - astray
+        out: Bools = ~(then >= MARGIN_M).all(axis=1)
+        at = np.flatnonzero(out)
+        if len(at):  # from within the margin, or beyond a face, one may only come back, by more than one can stray on the way
+            now = self.clear(q[at], None if faces is None else faces[at])
+            out[at] = ~(then[at] >= np.minimum(now, MARGIN_M)).all(axis=1)
         return out
 
     def _way_s(self, speed: Floats) -> Floats:
@@ -111,6 +120,12 @@ def levers(arm: Arm) -> Floats:
     linear = arm.jac(spread(arm))[:, :3]
     furthest: Floats = 1.05 * np.sqrt((linear * linear).sum(axis=1)).max(axis=0)
     return furthest
+
+
+def reaches(arm: Arm) -> Floats:
+    """(3, nq) m, the most that a radian of each joint moves the tool along x, y and z, found in the same way."""
+    most: Floats = 1.05 * np.abs(arm.jac(spread(arm))[:, :3]).max(axis=0)
+    return most
 
 
 def spread(arm: Arm) -> Floats:

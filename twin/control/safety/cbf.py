@@ -34,7 +34,7 @@ class Barrier(KeepOut):
         """box (2, 3) m for the tool; volumes (k, 2, 3) m; gamma 1/s, how fast a distance may be used up."""
         super().__init__(body, bounds, volumes, table, rows)
         self.box, self.gamma = box, gamma
-        self.lever = np.concatenate((self.lever, np.tile(levers(body.arm), (6, 1))))
+        self.lever = self.bend = np.concatenate((self.lever, np.tile(levers(body.arm), (6, 1))))
         self._known = np.full((rows, len(self.lever)), -np.inf)
 
     def clear(self, q: Floats, faces: Floats | None) -> Floats:

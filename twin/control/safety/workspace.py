@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.control.safety.braking import Braking, levers
+from twin.control.safety.braking import Braking, levers, reaches
 from twin.control.safety.limits import Bounds
 from twin.core.records import Floats, Observation
 from twin.world.kinematics import Arm
@@ -22,8 +22,9 @@ class WorkspaceBox(Braking):
 
     def __init__(self, arm: Arm, bounds: Bounds, low: Floats, high: Floats) -> None:
         """low, high (3,) m; bounds: what the joints can do."""
-        super().__init__(arm, bounds, levers(arm)[None])
-        self._lever = self.lever.T
+        along = reaches(arm)
+        super().__init__(arm, bounds, np.concatenate((along, along)), levers(arm)[None])
+        self._along = along[:, :, None]
         self.low, self.high = low, high
         self._middle, self._half = 0.5 * (low + high)[:, None], 0.5 * (high - low)[:, None]
 
@@ -31,11 +32,11 @@ class WorkspaceBox(Braking):
         """From the tool that the controller reports: no kinematics here."""
         room = np.abs(seen.tool.T - self._middle)
         np.subtract(self._half, room, out=room)
+        room -= np.add.reduce(way * self._along, axis=1)
         least: Floats = np.minimum.reduce(room, axis=0)
-        least -= np.add.reduce(way * self._lever, axis=0)
         return least
 
     def clear(self, q: Floats, faces: Floats | None) -> Floats:
         """(n, 6): six faces."""
-        tool, _ = self.arm.fk(q)
+        tool = self.arm.point(q)
         return np.concatenate((tool - self.low, self.high - tool), axis=1)
