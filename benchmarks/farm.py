@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from mujoco.batch import Batch
 
-from benchmarks import armed, clock, envs, outcome
+from benchmarks import armed, clock, envs, outcome, safety
 from benchmarks.tape import Tape
 from twin.build import build
 from twin.core.clock import US
