@@ -35,7 +35,7 @@ def made(folder, arm, engine, faulty=True):
         "links": {"wifi": {"latency_ms": 20}},
         "compute": {name: {"inference_ms": 30, "timeout_ms": 400} for name in every},
         "jobs": [{"kind": "list", "jobs": [{"job": n, "on": n, "episodes": 99} for n in (every if faulty else QUIET)]}],
-        "workcells": {"table": {"physics_step_ms": 5}},
+        "workcells": {"table": {"physics_step_ms": 4}},
         "filters": [{"kind": "joint_limits"}],
         "faults": [plan(case, cell, ON_S, FOR_S) for case, cell in zip(CASES, CELLS, strict=True)] if faulty else [],
     }

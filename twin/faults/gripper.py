@@ -45,16 +45,21 @@ class GripperSlips(_Hand):
 
     def alter(self, now: Moment, signal: Signal, memory: Memory) -> Signal:
         """Open for a while, once, after having held for long enough."""
-        wait_us = US * (HELD_S[0] + (HELD_S[1] - HELD_S[0]) * now.once()[:, 0])
-        begins = (memory["until_us"] < 0) & (now.held_us >= wait_us)
+        begins = (memory["until_us"] < 0) & self._lets_go(now)
         memory["until_us"][begins] = now.now_us + round(SLIP_S * US)
         opened = np.where(self._open(now, memory)[:, None], now.body.open_m, signal.value)
         return Signal(opened, signal.taken_us)
 
     def exposed(self, now: Moment, signal: Signal, memory: Memory) -> Bools:
-        """A hand that is told to open anyway does not slip."""
+        """Once it has held for long enough; a hand that is told to open anyway does not slip."""
         closed: Bools = np.abs(signal.value[:, 0] - now.body.open_m) > SAME
-        return closed & (self._open(now, memory) | (now.held_us > 0))
+        slips: Bools = closed & (self._open(now, memory) | ((memory["until_us"] < 0) & self._lets_go(now)))
+        return slips
+
+    def _lets_go(self, now: Moment) -> Bools:
+        wait_us = US * (HELD_S[0] + (HELD_S[1] - HELD_S[0]) * now.once()[:, 0])
+        enough: Bools = now.held_us >= wait_us
+        return enough
 
     def _open(self, now: Moment, memory: Memory) -> Bools:
         slipping: Bools = now.now_us < memory["until_us"]
