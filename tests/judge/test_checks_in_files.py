@@ -68,7 +68,8 @@ def test_the_checks_that_the_document_shows_are_accepted(document, complaints):
 
 def test_the_document_shows_every_kind_of_check_and_names_all_that_can_be_counted(document):
     assert [next(iter(c)) for c in shown(document)] == [
-        "success_rate", "never", "always", "within", "at_least", "rate", "quantile", "not_worse_than", "no_effect", "jobs",
+        "success_rate", "never", "always", "within", "at_least", "rate", "quantile", "not_worse_than", "no_effect",
+        "jobs", "holds",
     ]  # fmt: skip
     assert len(shown(document)) == len(CheckSpec.model_fields)
     assert [name for name in (*NEVER, *FIGURES) if f"`{name}`" not in document] == []

@@ -105,7 +105,7 @@ def test_what_a_clock_on_the_wall_said_does_not_show():
 
 def test_the_story_goes_from_the_verdict_to_the_evidence():
     assert [i for i in TREE.ids if not re.search(r"-", i)] == [
-        "verdict", "trust", "headline", "timeline", "hours", "success", "trouble", "real", "evidence", "reproduce",
+        "verdict", "trust", "headline", "timeline", "hours", "data", "success", "trouble", "real", "evidence", "reproduce",
     ]  # fmt: skip
     levels = [int(tag[1]) for tag, _ in TREE.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1

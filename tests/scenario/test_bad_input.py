@@ -59,7 +59,7 @@ ONE_MISTAKE: dict[str, Case] = {
     "missing asset": (
         ("model: ur3", "model: ur4"),
         "ur4",
-        "no arm 'ur4' in assets/robots (arms: panda, ur3); did you mean 'ur3'?",
+        "no arm 'ur4' in assets/robots (arms: iiwa7, panda, ur3, wx250s); did you mean 'ur3'?",
     ),
     "unknown site": (
         ("name: a, site: hall", "name: a, site: hal"),

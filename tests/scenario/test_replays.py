@@ -53,7 +53,8 @@ def test_a_shift_with_the_108_recorded_stops_accounts_for_all_of_them(tmp_path, 
     found = onsets(next((real_data / "ur3_cobotops").glob("dataset*.csv")))
     table = "at_s,duration_s\n" + "".join(f"{at},{long}\n" for at, long in found)
     slow = {"arm": ARM | {"control_ms": 400, "stops": {"restart_s": 0}}}
-    run = played(tmp_path, table, robots=slow, duration_s=9500, log={"snapshot_s": 1000})
+    ladder = [{"kind": "automatic", "attempts": 2, "seconds": 1, "success": 1}, {"kind": "person", "pool": "ops"}]
+    run = played(tmp_path, table, robots=slow, resets=ladder, duration_s=9500, log={"snapshot_s": 1000})
     fault = run.farm.trouble.injections[0]
     assert len(found) == 108 == fault.onsets + fault.coincident and fault.missed == 0
     assert len(run.of("stop.protective")) == fault.onsets
