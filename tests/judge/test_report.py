@@ -175,7 +175,7 @@ def test_the_command_and_the_hash_that_reproduce_the_run_are_told():
 
 
 def test_every_number_says_which_tier_made_it():
-    for name in ("headline", "timeline", "hours", "success", "trouble", "real"):
+    for name in ("headline", "timeline", "hours", "data", "success", "trouble", "real"):
         assert "physics tier" in section(PAGE, name)
 
 

@@ -70,8 +70,8 @@ def _jeffreys(logit: Floats) -> Floats:
 def hypotheses() -> tuple[tuple[float, Hypothesis], ...]:
     """All of them with their prior probability: 40 % for each stationary kind, 10 % for each that changes.
 
-    With even weights simulated shares that stay were forecast 0.0012 nats a cycle worse than by their mean, so 0.0001; those
-    that change are hardly forecast worse for it (`benchmarks/forecasting.py`).
+    The weights are a choice: most recordings are taken to stay, and a change must show itself. What they do to forecasts was
+    tried on simulated shares while they were chosen; no benchmark in the tree measures it.
     """
     none, prior, coarse = np.zeros(1), _jeffreys(FINE), FINE[::3]
     out = [(0.4, Hypothesis("steady", FINE, none, prior[:, None], none))]

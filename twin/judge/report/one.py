@@ -13,6 +13,7 @@ from twin.judge.accounting import STATES
 from twin.judge.checks import CheckResult
 from twin.judge.columns import US
 from twin.judge.coverage import coverage
+from twin.judge.dependability import FEW, dependability
 from twin.judge.economics import product
 from twin.judge.facts import Facts
 from twin.judge.learning import by_version
@@ -73,6 +74,8 @@ def context(run: Run, *, budget: int = timeline.BUDGET) -> dict[str, Any]:
         "hidden_cells": max(0, len(known.books.cells) - MANY),
         **_product(log, known),
         **_trouble(log, known),
+        "dependable": dependability(log, known.books, groups),
+        "few": FEW,
         "reproduce": _reproduce(log),
     }
 
