@@ -70,7 +70,8 @@ def run(request, tmp_path_factory):
 
 def test_every_mode_of_a_lane_has_a_case_here():
     known = [names(kind) for kind in FAULTS if kind.PORT in LANE_PORTS]
-    assert {(component, modes[0]) for component, modes in known} == {(case.component, case.mode) for case in CASES}
+    elsewhere = {("safety", "brake_slip")}  # only in a stop, and only with forces: test_brakes.py
+    assert {(component, modes[0]) for component, modes in known} - elsewhere == {(case.component, case.mode) for case in CASES}
 
 
 def test_every_mode_acts_with_an_effect_of_the_right_size_on_every_arm_and_world(run):

@@ -135,7 +135,8 @@ class Trouble:
     def _held(self, number: int) -> bool:
         """Whether what this fault did last still lasts, or a stop holds where it would make one."""
         fault = self.injections[number]
-        stopped = fault.spec.component == "safety" and fault.spec.ENDS_ITSELF and self.cells[fault.cell].stop is not None
+        makes_one = fault.spec.component == "safety" and getattr(fault.spec, "ENDS_ITSELF", False)
+        stopped = makes_one and self.cells[fault.cell].stop is not None
         return stopped or any(held == number for held, _ in self.holding.values())
 
     def holds(self, cell: Cell, what: str, fault: Injection) -> None:

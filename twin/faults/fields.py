@@ -13,12 +13,16 @@ import numpy as np
 
 from twin.core.records import Bools, Floats, Ints, Rows
 from twin.faults.group import Body, Group, Memory, Moment, enter, leave
-from twin.faults.injection import Injection
+from twin.faults.injection import SURELY, Injection
 from twin.faults.spec import Fault, Fold
 from twin.world.base import World
 
 NEAR = 1e-6
 """A field read back from the engine is what was set if it is this close."""
+CREEP_RADPS = 0.003
+"""A sound brake creeps less than this (the soft constraints of the engine: 1 mrad/s under the arm's weight)."""
+SAGS_RAD = 0.005
+"""A joint that turned less than this held: a brake has play."""
 
 
 class FieldFault(Fault):
@@ -33,6 +37,8 @@ class FieldFault(Fault):
     """Whether it changes while it lasts: `advance` is called after every tick."""
     TORQUE: ClassVar[bool] = False
     """Whether its effect is the torque that drives do not give."""
+    TURNS: ClassVar[bool] = False
+    """Whether its effect is how far its joint turns while its brake is shut; it remembers `shut_at` and `allowed`, rad."""
 
     def column(self) -> int:
         """Which column of the field: a joint, or 0."""
@@ -143,6 +149,9 @@ class WorldPort:
         found, asked = world.get_field(rows, spec.FIELD)[back, spec.column()], left[group.rows[which]]
         there, lost = np.abs(found - asked) < NEAR, np.abs(before - after)
         on = group.memory["on"][which]
+        if spec.TURNS:
+            self._turned(group, which, there, world)
+            return
         torque = world.torque(rows) if spec.TORQUE else None
         if torque is None:
             group.report(which, np.where(there, lost, 0.0), on * self.body.period_us, on * 1.0)
@@ -153,6 +162,22 @@ class WorldPort:
         share = np.where(shows & there, np.clip(1.0 - given / np.maximum(wanted, NEAR), 0.0, 1.0), 0.0)
         mine = lost / np.maximum(1.0 - asked, NEAR)  # of what several faults take away
         group.report(which, share * np.minimum(mine, 1.0), shows * self.body.period_us, np.where(shows, wanted, 0.0))
+
+    def _turned(self, group: Group, which: Any, there: Bools, world: World) -> None:
+        """How far a joint went since its brake shut, beyond its way to a halt at the data sheet's deceleration and the creep of
+        a sound brake. A joint that bears no weight stays where it is, and the fault is masked."""
+        rows, back = _rows(group, which)
+        joint, period_s = group.spec.column(), self.body.period_us / 1e6
+        truth, shut = world.truth(rows), world.get_field(rows, "power")[back, 0] == 0.0
+        q, dq, memory = truth.q[back, joint], truth.dq[back, joint], group.take(which)
+        fresh = shut & np.isnan(memory["shut_at"])
+        halt = 0.5 * dq**2 / self.body.arm.acceleration[joint]
+        memory["allowed"] = np.where(fresh, halt, memory["allowed"] + CREEP_RADPS * period_s)
+        memory["shut_at"] = np.where(fresh, q, np.where(shut, memory["shut_at"], np.nan))
+        group.keep(which, memory)
+        turned = np.where(shut & there, np.abs(q - memory["shut_at"]) - memory["allowed"], 0.0)
+        expected = np.where(there | ~shut, 0.0, SURELY)
+        group.report(which, np.where(turned > SAGS_RAD, turned, 0.0), shut * self.body.period_us, expected=expected)
 
     def _advance(self, group: Group, which: Any, world: World, now_us: int) -> None:
         rows, back = _rows(group, which)

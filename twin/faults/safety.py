@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from twin.core.quantity import NonNegative
+from twin.core.records import Floats
+from twin.faults.fields import FieldFault
+from twin.faults.group import Memory, Moment
 from twin.faults.injection import Injection
 from twin.faults.process import ProcessFault
+from twin.faults.spec import Bench
 
 
 class ProtectiveStop(ProcessFault):
@@ -110,5 +115,39 @@ class PowerCut(ProcessFault):
         farm.controllers.up(farm, fault.cell, fault)
 
 
-MODES = (ProtectiveStop, HumanEnters, EStop, LightCurtain, PowerCut)
+class BrakeSlip(FieldFault):
+    """A joint's brake slips: an arm that a stop has left without power sags under its weight."""
+
+    FIELD: ClassVar[str] = "brake"
+    TURNS: ClassVar[bool] = True
+    EFFECT: ClassVar[str] = "farthest that the joint turned with its brake shut"
+    UNIT: ClassVar[str] = "rad"
+
+    component: Literal["safety"]
+    mode: Literal["brake_slip"]
+    joint: int = Field(ge=0)
+    """Index of the joint, from 0 at the base."""
+    holds: float = Field(default=0.0, ge=0, lt=1)
+    """Share of its torque with which the brake still holds."""
+
+    def column(self) -> int:
+        """Its joint."""
+        return self.joint
+
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """Without forces no weight pulls at a brake."""
+        if not cell.dynamics:
+            return "mode", "its physics has no forces, so that every brake holds: use --engine mujoco"
+        return super().cannot(cell)
+
+    def start(self, now: Moment) -> Memory:
+        """It has not been shut yet."""
+        return {"shut_at": np.full(len(now.keys), np.nan), "allowed": np.zeros(len(now.keys))}
+
+    def scale(self, now: Moment, memory: Memory) -> Floats:
+        """What is left of it."""
+        return np.full(len(now.keys), self.holds)
+
+
+MODES = (ProtectiveStop, HumanEnters, EStop, LightCurtain, PowerCut, BrakeSlip)
 """In the order in which they are listed."""

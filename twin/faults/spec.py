@@ -24,6 +24,8 @@ class Bench(NamedTuple):
     timeout_ms: float | None
     """How long it waits for an answer; None: it has no server."""
     link: bool
+    dynamics: bool = True
+    """Whether its physics has forces."""
 
 
 class Fault(Spec):

@@ -129,7 +129,7 @@ def _bench(check: Checker, cell: Cell) -> Bench | None:
         return None
     things, timeout = table.count + (table.kind == "drawer"), None if server is None else server.timeout_ms
     joints, link = arms().get(robot.model), cell.spec.link is not None
-    return Bench(robot.model, joints, things, table.count, robot.control_ms, timeout, link)
+    return Bench(robot.model, joints, things, table.count, robot.control_ms, timeout, link, check.dynamics)
 
 
 def _hit(check: Checker, fault: Any) -> list[Cell]:

@@ -75,7 +75,7 @@ def load(
         raise InputError(f"unknown engine {engine!r}{nearest(engine, ENGINES)}")
     overrides = _overrides(seed, duration_s)
     file = find(path)
-    spec, problems = _load(file, os.path.relpath(file) if not Path(path).exists() else str(path), overlay)
+    spec, problems = _load(file, os.path.relpath(file) if not Path(path).exists() else str(path), overlay, engine)
     if problems or not isinstance(spec, ScenarioSpec):
         raise SpecError(problems or [Problem(str(path), 0, 0, "this is a fleet; a scenario that names it can be run")])
     spec = spec.model_copy(update=overrides)
@@ -139,7 +139,9 @@ def _overrides(seed: int | None, duration_s: float | None) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _load(file: Path, shown: str, over: Path | None = None) -> tuple[ScenarioSpec | FleetSpec | None, list[Problem]]:
+def _load(
+    file: Path, shown: str, over: Path | None = None, engine: str = "mujoco"
+) -> tuple[ScenarioSpec | FleetSpec | None, list[Problem]]:
     document = read(file, shown)
     if not isinstance(document.data, dict):
         return None, document.problems
@@ -163,7 +165,7 @@ def _load(file: Path, shown: str, over: Path | None = None) -> tuple[ScenarioSpe
         view = partly(document.data, fleet_only=fleet_only)
     tables, wrong = _tables(view.jobs, document, file.parent)
     view.jobs_whole = view.jobs_whole and not wrong
-    checker = Checker(document, view, tables, file.parent)
+    checker = Checker(document, view, tables, file.parent, engine != "kinematic")
     check_names(checker)
     check_fit(checker)
     check_tier(checker)

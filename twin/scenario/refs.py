@@ -29,8 +29,10 @@ Tables = dict[int, Table]
 class Checker:
     """Collects problems about what one part of a scenario says of another."""
 
-    def __init__(self, document: Document, view: View, tables: Tables, folder: Path) -> None:
+    def __init__(self, document: Document, view: View, tables: Tables, folder: Path, dynamics: bool = True) -> None:
+        """dynamics: whether the physics that it is to run on has forces."""
         self.document, self.view, self.tables, self.folder = document, view, tables, folder
+        self.dynamics = dynamics
         self.problems: list[Problem] = []
         self.cells: list[Cell] = list(expand(view.cells, only_site(view.sites)))
 
