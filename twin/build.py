@@ -18,6 +18,7 @@ from twin.control.guard import Guarded
 from twin.control.inbox import Inbox, Machine, Server
 from twin.control.links import LinkBank
 from twin.control.policy import Setup
+from twin.control.releases import Chains, Releases, Versions
 from twin.control.safety.build import build_filter
 from twin.control.safety.chain import Chain, Filter, Mapped
 from twin.control.safety.limits import Bounds
@@ -25,7 +26,7 @@ from twin.control.safety.persons import Persons
 from twin.control.scripted import Scripted
 from twin.control.selftest import SelfTest
 from twin.control.sensing import Sensors
-from twin.control.spec import KnownPolicy, SeparationFilter, UseSpec
+from twin.control.spec import KnownPolicy, ScriptedPolicy, SeparationFilter, UseSpec
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.core.errors import UseError
@@ -229,14 +230,23 @@ def _lane(
     in_the_cell = Machine("", None, chance)
     servers = [Server(machines[name] if name else in_the_cell, rows) for name, rows in by_server.items()]
     policy = _policy(scenario, model, period_us / 1e6)
+    others = list(spec.releases.values())
+    if isinstance(spec.policy, ScriptedPolicy) and any(other.policy for other in others):
+        policy = Versions([policy, *(Scripted(model, other.policy or spec.policy, period_us / 1e6) for other in others)])
     inbox = Inbox(policy, links, servers, n, arm.nq, model.things)
     box = np.stack((model.workspace.low, model.workspace.high))
     bounds = _bounds(arm, robot, period_us / 1e6)
-    chain = Chain([_filter(scenario, f, model, bounds, n) for f in spec.filters], bounds)
+    chains = [
+        Chain([_filter(scenario, f, model, bounds, n) for f in filters], bounds)
+        for filters in (spec.filters, *(other.filters or () for other in others))
+    ]
+    chain = Chains(chains, n) if others else chains[0]
     sensors = Sensors([fleet.sensors[name] for name in robot.sensors], names, arm.nq, model.things, period_us, chance)
     test = SelfTest(n, arm, model.stroke_m, period_us / 1e6, fleet.self_test)
     lane = Lane(index, world, arm, inbox, chain, ports, sensors, test, period_us, tasks_of(model),
                 model.things, float(model.width_m[0]), box, bounds)  # fmt: skip
+    if isinstance(chain, Chains):
+        lane.releases = Releases(spec.releases, inbox, chain)
     lane.stops.limit_us = to_us(robot.stops.limit_s)
     for scanner in (f for f in spec.filters if isinstance(f, SeparationFilter)):
         lane.persons = Persons(n, scanner.scanner_ms / 1000, scanner.clearance_m)

@@ -129,7 +129,7 @@ def execute(
             progress(due_us / US, end_us / US)
     farm.clock.now_us = end_us
     busy = [cell for cell in farm.cells.values() if cell.state == "episode"]
-    rows = [cut_off(farm.facts, cell, farm.work.jobs[cell.job or ""], end_us) for cell in busy]
+    rows = [cut_off(farm.facts, c, farm.work.jobs[c.job or ""], end_us) | farm.episodes.versions_of(c) for c in busy]
     journal.commit(end_us, [], rows, None, farm.book.chain.digest)
     return farm, resumed_us
 

@@ -251,3 +251,12 @@ FilterSpec = Annotated[
     | Annotated[UseSpec, Tag("use:")],
     Discriminator(built_in_or_use(None)),
 ]
+
+
+class ReleaseSpec(Spec):
+    """Another release: the scripted policy with other parameters, or other filters; what is left out is the fleet's."""
+
+    stack_version: str | None = None
+    """What episode rows say of it."""
+    policy: ScriptedPolicy | None = None
+    filters: tuple[BuiltInFilter, ...] | None = None

@@ -100,6 +100,10 @@ class Episodes:
         """Take the episode off its cell."""
         raise NotImplementedError
 
+    def versions_of(self, cell: Cell) -> dict[str, Any]:
+        """Columns of its episode's row about versions, where the cell does not run the fleet's."""
+        return {}
+
     def stop_robot(self, cell: Cell, category: int) -> bool:
         """A robot has to stand still from now on. False where it is stopped so strictly already."""
         raise NotImplementedError

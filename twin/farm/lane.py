@@ -12,6 +12,7 @@ from twin.control.authority import POLICY, Authority
 from twin.control.inbox import Inbox
 from twin.control.late import Late
 from twin.control.links import LinkBank
+from twin.control.releases import Releases
 from twin.control.safety.chain import Chain
 from twin.control.safety.jumps import Jumps
 from twin.control.safety.limits import Bounds
@@ -82,6 +83,8 @@ class Lane:
         here = inbox.links
         desks = [f"{name}/teleop" for name in here.names]
         self.console = Console(self.authority, LinkBank(here.specs, desks, here.chance, here.faults))
+        self.releases: Releases | None = None
+        """Where some of its rows may run another version than the fleet's."""
         self.left: list[tuple[int, str]] = []
         """Rows whose operator is done at this tick, and how."""
         self.ticks = self.row_ticks = 0
@@ -117,6 +120,8 @@ class Lane:
         self.tool[row] = seen.tool[0]
         seen = self.faults.first(now_us, row, self.sensors.read(now_us, one, seen))
         self.began.put(one, start)
+        if self.releases is not None:
+            self.releases.begin(row)
         self.safety.begin(row)
         self.sent[row], self.sent_v[row] = np.append(start.q[0], start.grip[0]), 0.0
         self.peak_v2[row], self.filtered[row], self.held[row] = 0.0, 0, 0

@@ -126,7 +126,10 @@ class Simulated(Episodes):
         """What the physics says of the row, which runs no more."""
         lane, one = self.lanes[cell.lane], np.array([cell.row], np.int32)
         lane.end(cell.row)
+        if lane.releases is not None:
+            lane.releases.over(cell.row, self.clock.now_us - cell.started_us)
         columns = {
+            **self.versions_of(cell),
             "filtered_ticks": int(lane.filtered[cell.row]),
             "peak_speed_mps": None if lane.voided[cell.row] else math.sqrt(float(lane.peak_v2[cell.row])),
             "obs_age_p99_s": lane.inbox.age_p99_s(cell.row),
@@ -136,6 +139,11 @@ class Simulated(Episodes):
         task, real = lane.tasks[job.spec.task], lane.world.truth(one)
         success, near = task.success(real, lane.began.take(one))[0], task.in_reach(real)[0]
         return Found(bool(success), bool(near), columns, task.lasts and bool(task.ready(real)[0]))
+
+    def versions_of(self, cell: Cell) -> dict[str, Any]:
+        """As its lane has it."""
+        releases = self.lanes[cell.lane].releases
+        return {} if releases is None else releases.columns(cell.row)
 
     def stop_robot(self, cell: Cell, category: int) -> bool:
         """The row brakes; what it was commanded is forgotten."""

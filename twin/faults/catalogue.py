@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 from pydantic import Discriminator, Tag
 
 from twin.core.spec import Spec
-from twin.faults import actuator, camera, compute, facility, gripper, joint, link, people, recorder, safety, sensor, workcell
+from twin.faults import (
+    actuator,
+    camera,
+    compute,
+    facility,
+    gripper,
+    joint,
+    link,
+    people,
+    recorder,
+    release,
+    safety,
+    sensor,
+    workcell,
+)
 from twin.faults.spec import Fault
 
 FAULTS: tuple[type[Fault], ...] = (
@@ -26,6 +40,7 @@ FAULTS: tuple[type[Fault], ...] = (
     *recorder.MODES,
     *people.MODES,
     *facility.MODES,
+    *release.MODES,
 )
 """In the order in which `twin faults` lists them."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from twin.control.spec import UseSpec
+from twin.control.spec import ScriptedPolicy, UseSpec
 from twin.core.errors import Problem, UseError, nearest
 from twin.core.yaml import Document, Loc
 from twin.farm.shifts import ever_on_duty
@@ -78,6 +78,7 @@ def check_names(check: Checker) -> None:
     _targets(check)
     _checks(check)
     _use(check)
+    _releases(check)
 
 
 def _robots(check: Checker) -> None:
@@ -237,11 +238,25 @@ def _targets(check: Checker) -> None:
     first: dict[str, Loc] = {}
     for at, fault in check.view.faults:
         _aimed(check, at, fault)
+        check.name((*at, "release"), getattr(fault, "release", None), check.view.releases, "release")
         standing = at[0] != "faults" or len(check.view.fleet) == 0
         name = str(at[-1]) if standing else fault.name
         where = at if standing else (*at, "name")
         if name is not None and first.setdefault(name, where) != where:
             check.refuse(where, f"duplicate fault {name!r}, also at {check.place(first[name])}")
+
+
+def _releases(check: Checker) -> None:
+    """A release changes something, and a policy of which the twin knows other versions."""
+    for name, release in (check.view.releases or {}).items():
+        if release is None:
+            continue
+        if release.policy is None and release.filters is None:
+            check.refuse(("releases", name), "it changes nothing: give it a policy or filters")
+        if release.policy is not None and not isinstance(check.view.policy, ScriptedPolicy | None):
+            check.refuse(
+                ("releases", name, "policy"), "only a scripted policy has other versions here, and the scenario's is none"
+            )
 
 
 def _checks(check: Checker) -> None:

@@ -11,6 +11,7 @@ from twin.control.spec import (
     FilterSpec,
     JointLimitsFilter,
     PolicySpec,
+    ReleaseSpec,
     ScriptedPolicy,
     TrackingMonitor,
     UseSpec,
@@ -74,6 +75,8 @@ class ScenarioSpec(Spec):
         WorkspaceFilter(kind="workspace_box"),
         TrackingMonitor(kind="tracking"),
     )
+    releases: dict[str, ReleaseSpec] = Field(default_factory=dict)
+    """Other releases, for faults `release/mixed` to roll out."""
     faults: tuple[FaultSpec, ...] = ()
     duration_s: float = Field(gt=0, le=1e9)
     episode_timeout_s: float = Field(default=40.0, gt=0, le=1e9)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec
+from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec, ReleaseSpec
 from twin.core.yaml import Loc
 from twin.farm.outcomes import OutcomeModel
 from twin.farm.spec import CellSpec, FleetSpec, PartSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
@@ -61,6 +61,7 @@ class View:
     window: tuple[str, float] | None = None
     """When the run begins (ISO 8601) and how long it takes (s); None: not readable, or a fleet alone."""
     learning: Any = None
+    releases: Named[ReleaseSpec] = None
     outcomes_broken: bool = False
     """It is there, but cannot be read."""
 
@@ -90,6 +91,7 @@ def whole(spec: ScenarioSpec | FleetSpec) -> View:
     parts |= {name: getattr(above, name, None) for name in _SINGLE}
     tier = above.tier if above else "outcome" if fleet.outcomes else "physics"
     parts |= {"tier": tier, "outcomes": fleet.outcomes, "learning": fleet.learning}
+    parts["releases"] = above.releases if above else None
     parts["window"] = (above.start_utc, above.duration_s) if above else None
     at: Loc = ("fleet",) if above else ()
     planned = [(("faults", i), fault) for i, fault in enumerate(above.faults if above else ())]
@@ -114,6 +116,9 @@ def partly(data: Mapping[str, Any], *, fleet_only: bool) -> View:
     planned: list[tuple[Loc, Any]] = [] if fleet_only else [(("faults", i), f) for i, f in _listed(data, "faults", FaultSpec)]
     standing = _named(fleet, "faults", FaultSpec) or {}
     parts["faults"] = planned + [((*at, "faults", name), fault) for name, fault in standing.items() if fault is not None]
+    others = data.get("releases", {})
+    if not fleet_only and isinstance(others, dict):
+        parts["releases"] = {name: _piece(ReleaseSpec, value) for name, value in others.items()}
     return View(at, **parts)
 
 

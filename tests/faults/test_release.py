@@ -1,0 +1,100 @@
+"""A mixed fleet and bad configurations: acts with the right effect, is masked on an idle cell, clears, survives a kill."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.farm.scenes import begun, cells, jobs, opened, play, scene
+from twin.build import build, strategies
+from twin.control.releases import Versions
+from twin.core.clock import to_us
+from twin.core.errors import SpecError
+from twin.snapshot import freeze, thaw
+
+RELEASES = {
+    "slow": {"stack_version": "2", "policy": {"kind": "scripted", "speed": 0.3, "version": "9"}},
+    "boxed": {
+        "stack_version": "3",
+        "filters": [{"kind": "workspace_box", "low_m": [-1, -1, 0.15], "high_m": [1, 1, 1]}],
+    },
+}
+BASE = {
+    "cells": cells("a", "b"),
+    "releases": RELEASES,
+    "jobs": jobs(*({"on": name, "episodes": 99} for name in ("a", "b"))),
+    "episode_timeout_s": 4,
+    "duration_s": 40,
+}
+IDLE = {"jobs": jobs({"on": "a", "episodes": 99})}
+
+
+def mixed(release="slow", **more):
+    onset = {"onset": {"at_s": 6}, "duration_s": 20}
+    return {"component": "release", "mode": "mixed", "release": release, "target": "b"} | onset | more
+
+
+def under(played, cell, **versions):
+    return [r["start_s"] for r in played.rows if r["cell"] == cell and all(r[k] == v for k, v in versions.items())]
+
+
+@pytest.mark.parametrize(
+    ("release", "versions"), [("slow", {"policy_version": "9", "stack_version": "2"}), ("boxed", {"stack_version": "3"})]
+)
+def test_its_cells_run_the_other_version_until_the_roll_back(tmp_path, release, versions):
+    played = play(tmp_path, **BASE, faults=[mixed(release)])
+    row, began = played.farm.receipts()[0], under(played, "b", **versions)
+    assert (row["status"], row["effect"], row["cleared_s"]) == ("acted", len(began), 26.0) and len(began) >= 2
+    assert min(began) >= 6 and max(began) <= 26 and not under(played, "a", **versions)
+    assert max(under(played, "b", stack_version="1")) > 26
+
+
+def test_other_filters_decide_on_its_cells_only(tmp_path):
+    played = play(tmp_path, **BASE, faults=[mixed("boxed")])
+    acted = {(e.cell, dict(e.payload)["filter"]) for e in played.of("filter.acted") if 6 < e.t_us / 1e6 < 26}
+    assert ("b", "workspace_box") in acted and ("a", "workspace_box") not in acted
+
+
+@pytest.mark.parametrize("one", [mixed(), mixed("boxed")])
+def test_an_idle_cell_masks_it(tmp_path, one):
+    assert play(tmp_path, **BASE | IDLE, faults=[one]).farm.receipts()[0]["status"] == "masked"
+
+
+def test_a_roll_out_that_reaches_no_policy_is_inert(tmp_path, monkeypatch):
+    act = Versions.act
+    monkeypatch.setattr(Versions, "act", lambda v, seen, memory: act(v, seen, memory | {"release": 0 * memory["release"]}))
+    assert play(tmp_path, **BASE, faults=[mixed()]).farm.receipts()[0]["status"] == "inert"
+
+
+def test_without_a_roll_out_nothing_changes(tmp_path):
+    plain, ready = (play(tmp_path, **BASE | {"releases": which}) for which in ({}, RELEASES))
+    assert plain.farm.book.chain.digest == ready.farm.book.chain.digest
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_it_goes_on_from_a_snapshot_as_it_would_have(tmp_path, release):
+    scenario = opened(tmp_path, scene(**BASE, faults=[mixed(release)]))
+    farm, other = begun(scenario, 35), thaw(build(scenario, "run", 1), freeze(begun(scenario, 13)), strategies(scenario))
+    while other.step(to_us(35)):
+        pass
+    assert farm.book.chain.digest == other.book.chain.digest and farm.trouble.receipts() == other.trouble.receipts()
+
+
+def test_a_bad_configuration_keeps_a_cell_from_work_until_the_roll_back(tmp_path):
+    bad = {"component": "release", "mode": "bad_configuration", "target": "b", "onset": {"at_s": 6}, "duration_s": 20}
+    played = play(tmp_path, **BASE, faults=[bad])
+    row, began = played.farm.receipts()[0], under(played, "b")
+    assert row["status"] == "acted" and 15 <= row["effect"] <= 20
+    assert not [at for at in began if 6 < at < 26] and max(began) >= 26
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"faults": [mixed("slwo")]}, "unknown release 'slwo'.*slow"),
+        ({"releases": RELEASES | {"none": {}}}, "it changes nothing"),
+        ({"policy": {"use": "policies:Still"}}, "only a scripted policy has other versions"),
+    ],
+)
+def test_releases_that_cannot_be_are_refused(tmp_path, changes, told):
+    with pytest.raises(SpecError, match=told):
+        opened(tmp_path, scene(**BASE | changes))
