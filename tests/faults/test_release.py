@@ -6,7 +6,7 @@ import pytest
 
 from tests.farm.scenes import begun, cells, jobs, opened, play, scene
 from twin.build import build, strategies
-from twin.control.releases import Versions
+from twin.control.releases import Chains, Versions
 from twin.core.clock import to_us
 from twin.core.errors import SpecError
 from twin.snapshot import freeze, thaw
@@ -63,6 +63,24 @@ def test_a_roll_out_that_reaches_no_policy_is_inert(tmp_path, monkeypatch):
     act = Versions.act
     monkeypatch.setattr(Versions, "act", lambda v, seen, memory: act(v, seen, memory | {"release": 0 * memory["release"]}))
     assert play(tmp_path, **BASE, faults=[mixed()]).farm.receipts()[0]["status"] == "inert"
+
+
+def test_a_roll_out_that_reaches_no_filter_is_inert(tmp_path, monkeypatch):
+    monkeypatch.setattr(Chains, "certify", passed)
+    assert play(tmp_path, **BASE, faults=[mixed("boxed")]).farm.receipts()[0]["status"] == "inert"
+
+
+def passed(chains, seen, command):
+    chains.ticks[seen.rows] += 1
+    return chains.chains[0].certify(seen, command)
+
+
+def test_of_two_roll_outs_the_later_is_in_force_and_then_the_earlier_again(tmp_path):
+    later = mixed("boxed", onset={"at_s": 12}, duration_s=8)
+    played = play(tmp_path, **BASE, faults=[mixed(), later])
+    slow, boxed = under(played, "b", stack_version="2"), under(played, "b", stack_version="3")
+    assert boxed and min(boxed) >= 12 and max(boxed) <= 20 and min(slow) < 12 and max(slow) >= 20
+    assert [row["effect"] for row in played.farm.receipts()[:2]] == [len(slow), len(boxed)]
 
 
 def test_without_a_roll_out_nothing_changes(tmp_path):
