@@ -54,7 +54,7 @@ def main():
     _, solved = returns(env, mean[None], 10**6, nq)
     np.save(Path(__file__).with_name("weights.npy"), mean)
     print(f"success {solved.mean():.2f} over {args.envs} fresh episodes, after {time.perf_counter() - began:.0f} s")
-    print("weights.npy written; next: twin run examples/drawer/scenario.yaml")
+    print("weights.npy written")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import twin.envs
-from twin.scenario.load import load
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "drawer"
 
@@ -31,7 +30,3 @@ def test_the_trained_weights_open_the_drawer_in_physics(train):
     _, solved = train.returns(env, weights[None], 77, env.unwrapped.lane.arm.nq)
     _, without = train.returns(env, 0 * weights[None], 77, env.unwrapped.lane.arm.nq)
     assert solved.mean() >= 0.75 and not without.any()
-
-
-def test_the_examples_scenario_holds_together():
-    assert load(EXAMPLE / "scenario.yaml").spec.policy.use == "linear:Linear"
