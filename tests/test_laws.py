@@ -112,7 +112,8 @@ def nothing_waits_for_ever(run):
         assert cell.state != "out" or cell.job is None
         assert cell.state != "leased"
         waits = list(cell.timers.values())
-        assert cell.state in ("free", "out", "stuck", "broken", "test") or waits
+        steps = cell.state == "test" and cell.row in run.farm.lanes[cell.lane].rows
+        assert cell.state in ("free", "out", "stuck", "broken") or waits or steps
     assert len(pages) == len(run.farm.recovery.people.pages)
     assert {page.cell.name for page in run.farm.recovery.people.pages.values()} <= set(lines)
 
