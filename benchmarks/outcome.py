@@ -57,7 +57,7 @@ def _run(given: tuple[str, int, float, bool]) -> dict[str, Any]:
     """One run in a process of its own: episodes, wall seconds, peak memory in MB."""
     folder, seed, hours, report = given
     from twin.judge.report import render
-    from twin.log.tables import read_run
+    from twin.log.tables import open_run
     from twin.run import run
     from twin.scenario.load import load
 
@@ -66,7 +66,7 @@ def _run(given: tuple[str, int, float, bool]) -> dict[str, Any]:
     result = run(scenario, Path(folder) / "runs")
     took = time.perf_counter() - began
     if report:
-        render([read_run(result.folder)], [], Path(folder) / "report.html")
+        render([open_run(result.folder)], [], Path(folder) / "report.html")
     rows = pq.read_metadata(result.folder / "episodes.parquet").num_rows
     whole = time.perf_counter() - began
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

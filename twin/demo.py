@@ -85,9 +85,9 @@ def _report(folder: Path) -> Path:
     """The report of a run: the recorded cell beside the recording, or beside its published figures."""
     from twin.judge.report import render
     from twin.log.importer import import_log
-    from twin.log.tables import read_run
+    from twin.log.tables import open_run
 
-    log = read_run(folder)
+    log = open_run(folder)
     recording = Path(os.environ.get("TWIN_REAL_DATA", "../shared/real")) / RECORDING
     real, published = [], []
     if recording.is_file():

@@ -38,8 +38,8 @@ def test_the_spans_of_each_cell_tile_the_run(moments):
     events = sorted((event(t / 1e6, kind, cell, episode=n) for t, kind, cell, n in moments), key=lambda e: e["t_s"])
     told = account(make_log(events, cells=CELLS, sim_s=100.0))
     for cell in CELLS:
-        spans = [s for s in told.spans if s.cell == cell]
-        assert [s.start_us for s in spans] == [0, *(s.end_us for s in spans[:-1])] and spans[-1].end_us == told.duration_us
+        spans = told.strips.exact[cell]
+        assert [start for _, start, _ in spans] == [0, *(end for *_, end in spans[:-1])] and spans[-1][2] == told.duration_us
 
 
 def test_every_kind_that_moves_a_cell_exists():

@@ -49,7 +49,7 @@ def test_the_closed_form_of_exponential_laws_lies_in_the_intervals(worn):
 
 
 def test_repairs_that_are_not_counted_do_not_pass_beside_the_closed_form(worn, monkeypatch):
-    monkeypatch.setattr(judge, "ENDS", ())
+    monkeypatch.setattr("twin.judge.accounting.ENDS", ())
     assert not any(inside(told(worn)[0]))
 
 

@@ -112,6 +112,6 @@ def test_evidence_that_the_log_does_not_hold_is_named_without_a_link():
 def test_of_a_long_run_only_named_episodes_have_a_row():
     log = make_log([event(0, "episode.start", "c1", episode=1)], [{"end_reason": "done"}] * (ALL + 1))
     found = Evidence(log, [fails("episode 7")])
-    assert [row["episode"] for row in found.episodes(found.events())] == [7]
+    assert [row["episode"] for row in found.episodes()] == [7]
     page = build(judged(replace(log, meta=log.meta | {"checks": [fails("episode 7").as_dict()]}), []), [])
     assert Tree(page).open == []

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.judge.synthetic import farm
-from twin.judge.accounting import Accounts, Span, account
+from twin.judge.accounting import LOOKS, Accounts, Span, account
 from twin.judge.report import svg
-from twin.judge.report.timeline import BUDGET, LOOKS, _binned, timeline
+from twin.judge.report.timeline import BUDGET, _binned, timeline
+from twin.judge.strips import Strips
 
 BOOKS = account(farm())
 MODELS = dict.fromkeys(BOOKS.cells, "ur3")
@@ -27,6 +28,14 @@ def test_every_state_that_filled_time_is_drawn_in_its_own_look():
     )
 
 
+def strips(*spans, end=10_000, limit=None):
+    out = Strips(["c"], end)
+    out.limit = out.limit if limit is None else limit
+    for span in spans:
+        out.add("c", *span)
+    return out
+
+
 cuts = st.lists(st.integers(1, 9_999), min_size=1, max_size=60, unique=True)
 
 
@@ -34,15 +43,24 @@ cuts = st.lists(st.integers(1, 9_999), min_size=1, max_size=60, unique=True)
 def test_columns_tile_a_lane_and_join_what_is_alike(moments, columns, random):
     edges = [0, *sorted(moments), 10_000]
     states = [k for k in LOOKS if k not in ("ok", "fail", "open")]
-    spans = [Span("c", a, b, random.choice(states)) for a, b in pairwise(edges)]
-    drawn = _binned(spans, 10_000, columns)
+    drawn = _binned(strips(*((random.choice(states), a, b) for a, b in pairwise(edges))), "c", columns)
     assert drawn[0][1] == 0 and drawn[-1][2] == 10_000
     assert all(a[2] == b[1] and a[0] != b[0] for a, b in pairwise(drawn))
 
 
 def test_a_column_shows_what_fills_most_of_it():
-    spans = [Span("c", 0, 60, "reset"), Span("c", 60, 100, "broken"), Span("c", 100, 200, "idle")]
-    assert _binned(spans, 200, 2) == [("reset", 0, 100), ("idle", 100, 200)]
+    told = strips(("reset", 0, 60), ("broken", 60, 100), ("idle", 100, 200), end=200)
+    assert _binned(told, "c", 2) == [("reset", 0, 100), ("idle", 100, 200)]
+
+
+@given(cuts, st.randoms())
+def test_strips_that_were_folded_into_columns_hold_the_same_time(moments, random):
+    edges = [0, *sorted(moments), 10_000]
+    spans = [(random.choice(["ok", "reset", "idle"]), a, b) for a, b in pairwise(edges)]
+    exact, folded = strips(*spans), strips(*spans, limit=0)
+    assert exact.whole and not folded.whole and not folded.exact["c"]
+    one, other = (s.shares("c", list(LOOKS), 100) for s in (exact, folded))
+    assert one == pytest.approx(other, abs=1e-3) and one.sum() == pytest.approx(10_000)
 
 
 def test_five_hundred_cells_and_a_hundred_thousand_episodes_stay_small():

@@ -27,9 +27,9 @@ def _define_report(command: argparse.ArgumentParser) -> None:
 def _report(arguments: argparse.Namespace) -> int:
     from twin.judge.report import render
     from twin.log.episodes import read_episodes
-    from twin.log.tables import read_run
+    from twin.log.tables import open_run
 
-    logs = [read_run(folder) for given in arguments.runs for folder in _runs_in(given)]
+    logs = [open_run(folder) for given in arguments.runs for folder in _runs_in(given)]
     real = [read_episodes(path) for path in arguments.real]
     out = arguments.out or arguments.runs[0] / "report.html"
     out = render(logs, real, out, published=arguments.published, margins=dict(arguments.margin))

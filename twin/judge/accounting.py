@@ -6,13 +6,13 @@ the sums over a farm equal cells × duration exactly, whatever the events say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from twin.core.records import EVENT_KINDS
 from twin.judge.columns import US, cells, duration_us, payload
 from twin.judge.happenings import happenings
+from twin.judge.strips import Strips
 from twin.log.tables import RunLog
 
 STATES: Mapping[str, str] = {
@@ -29,11 +29,18 @@ STATES: Mapping[str, str] = {
 """States of a cell, foremost first, and what they are called."""
 
 HOUR_US = 3600 * US
+LOOKS: Mapping[str, str] = {
+    "ok": "episode, success",
+    "fail": "episode, failure",
+    "open": "episode, no label",
+    **{state: words for state, words in STATES.items() if state != "episode"},
+}
+"""How time can look, and what a legend calls it."""
 
 
 class Span(NamedTuple):
-    """A cell's time in one state, [start_us, end_us); `episode` and `label` where it is an episode, `held` where the robot
-    stood in a protective stop meanwhile."""
+    """A cell's time in one state, [start_us, end_us). Where it is an episode: its number and label, why it was rejected, and
+    `held` where the robot stood in a protective stop meanwhile."""
 
     cell: str
     start_us: int
@@ -42,11 +49,30 @@ class Span(NamedTuple):
     episode: int | None = None
     label: bool | None = None
     held: bool = False
+    rejected: str | None = None
 
     @property
     def us(self) -> int:
         """How long it lasts."""
         return self.end_us - self.start_us
+
+    @property
+    def cause(self) -> str | None:
+        """Why it is lost: its state, a rejected episode, or a protective stop inside a good one; None: it is not."""
+        if self.state != "episode":
+            return self.state
+        if self.rejected is not None:
+            return f"rejected: {self.rejected}"
+        return "stopped" if self.held else None
+
+    @property
+    def look(self) -> str:
+        """How it looks."""
+        if self.state != "episode":
+            return self.state
+        if self.held:
+            return "stopped"
+        return "open" if self.label is None else "ok" if self.label else "fail"
 
 
 RAISES: Mapping[str, str] = {
@@ -94,15 +120,45 @@ WITHDRAWN: Mapping[str, str] = {
 """`payload.reason` of authority.withdrawn → flag. `reset` says nothing that the reset's own events do not."""
 
 
-@dataclass
-class Accounts:
-    """The books of a run. `spans` by cell and time; `person_us` time people spent on cells, however many at once."""
+class Outage(NamedTuple):
+    """A robot out of service from its breakage (or the test that found it) for `us`; `mended` False: the run ended first."""
 
-    cells: tuple[str, ...]
-    duration_us: int
-    spans: list[Span]
-    person_us: int = 0
-    rejected: dict[int, str] = field(default_factory=dict)
+    cell: str
+    us: int
+    mended: bool
+
+
+ENDS = ("repair.tested", "authority.offered", "episode.start")
+"""What shows that a broken robot is in service again; a self-test only where it was passed."""
+MOVES = frozenset(k for k in EVENT_KINDS if k in RAISES or k in LOWERS or k in ENDS or k.startswith("authority."))
+"""Kinds of events that the books are kept by, besides those that tell of an episode's data."""
+
+
+class Accounts:
+    """The books of a run: what filled the time of each cell, and how it looked.
+
+    `strips` are the spans of each cell as they are drawn; `person_us` is time people spent on cells, however many at once;
+    `outages` are those of robots, cell by cell.
+    """
+
+    def __init__(self, cells: Sequence[str], duration_us: int, spans: Iterable[Span] = (), person_us: int = 0) -> None:
+        self.cells, self.duration_us, self.person_us = tuple(cells), duration_us, person_us
+        self.strips = Strips(self.cells, duration_us)
+        self.outages: list[Outage] = []
+        self._sums = {cell: dict.fromkeys(STATES, 0) for cell in self.cells}
+        self._looks = {cell: dict.fromkeys(LOOKS, 0) for cell in self.cells}
+        self._lost: dict[str, dict[str, int]] = {cell: {} for cell in self.cells}
+        for span in spans:
+            self.add(span)
+
+    def add(self, span: Span) -> None:
+        """Enter a span; those of one cell come in the order of time."""
+        us, cause, look = span.end_us - span.start_us, span.cause, span.look
+        self._sums[span.cell][span.state] += us
+        self._looks[span.cell][look] += us
+        if cause is not None:
+            self._lost[span.cell][cause] = self._lost[span.cell].get(cause, 0) + us
+        self.strips.add(span.cell, look, span.start_us, span.end_us)
 
     @property
     def total_us(self) -> int:
@@ -118,13 +174,9 @@ class Accounts:
         """µs in each state, by cell."""
         return {cell: dict(states) for cell, states in self._sums.items()}
 
-    @cached_property
-    def _sums(self) -> dict[str, dict[str, int]]:
-        """The same, added up once: a page asks for it by many groups of cells."""
-        out = {cell: dict.fromkeys(STATES, 0) for cell in self.cells}
-        for span in self.spans:
-            out[span.cell][span.state] += span.end_us - span.start_us
-        return out
+    def by_look(self) -> dict[str, dict[str, int]]:
+        """µs in each look, by cell."""
+        return {cell: dict(looks) for cell, looks in self._looks.items()}
 
     def lost_us(self, cell: str | None = None) -> dict[str, int]:
         """µs that yielded no usable episode, by cause, largest first, of a cell or of all. With `productive_us` they add up to
@@ -135,78 +187,102 @@ class Accounts:
                 lost[cause] = lost.get(cause, 0) + us
         return dict(sorted(lost.items(), key=lambda item: (-item[1], item[0])))
 
-    @cached_property
-    def _lost(self) -> dict[str, dict[str, int]]:
-        """µs lost by cause, by cell."""
-        out: dict[str, dict[str, int]] = {cell: {} for cell in self.cells}
-        for span in self.spans:
-            cause = self.cause(span)
-            if cause is not None:
-                out[span.cell][cause] = out[span.cell].get(cause, 0) + span.us
-        return out
-
-    def cause(self, span: Span) -> str | None:
-        """Why a span is lost: its state, a rejected episode, or a protective stop inside a good one; None: it is not."""
-        if span.state != "episode":
-            return span.state
-        if span.episode in self.rejected:
-            return f"rejected: {self.rejected[span.episode]}"
-        return "stopped" if span.held else None
-
     @property
     def productive_us(self) -> int:
         """µs in episodes that were not rejected, without protective stops."""
-        return sum(span.us for span in self.spans if self.cause(span) is None)
+        return sum(us for part in self._sums.values() for us in part.values()) - sum(self.lost_us().values())
 
 
 class _Cell:
-    """One cell's flags and spans while the events are walked."""
+    """One cell's flags while the events are walked. Spans of an episode wait until it is known what became of it."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, books: Accounts) -> None:
+        self.name, self.books = name, books
         self.since = 0
         self.up: dict[str, None] = {}
         self.episode: int | None = None
+        self.label: bool | None = None
+        self.rejected: str | None = None
         self.people_since: int | None = None
-        self.spans: list[Span] = []
+        self.broken_since: int | None = None
+        self.last: Span | None = None
+        self.open: list[Span] = []
 
-    def close(self, t: int, labels: Mapping[int, bool | None]) -> None:
+    def close(self, t: int) -> None:
         """Write down the time since the last event, joined to the span before where nothing changed."""
         if t <= self.since:
             return
-        state = next((s for s in STATES if s in self.up), "idle")
-        number = self.episode if state == "episode" else None
-        held = state == "episode" and "stopped" in self.up
-        last = self.spans[-1] if self.spans else None
-        if last is not None and (last.state, last.episode, last.held) == (state, number, held):
-            self.spans[-1] = last._replace(end_us=t)
+        up = self.up
+        state = next((s for s in STATES if s in up), "idle") if up else "idle"
+        number, held = (self.episode, "stopped" in up) if state == "episode" else (None, False)
+        last = self.last
+        if last is not None and last.state == state and last.episode == number and last.held == held:
+            self.last = last._replace(end_us=t)
         else:
-            label = None if number is None else labels.get(number)
-            self.spans.append(Span(self.name, self.since, t, state, number, label, held))
+            self.put()
+            self.last = Span(self.name, self.since, t, state, number, None, held)
         self.since = t
+
+    def put(self) -> None:
+        """Let go of the span that grew."""
+        if self.last is not None:
+            self.open.append(self.last)
+            self.last = None
+
+    def settle(self) -> None:
+        """What became of the last episode is known now: its spans, and those since, are entered."""
+        for span in self.open:
+            mine = span.state == "episode" and span.episode == self.episode
+            self.books.add(span._replace(label=self.label, rejected=self.rejected) if mine else span)
+        self.open, self.label, self.rejected = [], None, None
 
 
 def account(log: RunLog) -> Accounts:
-    """The books of a run, from its events and the list of its cells."""
+    """The books of a run, from its events (and the rows of episodes that a log of exceptions has no events of)."""
     end = duration_us(log)
-    live = {str(c["name"]): _Cell(str(c["name"])) for c in cells(log)}
-    labels, rejected = _outcomes(log)
-    people_us = 0
-    for when, kind, name, episode, text, row in happenings(log):
+    books = Accounts([str(c["name"]) for c in cells(log)], end)
+    live = {name: _Cell(name, books) for name in books.cells}
+    for when, kind, name, episode, text, row in happenings(log, MOVES | TELLS):
         cell = live.get(name)
-        if cell is None or not (kind in RAISES or kind in LOWERS or kind.startswith("authority.")):
+        if cell is None:
             continue
-        t = min(when, end)
-        cell.close(t, labels)
-        _apply(cell, _changes(kind, text, row))
-        people_us += _people(cell, kind, t)
+        t = when if when < end else end
+        if kind in TELLS:
+            _told(cell, kind, episode, text, row)
+        if kind not in MOVES:
+            continue
+        cell.close(t)
         if kind == "episode.start":
+            cell.put()
+            cell.settle()
             cell.episode = None if episode is None else int(episode)
+        _apply(cell, _changes(kind, text, row))
+        _people(books, cell, kind, t)
+        _service(books, cell, kind, when, text, row)
     for cell in live.values():
-        cell.close(end, labels)
-        people_us += 0 if cell.people_since is None else end - cell.people_since
-    spans = sorted((s for cell in live.values() for s in cell.spans), key=lambda s: s.start_us)
-    return Accounts(tuple(live), end, spans, people_us, rejected)
+        cell.close(end)
+        cell.put()
+        cell.settle()
+        books.person_us += 0 if cell.people_since is None else end - cell.people_since
+        books.outages += [] if cell.broken_since is None else [Outage(cell.name, end - cell.broken_since, False)]
+    return books
+
+
+TELLS = frozenset(("episode.end", "episode.void", "data.rejected"))
+"""Events that tell what became of an episode."""
+
+
+def _told(cell: _Cell, kind: str, episode: Any, text: Any, row: int) -> None:
+    """Label and rejection of the cell's last episode."""
+    if episode is None or cell.episode != int(episode):
+        return
+    if kind == "episode.end":
+        label = payload(text, row).get("label")
+        cell.label = label if isinstance(label, bool) else None
+    elif kind == "data.rejected":
+        cell.rejected = str(payload(text, row).get("reason") or "no reason given")
+    else:
+        cell.rejected = "void"
 
 
 Change = tuple[tuple[str, ...], str | None]
@@ -231,29 +307,19 @@ def _apply(cell: _Cell, change: Change | None) -> None:
         cell.up[change[1]] = None
 
 
-def _people(cell: _Cell, kind: str, t: int) -> int:
-    """Person-time that an event closes."""
+def _people(books: Accounts, cell: _Cell, kind: str, t: int) -> None:
+    """Person-time that an event opens or closes."""
     if kind == "person.busy" and cell.people_since is None:
         cell.people_since = t
     elif kind == "person.free" and cell.people_since is not None:
-        spent, cell.people_since = t - cell.people_since, None
-        return spent
-    return 0
+        books.person_us += t - cell.people_since
+        cell.people_since = None
 
 
-def _outcomes(log: RunLog) -> tuple[dict[int, bool | None], dict[int, str]]:
-    """Labels and reasons of rejection, by episode, as the events tell them."""
-    labels: dict[int, bool | None] = {}
-    rejected: dict[int, str] = {}
-    for _, kind, _, number, text, row in happenings(log):
-        if number is None or kind not in ("episode.end", "episode.void", "data.rejected"):
-            continue
-        said = payload(text, row)
-        if kind == "episode.end":
-            label = said.get("label")
-            labels[int(number)] = label if isinstance(label, bool) else None
-        elif kind == "data.rejected":
-            rejected[int(number)] = str(said.get("reason") or "no reason given")
-        else:
-            rejected[int(number)] = "void"
-    return labels, rejected
+def _service(books: Accounts, cell: _Cell, kind: str, t: int, text: Any, row: int) -> None:
+    """Outages by breakage: calls that are repeated and repairs that did not help belong to the same one."""
+    if kind == "repair.start":
+        cell.broken_since = t if cell.broken_since is None else cell.broken_since
+    elif cell.broken_since is not None and kind in ENDS and (kind != "repair.tested" or payload(text, row).get("passed")):
+        books.outages.append(Outage(cell.name, t - cell.broken_since, True))
+        cell.broken_since = None

@@ -4,25 +4,81 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from twin.core.errors import TableError, nearest
 from twin.core.records import Floats, Ints
+from twin.log.stored import Stored
 from twin.log.tables import RunLog
 
 US = 1_000_000
+Answers = npt.NDArray[np.int8]
+"""Of a yes/no column: 1 yes, 0 no, −1 not known."""
 
 
 def column(frame: pd.DataFrame, name: str, *, table: str) -> list[Any]:
     """A column as Python values, null as None. A missing column is refused with the nearest name."""
+    _there(frame, name, table)
+    held = frame[name]
+    if isinstance(held.dtype, pd.CategoricalDtype):  # texts that repeat are one object each
+        named = np.array([*held.cat.categories, None], dtype=object)
+        return list(named[held.cat.codes.to_numpy()].tolist())
+    values = held.astype(object).to_numpy(copy=True)
+    values[held.isna().to_numpy()] = None
+    return list(values.tolist())
+
+
+def _there(frame: pd.DataFrame, name: str, table: str) -> None:
     if name not in frame.columns:
         raise TableError(f"{table}: no column {name!r}" + nearest(name, map(str, frame.columns), what="columns"))
-    values = frame[name].astype(object).to_numpy(copy=True)
-    values[frame[name].isna().to_numpy()] = None
-    return list(values.tolist())
+
+
+def rows(
+    frame: pd.DataFrame, names: Sequence[str], *, table: str, kinds: Collection[str] | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """(row number, values of `names` …) of a table in its order, of events only those of some `kinds`; a table on the disk
+    passes by in batches. The name `t_us` is the column `t_s` as integer µs."""
+    wanted = tuple("t_s" if name == "t_us" else name for name in names)
+    for name in (*wanted, *(() if kinds is None else ("kind",))):
+        _there(frame, name, table)
+    if isinstance(frame, Stored):
+        parts = frame.batches(list(dict.fromkeys(wanted)), kinds)
+    else:
+        parts = iter((frame if kinds is None else frame[frame["kind"].isin(list(kinds)).to_numpy(dtype=bool)],))
+    for part in parts:
+        told = (times_us(part, "t_s", table=table).tolist() if n == "t_us" else column(part, n, table=table) for n in names)
+        yield from zip(part.index.tolist(), *told, strict=True)
+
+
+def picked(frame: pd.DataFrame, numbers: Sequence[int]) -> pd.DataFrame:
+    """Rows of a table by their numbers, ascending."""
+    return frame.rows(numbers) if isinstance(frame, Stored) else frame.iloc[list(numbers)]
+
+
+def answers(frame: pd.DataFrame, name: str, *, table: str) -> Answers:
+    """A yes/no column (n,) in a byte each. A NaN in it is refused."""
+    _there(frame, name, table)
+    if frame[name].dtype == pd.BooleanDtype():
+        held = frame[name]
+        return np.where(held.isna(), -1, held.fillna(False).to_numpy(dtype=np.int8)).astype(np.int8)
+    return np.array([-1 if v is None else v for v in flags(frame, name, table=table)], dtype=np.int8)
+
+
+def codes(frame: pd.DataFrame, name: str, *, table: str) -> tuple[Ints, list[str]]:
+    """A column of texts as (n,) numbers of the names, which are in their order; null is −1."""
+    _there(frame, name, table)
+    held = frame[name]
+    if not isinstance(held.dtype, pd.CategoricalDtype):
+        held = held.astype(object).astype("category")
+    order = sorted(range(len(held.cat.categories)), key=lambda i: str(held.cat.categories[i]))
+    place = np.full(len(order) + 1, -1, dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return place[held.cat.codes.to_numpy()], [str(held.cat.categories[i]) for i in order]
 
 
 def numbers(frame: pd.DataFrame, name: str, *, table: str) -> Floats:
@@ -110,10 +166,10 @@ def refuse_nan(log: RunLog) -> None:
     duration_us(log)
     times_us(log.events, "t_s", table="events")
     for name in ("label", "usable"):
-        flags(log.episodes, name, table="episodes")
+        answers(log.episodes, name, table="episodes")
     for name in ("start_s", "duration_s", "peak_speed_mps"):
         _no_nan(log.episodes, name)
-    for row, text in enumerate(column(log.events, "payload", table="events")):
+    for row, text in rows(log.events, ("payload",), table="events"):
         if isinstance(text, str) and ("NaN" in text or "Infinity" in text):
             payload(text, row)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from twin.judge.columns import US, cells, column, payload, times_us
+from twin.judge.columns import US, cells, payload, rows
 from twin.log.tables import RunLog
 
 POINTS = 200
+KINDS = ("job.arrived", "job.assigned")
 
 
 @dataclass(frozen=True)
@@ -26,21 +27,19 @@ class Coverage:
 
 def coverage(log: RunLog) -> Coverage | None:
     """The coverage of a run's practice, from its events; None where nobody practised."""
-    names = ("kind", "job", "cell", "payload")
-    rows = zip(*(column(log.events, name, table="events") for name in names), strict=True)
-    when, robots = times_us(log.events, "t_s", table="events").tolist(), len(cells(log))
+    names, robots = ("t_us", "kind", "job", "cell", "payload"), len(cells(log))
     goal_of: dict[str, int] = {}
     first: dict[int, str] = {}
     curve: list[tuple[float, float]] = []
     practices = again = 0
-    for row, (kind, job, cell, text) in enumerate(rows):
+    for row, t, kind, job, cell, text in rows(log.events, names, table="events", kinds=KINDS):
         if kind == "job.arrived" and isinstance(text, str) and '"goal":' in text:
             goal_of[job] = int(payload(text, row)["goal"])
         elif kind == "job.assigned" and job in goal_of:
             goal = goal_of.pop(job)
             practices += 1
             again += first.setdefault(goal, cell) != cell
-            curve.append((robots * when[row] / US / 3600, float(len(first))))
+            curve.append((robots * t / US / 3600, float(len(first))))
     if not practices:
         return None
     step = max(1, len(curve) // POINTS)

@@ -15,27 +15,15 @@ from pydantic import TypeAdapter
 
 from twin.core.chance import Chance
 from twin.core.quantity import NonNegative, mean
-from twin.judge.accounting import HOUR_US, Accounts
-from twin.judge.columns import duration_us, payload
-from twin.judge.happenings import happenings
+from twin.judge.accounting import HOUR_US, Accounts, Outage
 from twin.judge.stats import Interval, rate, ratio
 from twin.log.tables import RunLog
 
-ENDS = ("repair.tested", "authority.offered", "episode.start")
-"""What shows that a broken robot is in service again; a self-test only where it was passed."""
 FEW = 5
 """Below so many breakages (or repairs that ended) a bootstrap says nothing: there is no interval."""
 UNITS = 1000
 """More outages than that are dealt into so many heaps for the bootstrap: it costs memory, and gains nothing."""
 _QUANTITY: TypeAdapter[Any] = TypeAdapter(NonNegative)
-
-
-class Outage(NamedTuple):
-    """A robot out of service from its breakage (or the test that found it) for `us`; `mended` False: the run ended first."""
-
-    cell: str
-    us: int
-    mended: bool
 
 
 class Law(NamedTuple):
@@ -64,20 +52,9 @@ class Dependability:
     law: tuple[float, float, float] | None
 
 
-def outages(log: RunLog) -> list[Outage]:
-    """All outages by breakage, cell by cell; calls that are repeated and repairs that did not help belong to the same one."""
-    end, since, out = duration_us(log), dict[str, int](), list[Outage]()
-    for t, kind, cell, _, text, row in happenings(log):
-        if kind == "repair.start":
-            since.setdefault(cell, t)
-        elif cell in since and kind in ENDS and (kind != "repair.tested" or payload(text, row).get("passed")):
-            out.append(Outage(cell, t - since.pop(cell), True))
-    return out + [Outage(cell, end - t, False) for cell, t in since.items()]
-
-
 def dependability(log: RunLog, books: Accounts, groups: Mapping[str, Sequence[str]]) -> list[Dependability]:
     """MTBF, MTTR and availability of each group of cells."""
-    found, laws = outages(log), _laws(log)
+    found, laws = books.outages, _laws(log)
     operated = {cell: us["episode"] / HOUR_US for cell, us in books.by_cell().items()}
     return [_of(name, tuple(dict.fromkeys(cells)), operated, found, laws) for name, cells in groups.items()]
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from twin.judge.columns import US, column, flags
-from twin.judge.facts import Facts
+import numpy as np
+
+from twin.judge.columns import US, answers, codes
+from twin.judge.facts import Facts, kinds
 from twin.log.tables import RunLog
 
 YEAR_H = 8766.0
@@ -40,8 +42,7 @@ def costs(log: RunLog, known: Facts) -> Costs | None:
     hours, cells = known.books.duration_us / US / 3600, len(known.books.cells)
     if not spec or not known.usable or not cells or not hours:
         return None
-    kinds = column(log.events, "kind", table="events")
-    repairs = sum(kind == "repair.done" for kind in kinds)
+    repairs = kinds(log).get("repair.done", 0)
     cell_h = cells * hours
     per_cell_h = {
         "robots": spec["robot"] / (spec["years"] * YEAR_H),
@@ -59,32 +60,29 @@ def confusion(log: RunLog) -> list[tuple[str, int, int]] | None:
     Rows: (what, labelled a success, labelled a failure) of episodes that truly succeeded, and of those that truly failed; None
     where a log has no ground truth.
     """
-    truth, label = (flags(log.episodes, name, table="episodes") for name in ("truth", "label"))
-    pairs = [(t, lab) for t, lab in zip(truth, label, strict=True) if t is not None and lab is not None]
-    if not pairs:
+    truth, label = (answers(log.episodes, name, table="episodes") for name in ("truth", "label"))
+    if not ((truth >= 0) & (label >= 0)).any():
         return None
-    return [
-        (what, sum(p == (real, True) for p in pairs), sum(p == (real, False) for p in pairs))
-        for what, real in (("truly a success", True), ("truly a failure", False))
-    ]
+
+    def both(real: int, said: int) -> int:
+        return int(((truth == real) & (label == said)).sum())
+
+    return [("truly a success", both(1, 1), both(1, 0)), ("truly a failure", both(0, 1), both(0, 0))]
 
 
 def product(log: RunLog, known: Facts) -> dict[str, Any]:
     """Everything a page says of data and cost: confusion, rejections by reason, sources of labels, costs."""
-    reasons = column(log.episodes, "reject_reason", table="episodes")
-    sources = column(log.episodes, "label_source", table="episodes")
     return {
         "confusion": confusion(log),
-        "rejected": _tally(reasons),
-        "labels": _tally(sources),
-        "hindsight": sum(goal is not None for goal in column(log.episodes, "instruction", table="episodes")),
+        "rejected": _tally(log, "reject_reason"),
+        "labels": _tally(log, "label_source"),
+        "hindsight": sum(n for _, n in _tally(log, "instruction")),
         "costs": costs(log, known),
     }
 
 
-def _tally(values: list[Any]) -> list[tuple[str, int]]:
-    out: dict[str, int] = {}
-    for value in values:
-        if value is not None:
-            out[str(value)] = out.get(str(value), 0) + 1
-    return sorted(out.items(), key=lambda item: (-item[1], item[0]))
+def _tally(log: RunLog, name: str) -> list[tuple[str, int]]:
+    """How many episodes have each text, the commonest first."""
+    told, names = codes(log.episodes, name, table="episodes")
+    counts = np.bincount(told[told >= 0], minlength=len(names)).tolist()
+    return sorted(zip(names, counts, strict=True), key=lambda item: (-item[1], item[0]))

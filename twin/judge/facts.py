@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from twin.core.chance import Chance
-from twin.core.records import RECEIPT_STATUS
+from twin.core.records import RECEIPT_STATUS, Bools, Ints
 from twin.judge.accounting import STATES, Accounts, account
 from twin.judge.checks import counted
-from twin.judge.columns import US, cells, column, flags, lists
+from twin.judge.columns import US, Answers, answers, cells, codes, column, rows
 from twin.judge.stats import NOTHING, Interval, proportion, ratio
 from twin.judge.words import NB, between, count, hours, listed, num, pct, several, span, unit
 from twin.log.tables import RunLog
@@ -65,54 +65,47 @@ class Facts:
 
 def gather(log: RunLog) -> Facts:
     """The facts of a run."""
-    books = account(log)
-    rows = counted(log)
-    label = flags(log.episodes, "label", table="episodes")
-    where = column(log.episodes, "cell", table="episodes")
-    model = column(log.episodes, "robot_model", table="episodes")
-    cut = column(log.episodes, "censored", table="episodes")
-    usable = flags(log.episodes, "usable", table="episodes")
-    judged = [r for r in rows if label[r] is not None]
-    known = [r for r in rows if usable[r] is not None]
-    good = _tally([where[r] for r in known if usable[r]], books.cells) if known else None
-    total = sum(usable[r] is True for r in known) if known else None
+    books, table = account(log), log.episodes
+    label, usable = (answers(table, name, table="episodes") for name in ("label", "usable"))
+    cut = answers(table, "censored", table="episodes")
+    counts = np.zeros(len(table), dtype=bool)
+    counts[counted(log)] = True
+    where = _group(log, "cell", counts, books.cells)
+    models = codes(table, "robot_model", table="episodes")
+    model = _group(log, "robot_model", counts, [models[1][i] for i in np.unique(models[0][counts]) if i >= 0])
+    known = bool((usable[counts] >= 0).any())
+    total = int((usable[counts] == 1).sum()) if known else None
+    good = {name: int((usable[mine] == 1).sum()) for name, mine in where.items()} if known else None
     human_h = books.person_us / US / 3600
     return Facts(
         books=books,
         models={str(c["name"]): str(c.get("robot_model") or "") for c in cells(log)},
-        episodes=len(rows),
-        voided=len(log.episodes) - len(rows),
-        censored=sum(cut[r] is True for r in rows),
-        success=_share(label, judged),
+        episodes=int(counts.sum()),
+        voided=int((~counts).sum()),
+        censored=int((cut[counts] == 1).sum()),
+        success=_share(label[counts]),
         usable=total,
         usable_per_robot_h=per_robot_hour(books, good, books.cells),
         usable_per_human_h=total / human_h if total is not None and human_h > 0 else None,
         human_h=human_h,
-        by_model=_shares(label, judged, model, sorted({str(model[r]) for r in rows if model[r] is not None})),
+        by_model={name: _share(label[mine]) for name, mine in model.items()},
         usable_by_cell=good,
-        by_cell=_shares(label, judged, where, books.cells),
-        detector=_detector(log, judged, label),
+        by_cell={name: _share(label[mine]) for name, mine in where.items()},
+        detector=_detector(log, np.flatnonzero(counts & (label >= 0)), label),
     )
 
 
-def _share(label: Sequence[bool | None], rows: Sequence[int]) -> Interval:
-    return proportion(k=sum(label[r] is True for r in rows), n=len(rows))
+def _share(label: Answers) -> Interval:
+    return proportion(k=int((label == 1).sum()), n=int((label >= 0).sum()))
 
 
-def _shares(label: Sequence[bool | None], rows: Sequence[int], key: Sequence[Any], names: Sequence[str]) -> dict[str, Interval]:
-    """Success by the value of `key`, for each of `names`."""
-    n = _tally([key[r] for r in rows], names)
-    k = _tally([key[r] for r in rows if label[r]], names)
-    return {name: proportion(k=k[name], n=n[name]) for name in names}
-
-
-def _tally(values: Sequence[Any], names: Sequence[str]) -> dict[str, int]:
-    """How often each of `names` is among `values`."""
-    out = dict.fromkeys(names, 0)
-    for value in values:
-        if value in out:
-            out[value] += 1
-    return out
+def _group(log: RunLog, name: str, counts: Bools, names: Sequence[str]) -> dict[str, Ints]:
+    """Row numbers of the episodes that count, by a text, for each of `names`."""
+    told, known = codes(log.episodes, name, table="episodes")
+    order = np.flatnonzero(counts)[np.argsort(told[counts], kind="stable")]
+    ends = np.searchsorted(told[order], np.arange(len(known) + 1))
+    found = {text: order[ends[i] : ends[i + 1]] for i, text in enumerate(known)}
+    return {text: found.get(text, order[:0]) for text in names}
 
 
 def per_robot_hour(books: Accounts, tally: Mapping[str, int] | None, members: Sequence[str]) -> Interval:
@@ -136,18 +129,18 @@ def yields(facts: Facts, groups: Mapping[str, Sequence[str]]) -> list[dict[str, 
     return out
 
 
-def _detector(log: RunLog, judged: Sequence[int], label: Sequence[bool | None]) -> str | None:
+def _detector(log: RunLog, judged: Ints, label: Answers) -> str | None:
     """How often the label was wrong, where physics can tell."""
-    truth = flags(log.episodes, "truth", table="episodes")
-    both = [r for r in judged if truth[r] is not None]
-    if not both:
+    truth = answers(log.episodes, "truth", table="episodes")
+    both = judged[truth[judged] >= 0]
+    if not both.size:
         return None
-    wrong = [r for r in both if truth[r] != label[r]]
-    false = sum(label[r] is True for r in wrong)
-    kinds = f"{several(false, 'false success', 'false successes')}, {several(len(wrong) - false, 'false failure')}"
+    wrong = both[truth[both] != label[both]]
+    false = int((label[wrong] == 1).sum())
+    sorts = f"{several(false, 'false success', 'false successes')}, {several(len(wrong) - false, 'false failure')}"
     return (
         "The labels are the success detector’s: all that a farm knows. Ground truth, known only in simulation, "
-        f"says that it was wrong in {count(len(wrong))} of {several(len(both), 'episode')}: {kinds}."
+        f"says that it was wrong in {count(len(wrong))} of {several(len(both), 'episode')}: {sorts}."
     )
 
 
@@ -177,8 +170,8 @@ def _plainly(facts: Facts) -> list[str]:
 def story(facts: Facts) -> str:
     """The run in three sentences."""
     books = facts.books
-    kinds = sorted({m for m in facts.models.values() if m})
-    robots = several(len(books.cells), "robot") + (f" ({listed(kinds)})" if kinds else "")
+    models = sorted({m for m in facts.models.values() if m})
+    robots = several(len(books.cells), "robot") + (f" ({listed(models)})" if models else "")
     first = f"{robots} worked for {span(books.duration_us / US)} of simulated time."
     if not facts.episodes:
         return f"{first} No episode ran."
@@ -200,14 +193,13 @@ def cause_words(cause: str) -> str:
 
 def symptoms(log: RunLog) -> list[dict[str, Any]]:
     """Episodes with each symptom, and the share of them."""
-    rows = counted(log)
-    told = lists(log.episodes, "symptoms", table="episodes")
-    known = [told[r] or () for r in rows if told[r] is not None]
-    names = sorted({s for symptoms_ in known for s in symptoms_})
-    return [
-        {"name": n, "share": proportion(k=sum(n in s for s in known), n=len(known)), "k": sum(n in s for s in known)}
-        for n in names
-    ]
+    n, tally = 0, dict[str, int]()
+    for _, reason, told in rows(log.episodes, ("end_reason", "symptoms"), table="episodes"):
+        if reason != "void" and told is not None:
+            n += 1
+            for name in {str(item): None for item in told}:
+                tally[name] = tally.get(name, 0) + 1
+    return [{"name": name, "share": proportion(k=k, n=n), "k": k} for name, k in sorted(tally.items())]
 
 
 TROUBLE: Mapping[str, str] = {
@@ -233,11 +225,14 @@ TROUBLE: Mapping[str, str] = {
 
 def trouble(log: RunLog) -> list[dict[str, Any]]:
     """How often each kind of trouble happened; kinds that never did are left out."""
-    tally = dict.fromkeys(TROUBLE, 0)
-    for kind in column(log.events, "kind", table="events"):
-        if kind in tally:
-            tally[kind] += 1
-    return [{"kind": k, "name": TROUBLE[k], "n": n} for k, n in tally.items() if n]
+    tally = kinds(log)
+    return [{"kind": k, "name": name, "n": tally[k]} for k, name in TROUBLE.items() if tally.get(k)]
+
+
+def kinds(log: RunLog) -> dict[str, int]:
+    """How many events of each kind there are."""
+    told, names = codes(log.events, "kind", table="events")
+    return dict(zip(names, np.bincount(told[told >= 0], minlength=len(names)).tolist(), strict=True))
 
 
 def receipts(log: RunLog) -> list[dict[str, Any]]:
@@ -260,10 +255,10 @@ def receipts(log: RunLog) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def receipt_groups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def receipt_groups(papers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Receipts of one fault of the plan taken together: how many of each status, and the middle effect of those that acted."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row in rows:
+    for row in papers:
         # Wear is one law for all robots: wear/U3-01, wear/U3-02, …
         name = str(row["fault"]).split("/")[0]
         groups.setdefault((name, str(row["component"]), str(row["mode"])), []).append(row)

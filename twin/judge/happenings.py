@@ -1,23 +1,28 @@
 """What happened to cells, in order: a log's events, and what a log that keeps exceptions leaves to the episode table.
 
 Such a log (`log_events: exceptions` in run.json) has no events of episodes that went well and of resets that worked at once.
-Their rows say when they began and ended and how long the reset took, to the µs: here they become events again.
+Their rows say when they began and ended and how long the reset took, to the µs: here they become events again. Both tables are
+read side by side and once, so that a year takes no more memory than a day.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from twin.judge.columns import US, column, flags, numbers, times_us
+from twin.core.errors import TableError
+from twin.judge.columns import US, rows
 from twin.log.tables import RunLog
+
+SAID: dict[tuple[Any, str], dict[str, Any]] = {}
+"""Payloads of the ends of episodes, one for each label and reason."""
 
 
 class Happening(NamedTuple):
-    """An event of a cell: when, its kind, the cell and episode, and its payload as JSON text; `row` in the table of events."""
+    """An event of a cell: when, its kind, the cell and episode, and its payload (JSON text or read); `row` in the table of
+    events."""
 
     t_us: int
     kind: str
@@ -32,58 +37,71 @@ def keeps_all(log: RunLog) -> bool:
     return log.meta.get("log_events") != "exceptions"
 
 
-def happenings(log: RunLog) -> Iterator[Happening]:
-    """All of them: as the events stand, or, in a log that keeps exceptions, one cell after the other, each in order of time."""
-    when = times_us(log.events, "t_s", table="events").tolist()
-    names = ("kind", "cell", "episode", "payload")
-    told = zip(when, *(column(log.events, name, table="events") for name in names), range(len(when)), strict=True)
-    if keeps_all(log):
-        yield from map(Happening._make, told)
-        return
-    kept: dict[Any, list[Happening]] = {}
-    for item in map(Happening._make, told):
-        kept.setdefault(item.cell, []).append(item)
-    for cell, rows in _by_cell(log).items():
-        usual = _usual(log, cell, rows)
-        merged = [(item.t_us, 3, n, item) for n, item in enumerate(kept.pop(cell, ()))] + usual
-        yield from (entry[3] for entry in sorted(merged, key=lambda entry: entry[:3]))
-    for items in kept.values():
-        yield from items
+def happenings(log: RunLog, kinds: Collection[str] | None = None) -> Iterator[Happening]:
+    """All of them, or events of some kinds only, each cell's in the order of time: as the events stand, or put together from
+    both tables."""
+    return _events(log, kinds) if keeps_all(log) else _together(log, _events(log, kinds))
 
 
-def _by_cell(log: RunLog) -> dict[Any, list[int]]:
-    """Rows of the episode table by cell, in order of time."""
-    where = column(log.episodes, "cell", table="episodes")
-    begun = times_us(log.episodes, "start_s", table="episodes")
-    out: dict[Any, list[int]] = {}
-    for row in np.argsort(begun, kind="stable").tolist():
-        out.setdefault(where[row], []).append(row)
-    return out
+def _events(log: RunLog, kinds: Collection[str] | None) -> Iterator[Happening]:
+    names = ("t_us", "kind", "cell", "episode", "payload")
+    for row, t, kind, cell, episode, text in rows(log.events, names, table="events", kinds=kinds):
+        yield Happening(t, kind, cell, episode, text, row)
 
 
-def _usual(log: RunLog, cell: Any, rows: list[int]) -> list[tuple[int, int, int, Happening]]:
-    """(t, place among what happens at t, number, happening): an episode ends before what it leads to, and begins last."""
-    frame = log.episodes.iloc[rows]
-    number = column(frame, "episode", table="episodes")
-    reasons = column(frame, "end_reason", table="episodes")
-    kinds = column(frame, "reset_kind", table="episodes")
-    labels = flags(frame, "label", table="episodes")
-    start, spent, reset = (
-        np.rint(np.nan_to_num(numbers(frame, name, table="episodes")) * US).astype(np.int64).tolist()
-        for name in ("start_s", "duration_s", "reset_s")
-    )
-    out: list[tuple[int, int, int, Happening]] = []
-    for k in range(len(rows)):
-        ended = start[k] + spent[k]
-        out.append((start[k], 4, k, Happening(start[k], "episode.start", cell, number[k], None, -1)))
-        if reasons[k] is None:  # the end of the run cut it off
-            continue
-        said = json.dumps({"label": labels[k], "end_reason": reasons[k]})
-        out.append((ended, 0, k, Happening(ended, "episode.end", cell, number[k], said, -1)))
-        if reasons[k] in ("crash", "void"):
-            continue
-        out.append((ended, 1, k, Happening(ended, "reset.start", cell, None, None, -1)))
-        if k + 1 < len(rows) and kinds[k + 1] == "automatic":
-            done = ended + reset[k + 1]
-            out.append((done, 2, k, Happening(done, "reset.done", cell, None, None, -1)))
-    return out
+def _together(log: RunLog, events: Iterator[Happening]) -> Iterator[Happening]:
+    """Rows stand in the order in which episodes ended, events in that of time. Once a cell's next row is read, all that comes
+    before that episode is known: its events up to then, and how the episode before it ended and was tidied up after.
+
+    Several at one µs: an episode ends before what it leads to, and begins last.
+    """
+    ahead: Happening | None = next(events, None)
+    kept: dict[Any, deque[Happening]] = {}
+    """Cell → its events that have not been told yet."""
+    last: dict[Any, tuple[Happening, ...]] = {}
+    """Cell → the end of its last episode and the reset after it, so far as it is known."""
+    names = ("cell", "episode", "start_s", "duration_s", "end_reason", "label", "reset_kind", "reset_s")
+    for _, cell, number, start, spent, reason, label, reset, reset_s in rows(log.episodes, names, table="episodes"):
+        begun = _us(start, number)
+        while ahead is not None and ahead.t_us <= begun:
+            if ahead.cell is None:
+                yield ahead
+            else:
+                kept.setdefault(ahead.cell, deque()).append(ahead)
+            ahead = next(events, None)
+        closing = last.get(cell, ())
+        if closing and closing[-1].kind == "reset.start" and reset == "automatic":
+            done = closing[0].t_us + _us(reset_s or 0.0, number)
+            closing = (*closing, Happening(done, "reset.done", cell, None, None, -1))
+        yield from _merged(closing, kept.get(cell), begun)
+        yield Happening(begun, "episode.start", cell, number, None, -1)
+        last[cell] = _closing(cell, number, begun + _us(spent or 0.0, number), reason, label)
+    for item in chain(() if ahead is None else (ahead,), events):
+        kept.setdefault(item.cell, deque()).append(item)
+    for cell in dict.fromkeys((*last, *kept)):
+        yield from _merged(last.get(cell, ()), kept.get(cell), None)
+
+
+def _us(seconds: float | None, number: Any) -> int:
+    if seconds is None or seconds != seconds:
+        raise TableError(f"episodes: episode {number}: a time is missing or NaN, so nothing can be judged")
+    return round(seconds * US)
+
+
+def _closing(cell: Any, number: Any, ended: int, reason: Any, label: Any) -> tuple[Happening, ...]:
+    """What the end of an episode was, and that a reset began; nothing where the end of the run cut it off."""
+    if reason is None:
+        return ()
+    said = SAID.setdefault((label, reason), {"label": label, "end_reason": reason})
+    end = Happening(ended, "episode.end", cell, number, said, -1)
+    return (end,) if reason in ("crash", "void") else (end, Happening(ended, "reset.start", cell, None, None, -1))
+
+
+def _merged(closing: tuple[Happening, ...], kept: deque[Happening] | None, until: int | None) -> Iterator[Happening]:
+    """Both in the order of time, the ends first among equals; of the events those up to `until`."""
+    for item in closing:
+        while kept and kept[0].t_us < item.t_us:
+            yield kept.popleft()
+        yield item
+    while kept and (until is None or kept[0].t_us <= until):
+        yield kept.popleft()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from twin.judge.columns import column, flags, numbers
+from twin.judge.columns import rows
 from twin.log.tables import RunLog
 
 
 def by_version(log: RunLog) -> dict[str, list[tuple[float, float]]]:
     """Site → (day on which a version was first run, share of its episodes labelled a success); sites with several only."""
-    site, version = (column(log.episodes, name, table="episodes") for name in ("site", "policy_version"))
-    label, start = flags(log.episodes, "label", table="episodes"), numbers(log.episodes, "start_s", table="episodes")
+    names = ("site", "policy_version", "label", "start_s")
     found: dict[str, dict[str, list[float]]] = {}
-    for where, which, good, t in zip(site, version, label, start.tolist(), strict=True):
+    for _, where, which, good, t in rows(log.episodes, names, table="episodes"):
         if which is None or good is None:
             continue
         held = found.setdefault(str(where), {}).setdefault(str(which), [t, 0.0, 0.0])

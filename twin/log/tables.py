@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -23,10 +23,10 @@ from twin.core.records import SCHEMA, Event
 from twin.log.columns import EPISODES, EVENTS, RECEIPTS, batches, event_row, frame, parsed_batches, typed_row
 from twin.log.journal import FILE as JOURNAL
 from twin.log.journal import Journal
+from twin.log.stored import TABLES, Stored, checked, unreadable
 
-TABLES = {"events": EVENTS, "episodes": EPISODES, "faults": RECEIPTS}
-LONG = 1_000_000
-"""Episodes beyond which a run's judges read its table column by column."""
+LONG = 100_000
+"""Rows beyond which judges read a table from the disk, by columns and batches."""
 ROWS = 16_384
 """Rows of a row group, and what the export holds in memory."""
 
@@ -36,7 +36,8 @@ class RunLog:
     """A finished run as judges read it.
 
     `meta` is run.json; `events`, `episodes`, `receipts` have the columns of `core/records.py`, with pandas' nullable Int64
-    and boolean, times in s, `start_utc` in UTC, lists as lists (None: not known); an event's `payload` is JSON text.
+    and boolean, times in s, `start_utc` in UTC, lists as lists (None: not known); an event's `payload` is JSON text. Where
+    `open_run` leaves a long table on the disk, `Stored` stands for the frame.
     """
 
     meta: dict[str, Any]
@@ -89,36 +90,14 @@ def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
 
 def unfinished(folder: Path, meta: Mapping[str, Any]) -> RunLog:
     """The tables of a run whose run.json is still to be written, as its judges will read them."""
-    events, receipts = (frame(read_table(folder, name)) for name in ("events", "faults"))
-    long = pq.read_metadata(_checked(folder, "episodes")).num_rows > LONG
-    episodes: Any = Columns(folder, "episodes") if long else frame(read_table(folder, "episodes"))
-    return RunLog({"schema": SCHEMA, **meta}, events, episodes, receipts, folder)
+    events, episodes = (_opened(folder, name) for name in ("events", "episodes"))
+    return RunLog({"schema": SCHEMA, **meta}, events, episodes, frame(read_table(folder, "faults")), folder)
 
 
-class Columns:
-    """A stored table read column by column: what judges use of a frame, in the memory of one column of a year's run."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.path, self.schema = _checked(Path(folder), name), TABLES[name]
-        self.columns = pd.Index(self.schema.names)
-
-    def __len__(self) -> int:
-        return int(pq.read_metadata(self.path).num_rows)
-
-    def __getitem__(self, name: str) -> Any:
-        return frame(self._read([name]))[name]
-
-    @property
-    def iloc(self) -> Any:
-        """Rows by number, of the whole table."""
-        return frame(self._read(self.schema.names)).iloc
-
-    def _read(self, names: Sequence[str]) -> Any:
-        try:
-            table = pq.read_table(self.path, columns=list(names))
-            return table.cast(pa.schema([self.schema.field(name) for name in names]))
-        except (pa.ArrowException, OSError) as error:
-            raise _unreadable(self.path, error) from error
+def _opened(folder: Path, name: str) -> Any:
+    """A table as judges read it: in memory where it is short."""
+    long = pq.read_metadata(checked(folder, name)).num_rows > LONG
+    return Stored(folder, name) if long else frame(read_table(folder, name))
 
 
 @contextmanager
@@ -200,38 +179,26 @@ def _not_a_run(folder: Path) -> str:
 
 def read_table(folder: Path, name: str) -> Any:
     """One table of a run (`events`, `episodes`, `faults`) as Arrow; raises `RunFolderError`."""
-    path = _checked(Path(folder), name)
+    path = checked(Path(folder), name)
     try:
         return pq.read_table(path, columns=TABLES[name].names).cast(TABLES[name])
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _checked(folder: Path, name: str) -> Path:
-    """The path of a table that is there and has all of its columns."""
-    path = folder / f"{name}.parquet"
-    if not path.is_file():
-        raise RunFolderError(f"{path} is missing; delete {folder / 'run.json'} and repeat the run's command")
-    try:
-        there = pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
-    if missing := [column for column in TABLES[name].names if column not in there.names]:
-        raise RunFolderError(f"{path} lacks the columns {', '.join(missing)}: it was not written by this twin; run again")
-    return path
-
-
-def _unreadable(path: Path, error: Exception) -> RunFolderError:
-    why = str(error).strip().split("\n")[0]
-    return RunFolderError(f"{path} cannot be read ({why}); delete {path.parent / 'run.json'} and repeat the run's command")
+        raise unreadable(path, error) from error
 
 
 def read_run(folder: Path) -> RunLog:
-    """A finished run. Raises `RunFolderError`: no run, not ended, another schema, a table that does not read."""
+    """A finished run, its tables in memory. Raises `RunFolderError`: no run, not ended, another schema, a table that does not
+    read."""
     folder = Path(folder)
     meta = read_meta(folder)
     events, episodes, receipts = (frame(read_table(folder, name)) for name in TABLES)
     return RunLog(meta, events, episodes, receipts, folder)
+
+
+def open_run(folder: Path) -> RunLog:
+    """As `read_run`, but long tables stay on the disk (`Stored`): for judges, which read columns and batches."""
+    folder = Path(folder)
+    return unfinished(folder, read_meta(folder))
 
 
 def compare_events(folder: Path, events: Iterable[Event | str]) -> list[Difference]:
@@ -267,10 +234,10 @@ def _compare(folder: Path, name: str, fresh: Iterable[dict[str, Any]]) -> list[D
 
 
 def _stored(folder: Path, name: str) -> Iterator[dict[str, Any]]:
-    path = _checked(folder, name)
+    path = checked(folder, name)
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(8192, columns=TABLES[name].names):
                 yield from pa.Table.from_batches([batch]).cast(TABLES[name]).to_pylist()
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error

@@ -20,7 +20,7 @@ from twin.judge.gate import ALPHA, VERDICTS, Decision, Requirement, Run, decide
 from twin.judge.gate import seeds as seeds_of
 from twin.judge.spec import CheckSpec, SuccessRate
 from twin.judge.verdict import verdict as judge
-from twin.log.tables import read_run
+from twin.log.tables import open_run
 from twin.suite.plan import Unit
 from twin.suite.results import Results, Row
 
@@ -229,7 +229,7 @@ def _values(row: Row, wanted: Sequence[Measure]) -> dict[str, float | None]:
     checks = {m.requirement.name: m.check for m in wanted if m.check is not None}
     if row.folder is None:
         return values | dict.fromkeys(checks)
-    found = evaluate(list(checks.values()), read_run(Path(row.folder))) if checks else []
+    found = evaluate(list(checks.values()), open_run(Path(row.folder))) if checks else []
     return values | {name: result.value for name, result in zip(checks, found, strict=True)}
 
 
@@ -239,4 +239,4 @@ def _hard_verdict(row: Row, checks: Sequence[CheckSpec]) -> str:
         return row.verdict if row.verdict in VERDICTS else "fail"
     results = [CheckResult.from_dict(found) for found in row.checks]
     hard = [result for result, check in zip(results, checks, strict=True) if not is_share(check)]
-    return judge(read_run(Path(row.folder)), hard).word
+    return judge(open_run(Path(row.folder)), hard).word

@@ -10,7 +10,7 @@ import numpy as np
 from twin.judge.accounting import Accounts, account
 from twin.judge.checks.events import happened
 from twin.judge.checks.result import SHOWN, CheckResult, bounds, counted, decide, percent, z_of
-from twin.judge.columns import US, cells, duration_us, flags, numbers
+from twin.judge.columns import US, answers, cells, duration_us, numbers
 from twin.judge.spec import AtLeast, Rate
 from twin.judge.stats import Interval
 from twin.judge.stats import rate as rate_of
@@ -73,11 +73,11 @@ def _episodes(log: RunLog) -> tuple[float | None, str]:
 
 
 def _usable(log: RunLog) -> tuple[float | None, str]:
-    usable = flags(log.episodes, "usable", table="episodes")
-    known = [usable[r] for r in counted(log) if usable[r] is not None]
+    usable = answers(log.episodes, "usable", table="episodes")[counted(log)]
+    good, known = int((usable == 1).sum()), int((usable >= 0).sum())
     if not known and len(log.episodes):
         return None, "whether an episode is usable was not recorded"
-    return float(sum(map(bool, known))), f"{sum(map(bool, known))} of {len(known)} episodes usable"
+    return float(good), f"{good} of {known} episodes usable"
 
 
 def _usable_per_robot_h(log: RunLog) -> tuple[float | None, str]:

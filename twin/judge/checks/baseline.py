@@ -13,15 +13,15 @@ import numpy as np
 
 from twin.core.errors import InputError
 from twin.judge.checks.amounts import exposure_h
-from twin.judge.checks.episodes import observed, unit_of
+from twin.judge.checks.episodes import named, observed, unit_of
 from twin.judge.checks.events import happened
-from twin.judge.checks.result import SHOWN, CheckResult, counted, decide, percent
-from twin.judge.columns import column, flags, refuse_nan
+from twin.judge.checks.result import CheckResult, counted, decide, percent
+from twin.judge.columns import answers, flags, refuse_nan
 from twin.judge.spec import FIGURES, SHARES, CheckSpec, Effect, NoEffect, NotWorseThan
 from twin.judge.stats import NOTHING, Interval, median, proportion
 from twin.judge.stats import rate as rate_of
 from twin.judge.words import NB, between, count, pct, points, several, unit
-from twin.log.tables import RunLog, read_meta, read_run
+from twin.log.tables import RunLog, open_run, read_meta
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _find(name: str, log: RunLog) -> Baseline:
                 return Baseline(name, why=f"the baseline's {key} is {meta.get(key)}, this run's {log.meta.get(key)}")
         if meta.get("verdict") == "void":
             return Baseline(name, why="a run of the baseline is void and says nothing")
-    logs = tuple(read_run(folder) for folder in metas)
+    logs = tuple(open_run(folder) for folder in metas)
     for other in logs:
         refuse_nan(other)
     return Baseline(name, logs)
@@ -121,10 +121,9 @@ def not_worse_than(spec: NotWorseThan, log: RunLog, known: Baselines) -> CheckRe
     passed = decide(found, at_least=-spec.margin)
     shown = [f"{pct(side.value)} (n{NB}{count(side.n)})" for side in (ours, theirs)]
     detail = f"{shown[0]} beside {shown[1]} of {base}: {points(found)}" + (_more(found, spec.margin) if passed is None else "")
-    label = flags(log.episodes, "label", table="episodes")
-    number = column(log.episodes, "episode", table="episodes")
-    evidence = tuple(f"episode {number[r]}" for r in counted(log, spec.task) if label[r] is False)
-    return CheckResult(name, passed, found.value, bound, detail, evidence[:SHOWN], found.low, found.high, "%")
+    rows = np.asarray(counted(log, spec.task), dtype=np.int64)
+    evidence = named(log, rows[answers(log.episodes, "label", table="episodes")[rows] == 0])
+    return CheckResult(name, passed, found.value, bound, detail, evidence, found.low, found.high, "%")
 
 
 def _more(found: Interval, margin: float) -> str:

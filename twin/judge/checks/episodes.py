@@ -9,7 +9,7 @@ from scipy import stats as sps
 
 from twin.core.records import Bools, Floats, Ints
 from twin.judge.checks.result import SHOWN, CheckResult, bounds, counted, decide, percent, z_of
-from twin.judge.columns import column, flags, numbers
+from twin.judge.columns import answers, column, numbers, picked
 from twin.judge.spec import FIGURES, Always, Quantile, SuccessRate
 from twin.judge.stats import NOTHING, Interval, proportion
 from twin.judge.stats import quantile as quantile_of
@@ -39,11 +39,10 @@ def exact(*, k: int, n: int, confidence: float) -> Interval:
 
 def success(spec: SuccessRate, log: RunLog) -> CheckResult:
     """The share of labelled episodes of a task that succeeded."""
-    label = flags(log.episodes, "label", table="episodes")
-    number = column(log.episodes, "episode", table="episodes")
-    rows = counted(log, spec.task)
-    judged = [r for r in rows if label[r] is not None]
-    k, n = sum(label[r] is True for r in judged), len(judged)
+    label = answers(log.episodes, "label", table="episodes")
+    rows = np.asarray(counted(log, spec.task), dtype=np.int64)
+    judged = rows[label[rows] >= 0]
+    k, n = int((label[judged] == 1).sum()), len(judged)
     name, bound = f"success_rate of {spec.task}", bounds(spec.min, spec.max, percent, spec.confidence)
     if not n:
         return CheckResult(name, None, None, bound, f"no labelled episode of {spec.task} among {len(rows)}")
@@ -53,8 +52,14 @@ def success(spec: SuccessRate, log: RunLog) -> CheckResult:
     missing = f"; {len(rows) - n} without a label not counted" if len(rows) > n else ""
     more = _more(share, spec) if passed is None else ""
     detail = f"{k} of {n} labelled episodes, {which} {percent(share.low)} to {percent(share.high)}{missing}{more}"
-    evidence = tuple(f"episode {number[r]}" for r in judged if label[r] is False)
-    return CheckResult(name, passed, share.value, bound, detail, evidence[:SHOWN], share.low, share.high, "%")
+    evidence = named(log, judged[label[judged] == 0])
+    return CheckResult(name, passed, share.value, bound, detail, evidence, share.low, share.high, "%")
+
+
+def named(log: RunLog, rows: Ints) -> tuple[str, ...]:
+    """The first of some episodes, as evidence."""
+    first = column(picked(log.episodes, rows[:SHOWN].tolist()), "episode", table="episodes") if len(rows) else ()
+    return tuple(f"episode {number}" for number in first)
 
 
 def _more(share: Interval, spec: SuccessRate) -> str:
@@ -79,23 +84,21 @@ def always(spec: Always, log: RunLog) -> CheckResult:
     value, known, bad = _held(spec, log, rows)
     cut = _cut(log)[rows]
     unknown, open_ = int((~known & ~cut).sum()), int((~bad & cut).sum())
-    number = column(log.episodes, "episode", table="episodes")
-    evidence = tuple(f"episode {number[r]}" for r in rows[bad])
+    evidence = named(log, rows[bad])
     looked = int((known & (bad | ~cut)).sum())
     parts = [f"{several(int(bad.sum()), 'breach', 'breaches')} in {several(looked, 'episode')}"]
     parts += [f"{unknown} not recorded"] if unknown else []
     parts += [f"{open_} cut off by the end"] if open_ else []
     shown = bool((known & ~cut).any()) and not unknown
     passed = False if bad.any() else True if shown else None
-    return CheckResult(name, passed, value, bound, ", ".join(parts), evidence[:SHOWN], unit=unit_of(spec.of))
+    return CheckResult(name, passed, value, bound, ", ".join(parts), evidence, unit=unit_of(spec.of))
 
 
 def _held(spec: Always, log: RunLog, rows: Ints) -> tuple[float | None, Bools, Bools]:
     """(the worst value found, which rows have one, which rows break the check)."""
     if spec.of not in FIGURES:
-        said = [flags(log.episodes, spec.of, table="episodes")[r] for r in rows]
-        bad = np.array([v is False for v in said])
-        return float(bad.sum()), np.array([v is not None for v in said]), bad
+        said = answers(log.episodes, spec.of, table="episodes")[rows]
+        return float((said == 0).sum()), said >= 0, said == 0
     x = numbers(log.episodes, spec.of, table="episodes")[rows]
     known = ~np.isnan(x)
     low, high = -np.inf if spec.min is None else spec.min, np.inf if spec.max is None else spec.max
@@ -109,7 +112,7 @@ def _held(spec: Always, log: RunLog, rows: Ints) -> tuple[float | None, Bools, B
 
 def _cut(log: RunLog) -> Bools:
     """Which episodes the end of the run (or a hole in the log) cut off: their figures are only lower bounds."""
-    return np.array([c is True for c in column(log.episodes, "censored", table="episodes")], dtype=bool)
+    return np.asarray(answers(log.episodes, "censored", table="episodes") == 1)
 
 
 def observed(log: RunLog, figure: str, task: str | None) -> tuple[Floats, Floats, int]:
@@ -154,5 +157,6 @@ def _beyond(spec: Quantile, log: RunLog) -> tuple[str, ...]:
     over = spec.max is not None and bool((x > spec.max).any())
     beyond = np.flatnonzero(x > spec.max if over else x < (spec.min if spec.min is not None else -np.inf))
     order = beyond[np.argsort(-x[beyond] if over else x[beyond], kind="stable")]
-    number = column(log.episodes, "episode", table="episodes")
-    return tuple(f"episode {number[r]}" for r in rows[order][:SHOWN])
+    return tuple(
+        f"episode {int(numbers(picked(log.episodes, [r]), 'episode', table='episodes')[0])}" for r in rows[order][:SHOWN]
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from twin.core.errors import TableError, nearest
 from twin.judge.checks.result import SHOWN, CheckResult
-from twin.judge.columns import US, column, duration_us, payload, times_us
+from twin.judge.columns import US, column, duration_us, payload, rows
 from twin.judge.spec import Within
 from twin.log.tables import RunLog
 
@@ -65,16 +65,11 @@ BREACHES: Mapping[str, str] = {
 def happened(log: RunLog, what: str) -> list[str] | None:
     """Evidence of each time that something of `NEVER_KINDS` happened; None where the log holds no event to tell it."""
     kind = NEVER_KINDS[what]
-    kinds = column(log.events, "kind", table="events")
-    rows = [r for r, k in enumerate(kinds) if k == kind]
-    if kind == "filter.breach":
-        texts = column(log.events, "payload", table="events")
-        rows = [r for r in rows if _breach(texts[r], r) == what]
-    seqs = column(log.events, "seq", table="events") if rows else []
-    evidence = [f"event {seqs[r]}" for r in rows]
+    found = rows(log.events, ("seq", "payload"), table="events", kinds=(kind,))
+    evidence = [f"event {seq}" for row, seq, text in found if kind != "filter.breach" or _breach(text, row) == what]
     if what == "void_episode" and not evidence:
         evidence = _voided_rows(log)
-    return evidence if kinds or evidence else None
+    return evidence if len(log.events) or evidence else None
 
 
 def _breach(text: Any, row: int) -> str:
@@ -143,14 +138,12 @@ Moments = dict[str, list[tuple[int, int]]]
 def _marks(log: RunLog, begin: str, end: str) -> tuple[Moments, Moments]:
     """Moments (t_us, seq) of two marks, by cell; by job where a job's arrival is one of them. A withdrawn job owes nothing."""
     by = "job" if "arrived" in (begin, end) else "cell"
-    kinds = column(log.events, "kind", table="events")
-    seqs = column(log.events, "seq", table="events")
-    keys = column(log.events, by, table="events")
-    when = times_us(log.events, "t_s", table="events")
+    told = rows(log.events, ("kind", "seq", by, "t_us"), table="events",
+                kinds=(MARK_KINDS[begin], MARK_KINDS[end], "job.cancelled"))  # fmt: skip
     begun: Moments = {}
     ended: Moments = {}
     cancelled: list[Any] = []
-    for kind, seq, key, t in zip(kinds, seqs, keys, when.tolist(), strict=True):
+    for _, kind, seq, key, t in told:
         if kind == MARK_KINDS[begin]:
             begun.setdefault(str(key), []).append((t, int(seq)))
         if kind == MARK_KINDS[end]:

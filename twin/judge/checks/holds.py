@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from twin.judge.checks.result import SHOWN, CheckResult
-from twin.judge.columns import US, column, duration_us, payload, times_us
+from twin.judge.columns import US, duration_us, payload, rows
 from twin.judge.spec import Holds
 from twin.log.tables import RunLog
 
@@ -26,6 +26,7 @@ class Line(NamedTuple):
     kind: str
     cell: str
     job: str
+    episode: Any
     payload: Mapping[str, Any]
 
 
@@ -37,11 +38,9 @@ class Found(NamedTuple):
 
 
 def _lines(log: RunLog) -> Iterator[Line]:
-    names = ("seq", "kind", "cell", "job", "payload")
-    columns = [column(log.events, name, table="events") for name in names]
-    when = times_us(log.events, "t_s", table="events").tolist()
-    for row, (seq, kind, cell, job, text) in enumerate(zip(*columns, strict=True)):
-        yield Line(int(seq), int(when[row]), str(kind), str(cell), str(job), payload(text, row))
+    names = ("seq", "t_us", "kind", "cell", "job", "episode", "payload")
+    for row, seq, t, kind, cell, job, episode, text in rows(log.events, names, table="events"):
+        yield Line(int(seq), t, str(kind), str(cell), str(job), episode, payload(text, row))
 
 
 def _stops(spec: Holds, log: RunLog) -> Found:
@@ -152,9 +151,9 @@ def _no_storm(spec: Holds, log: RunLog) -> Found:
 def _conserved(spec: Holds, log: RunLog) -> Found:
     """Every episode that began ended once, or was running on its cell when the log ends."""
     begun: dict[int, Line] = {}
-    numbers = column(log.events, "episode", table="events")
     cases, broken, last = 0, [], Counter[str]()
-    for line, number in zip(_lines(log), numbers, strict=True):
+    for line in _lines(log):
+        number = line.episode
         if line.kind == "episode.start":
             cases += 1
             begun[int(number)] = line

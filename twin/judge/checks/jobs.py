@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from twin.judge.checks.result import SHOWN, CheckResult
-from twin.judge.columns import US, cells, column, duration_us, payload, times_us
+from twin.judge.columns import US, cells, duration_us, payload, rows
 from twin.judge.spec import JobsOnce
 from twin.log.tables import RunLog
 
@@ -42,11 +42,9 @@ def jobs(spec: JobsOnce, log: RunLog) -> CheckResult:
     """Whether every job was given to one cell at a time, ran as many goals as were asked, and none waits beside a free cell."""
     bound = f"none; none waits beside a free cell for longer than {spec.waiting_s:g} s"
     books = _Books()
-    names = ("seq", "kind", "cell", "job", "episode", "payload")
-    rows = zip(*(column(log.events, c, table="events") for c in names), strict=True)
-    when = times_us(log.events, "t_s", table="events").tolist()
-    for row, (seq, kind, cell, job, episode, text) in enumerate(rows):
-        _step(books, when[row], int(seq), str(kind), cell, job, episode, lambda text=text, row=row: payload(text, row))
+    names = ("t_us", "seq", "kind", "cell", "job", "episode", "payload")
+    for row, t, seq, kind, cell, job, episode, text in rows(log.events, names, table="events"):
+        _step(books, t, int(seq), str(kind), cell, job, episode, lambda text=text, row=row: payload(text, row))
     if not books.jobs:
         return CheckResult("jobs", None, None, bound, "no job ever arrived: nothing to judge")
     _miscounted(books, log)
@@ -98,7 +96,7 @@ def _miscounted(books: _Books, log: RunLog) -> None:
     """Goals of jobs that are done: each was pursued once (tries again are no goals of their own)."""
     goals: dict[str, int] = {}
     names = ("job", "attempt_of", "end_reason")
-    for name, of, reason in zip(*(column(log.episodes, c, table="episodes") for c in names), strict=True):
+    for _, name, of, reason in rows(log.episodes, names, table="episodes"):
         if of is None and reason not in (None, "void"):
             goals[name] = goals.get(name, 0) + 1
     for job in books.jobs.values():

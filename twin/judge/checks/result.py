@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 from scipy import stats as sps
 
-from twin.judge.columns import column
+from twin.core.records import Bools
+from twin.judge.columns import codes
 from twin.judge.stats import Interval
 from twin.log.tables import RunLog
 
@@ -43,14 +45,18 @@ class CheckResult:
         return replace(cls("", None, None, "", ""), **known | {"evidence": tuple(known.get("evidence", ()))})
 
 
-def counted(log: RunLog, task: str | None = None) -> list[int]:
+def counted(log: RunLog, task: str | None = None) -> Sequence[int]:
     """Row numbers of the episodes that count (the physics did not void them), of one task or of all."""
-    reasons = column(log.episodes, "end_reason", table="episodes")
-    rows = [row for row, reason in enumerate(reasons) if reason != "void"]
-    if task is None:
-        return rows
-    tasks = column(log.episodes, "task", table="episodes")
-    return [row for row in rows if tasks[row] == task]
+    good = _not(log, "end_reason", "void")
+    if task is not None:
+        good &= ~_not(log, "task", task)
+    return range(len(good)) if good.all() else np.flatnonzero(good).tolist()
+
+
+def _not(log: RunLog, name: str, value: str) -> Bools:
+    """In which episodes a text is not `value`."""
+    told, names = codes(log.episodes, name, table="episodes")
+    return told != names.index(value) if value in names else np.ones(len(told), dtype=bool)
 
 
 def decide(found: Interval, *, at_least: float | None = None, at_most: float | None = None, sure: bool = True) -> bool | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from twin.judge.accounting import Accounts
+from twin.judge.accounting import LOOKS, Accounts
 from twin.judge.report import svg
-from twin.judge.report.timeline import LOOKS, look
 from twin.judge.stats import Interval
 from twin.judge.words import hours, pct
 
@@ -18,7 +17,7 @@ def mix(books: Accounts, groups: dict[str, list[str]]) -> str:
     x = svg.Scale(0, 1, left, svg.WIDTH - 34)
     body = [svg.text(x(t), 14, pct(t, 0), cls="dim", anchor="middle") for t in (0, 0.25, 0.5, 0.75, 1)]
     body += [svg.line(x(t), top - 4, x(t), top + pitch * len(groups), cls="grid") for t in (0, 0.25, 0.5, 0.75, 1)]
-    looks = looks_of(books)
+    looks = books.by_look()
     for i, (name, members) in enumerate(groups.items()):
         y, at, total = top + i * pitch + 4, 0.0, len(members) * books.duration_us
         body.append(svg.text(left - 12, y + 18, name, cls="lab", anchor="end"))
@@ -41,15 +40,7 @@ def _plate(x: float, y: float, words: str) -> str:
 
 def by_look(books: Accounts, members: Sequence[str] | None = None) -> dict[str, int]:
     """µs in each look, of some cells or all; looks without time are left out."""
-    return _added(looks_of(books), books.cells if members is None else members)
-
-
-def looks_of(books: Accounts) -> dict[str, dict[str, int]]:
-    """µs in each look, by cell."""
-    out = {cell: dict.fromkeys(LOOKS, 0) for cell in books.cells}
-    for span in books.spans:
-        out[span.cell][look(span)] += span.us
-    return out
+    return _added(books.by_look(), books.cells if members is None else members)
 
 
 def _added(looks: Mapping[str, Mapping[str, int]], members: Sequence[str]) -> dict[str, int]:

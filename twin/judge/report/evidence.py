@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from twin.core.records import EVENT_KINDS
 from twin.judge.checks import CheckResult
-from twin.judge.columns import column
+from twin.judge.columns import column, numbers, picked, rows
 from twin.judge.words import SYMPTOM_WORDS
 from twin.log.tables import RunLog
 
@@ -23,8 +25,22 @@ LONG = 160
 """Characters of a payload that are shown."""
 
 
+class _Event(NamedTuple):
+    """An event that is shown or led up to one; `begun` is the last episode that began on its cell."""
+
+    row: int
+    seq: int
+    t_s: Any
+    kind: str
+    cell: Any
+    number: int | None
+    job: Any
+    text: Any
+    begun: int | None
+
+
 class Evidence:
-    """What the checks of a run name, and the rows to show for it."""
+    """What the checks of a run name, and the rows to show for it. The events pass by once."""
 
     def __init__(self, log: RunLog, checks: Sequence[CheckResult]) -> None:
         self.log = log
@@ -32,78 +48,76 @@ class Evidence:
         for i, check in enumerate(checks, start=1):
             for item in check.evidence:
                 self.named.setdefault(item, []).append(i)
-        kinds, self.cells = (column(log.events, name, table="events") for name in ("kind", "cell"))
-        self.numbers, self.seqs = (column(log.events, name, table="events") for name in ("episode", "seq"))
-        self.kinds = kinds
-        self.row_of = {seq: row for row, seq in enumerate(self.seqs)} if self.named else {}
-        self.starts: dict[Any, list[int]] = {}
-        for row, kind in enumerate(kinds if self.named else ()):
-            if kind == "episode.start":
-                self.starts.setdefault(self.cells[row], []).append(row)
-        self.known = dict.fromkeys(column(log.episodes, "episode", table="episodes"))
-        self.told = self._story([c for c in checks if c.passed is False])
+        first = [item for check in checks if check.passed is False for item in check.evidence[:FIRST]]
+        self.shown: dict[int, _Event] = {}
+        """Rows of events to show."""
+        self.row_of: dict[int, int] = {}
+        """Number of a named event → its row."""
+        if self.named:
+            self._read(_numbers(first, "event"), _numbers(first, "episode"))
+        found = {n for e in self.shown.values() if (n := _of(e)) is not None} | _numbers(self.named, "episode")
+        self.known = self._there(found)
+        """Number of an episode that is shown or named → its row in the table."""
 
-    def _story(self, failed: Sequence[CheckResult]) -> dict[int, None]:
-        """Rows of events to show besides those that are named."""
-        rows: dict[int, None] = {}
-        wanted = [item for check in failed for item in check.evidence[:FIRST]]
-        of_cell: dict[Any, list[int]] = {}
-        of_episode: dict[int, list[int]] = {number: [] for item in wanted if (number := _number(item, "episode")) is not None}
-        for row, (cell, number) in enumerate(zip(self.cells, self.numbers, strict=True) if wanted else ()):
-            of_cell.setdefault(cell, []).append(row)
-            if number in of_episode:
-                of_episode[number].append(row)
-        for item in wanted:
-            at = self.row_of.get(_number(item, "event"))
-            if at is not None and self.cells[at] is not None:
-                before = of_cell[self.cells[at]]
-                end = bisect_right(before, at)
-                rows |= dict.fromkeys(before[max(0, end - 1 - BEFORE) : end])
-            rows |= dict.fromkeys(of_episode.get(_number(item, "episode") or -1, [])[:OF_EPISODE])
-        return rows
+    def _read(self, told: Collection[int], episodes: Collection[int]) -> None:
+        """Keep named events, those of a cell before one whose story is told, and those of an episode whose story is."""
+        named = _numbers(self.named, "event")
+        recent: dict[Any, deque[_Event]] = {}
+        begun: dict[Any, int] = {}
+        left = dict.fromkeys(episodes, OF_EPISODE)
+        names = ("seq", "t_s", "kind", "cell", "episode", "job", "payload")
+        for row, seq, t_s, kind, cell, number, job, text in rows(self.log.events, names, table="events"):
+            event = _Event(row, seq, t_s, kind, cell, number, job, text, None if cell is None else begun.get(cell))
+            before = recent.setdefault(cell, deque(maxlen=BEFORE))
+            if kind == "episode.start" and number is not None:
+                begun[cell] = number
+            if seq in named:
+                self.row_of[seq] = row
+                self.shown[row] = event
+            if seq in told and cell is not None:
+                self.shown |= {e.row: e for e in before}
+            if left.get(number, 0):
+                left[number] -= 1
+                self.shown[row] = event
+            before.append(event)
 
-    def owner(self, row: int) -> int | None:
+    def _there(self, wanted: Collection[int]) -> dict[int, int]:
+        """The rows of episodes, of all of them in a small run."""
+        held = numbers(self.log.episodes, "episode", table="episodes")
+        few = np.array(sorted(wanted), dtype=float)
+        some = np.arange(len(held)) if len(held) <= ALL else np.flatnonzero(np.isin(held, few))
+        return {int(held[row]): int(row) for row in some}
+
+    def owner(self, event: _Event) -> int | None:
         """The episode that an event belongs to: its own, or the last that began on its cell."""
-        number = self.numbers[row]
-        if number is None:
-            begun = self.starts.get(self.cells[row], [])
-            i = bisect_right(begun, row)
-            number = self.numbers[begun[i - 1]] if i and self.cells[row] is not None else None
-        return int(number) if number is not None and number in self.known else None
+        number = _of(event)
+        return number if number in self.known else None
 
     def links(self, check: CheckResult) -> list[dict[str, Any]]:
         """The evidence of a check: what it is called, its anchor (None: it has no row), and the anchor of its episode."""
         out = []
         for item in check.evidence:
             number, seq = _number(item, "episode"), _number(item, "event")
-            row = self.row_of.get(seq)
+            row = None if seq is None else self.row_of.get(seq)
             there = number in self.known if number is not None else row is not None
-            episode = None if row is None else self.owner(row)
+            episode = None if row is None else self.owner(self.shown[row])
             out.append({"text": item, "at": item.replace(" ", "-") if there else None, "episode": episode})
         return out
 
     def events(self) -> list[dict[str, Any]]:
         """Rows of events, in order."""
-        named = [row for item in self.named if (row := self.row_of.get(_number(item, "event"))) is not None]
-        rows = sorted({**self.told, **dict.fromkeys(named)})
-        if not rows:
-            return []
-        times, jobs, texts = (column(self.log.events, name, table="events") for name in ("t_s", "job", "payload"))
         return [
             {
-                "seq": self.seqs[r], "t_s": times[r], "kind": self.kinds[r], "means": EVENT_KINDS.get(self.kinds[r], ""),
-                "cell": self.cells[r], "episode": self.owner(r), "own": self.numbers[r] is not None, "job": jobs[r],
-                "said": _said(texts[r]), "by": self.named.get(f"event {self.seqs[r]}", []),
+                "seq": e.seq, "t_s": e.t_s, "kind": e.kind, "means": EVENT_KINDS.get(e.kind, ""),
+                "cell": e.cell, "episode": self.owner(e), "own": e.number is not None, "job": e.job,
+                "said": _said(e.text), "by": self.named.get(f"event {e.seq}", []),
             }
-            for r in rows
+            for _, e in sorted(self.shown.items())
         ]  # fmt: skip
 
-    def episodes(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def episodes(self) -> list[dict[str, Any]]:
         """Rows of episodes: all of a small run, else those that are named or that shown events belong to."""
-        numbers = list(self.known)
-        wanted = {n for item in self.named if (n := _number(item, "episode")) is not None} | {e["episode"] for e in events}
-        rows = [r for r, n in enumerate(numbers) if len(numbers) <= ALL or n in wanted]
-        shown = self.log.episodes.iloc[rows]
+        shown = picked(self.log.episodes, sorted(self.known.values()))
         names = (
             "episode", "cell", "robot_model", "task", "start_s", "duration_s", "end_reason", "censored", "label", "symptoms",
             "injected", "resets", "interventions", "peak_speed_mps", "obs_age_p99_s",
@@ -115,6 +129,14 @@ class Evidence:
             row["injected"] = ", ".join(row["injected"] or ())
             row["by"] = self.named.get(f"episode {row['episode']}", [])
         return told
+
+
+def _of(event: _Event) -> int | None:
+    return event.begun if event.number is None else int(event.number)
+
+
+def _numbers(items: Iterable[str], what: str) -> set[int]:
+    return {number for item in items if (number := _number(item, what)) is not None}
 
 
 def _number(item: str, what: str) -> int | None:

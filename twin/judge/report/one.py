@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from twin.judge import facts, words
-from twin.judge.accounting import STATES
+from twin.judge.accounting import LOOKS, STATES
 from twin.judge.checks import CheckResult
 from twin.judge.columns import US
 from twin.judge.coverage import coverage
@@ -58,7 +58,7 @@ def context(run: Run, *, budget: int = timeline.BUDGET) -> dict[str, Any]:
         **run.judged,
         **_evidence(log, run.judged["checks"]),
         "tiles": facts.tiles(known),
-        "looks": {look: timeline.LOOKS[look] for look in timeline.LOOKS if look in looks},
+        "looks": {look: LOOKS[look] for look in LOOKS if look in looks},
         "timeline": Markup(timeline.timeline(known.books, known.models, budget)),
         "roomy": len(known.books.cells) <= timeline.ROOMY,
         "column_s": timeline.column_s(known.books, budget),
@@ -83,7 +83,7 @@ def context(run: Run, *, budget: int = timeline.BUDGET) -> dict[str, Any]:
 def _evidence(log: RunLog, checks: Sequence[CheckResult]) -> dict[str, Any]:
     found = Evidence(log, checks)
     events = found.events()
-    episodes = found.episodes(events)
+    episodes = found.episodes()
     return {
         "proof": [found.links(check) for check in checks],
         "events": events,

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from twin.core.errors import InputError, StorageError
 from twin.judge import facts, words
+from twin.judge.accounting import LOOKS
 from twin.judge.report import beside, one, pools, timeline
 from twin.judge.report.pools import Pool, Run
 from twin.log.tables import RunLog
@@ -82,7 +83,7 @@ def context(
         "alone": not several,
         "title": _title(groups),
         "verdict": next(iter(pools.tally(runs))),
-        "all_looks": timeline.LOOKS,
+        "all_looks": LOOKS,
         "runs": [one.context(run, budget=budget) for run in told],
         "overview": _overview(runs, told, groups) if several else None,
         "trust": beside.trust(found, len(groups) > 1),

@@ -13,10 +13,11 @@ from twin.core.chance import Chance
 from twin.core.errors import InputError
 from twin.judge import facts, words
 from twin.judge.checks import counted
-from twin.judge.columns import flags
+from twin.judge.columns import answers
 from twin.judge.facts import Facts
 from twin.judge.report import charts
 from twin.judge.stats import NOTHING, Interval, ratio
+from twin.log.stored import whole
 from twin.log.tables import RunLog
 
 WORST = ("fail", "void", "undecided", "pass")
@@ -51,7 +52,7 @@ class Pool:
     @property
     def episodes(self) -> pd.DataFrame:
         """The episode tables of all runs, one after the other."""
-        tables = [run.log.episodes for run in self.runs]
+        tables = [whole(run.log.episodes) for run in self.runs]
         return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
 
 
@@ -134,9 +135,8 @@ def together(pool: Pool) -> dict[str, Any]:
 
 
 def _labelled(log: RunLog) -> tuple[int, int]:
-    label = flags(log.episodes, "label", table="episodes")
-    said = [label[row] for row in counted(log) if label[row] is not None]
-    return sum(map(bool, said)), len(said)
+    label = answers(log.episodes, "label", table="episodes")[counted(log)]
+    return int((label == 1).sum()), int((label >= 0).sum())
 
 
 def _checks(pool: Pool) -> list[dict[str, Any]]:

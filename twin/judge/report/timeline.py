@@ -7,33 +7,17 @@ from html import escape
 
 import numpy as np
 
-from twin.judge.accounting import STATES, Accounts, Span
+from twin.judge.accounting import LOOKS, Accounts
 from twin.judge.columns import US
 from twin.judge.report import svg
+from twin.judge.strips import Drawn, Strips
 from twin.judge.words import NB, num, pct, short
-
-LOOKS: dict[str, str] = {
-    "ok": "episode, success",
-    "fail": "episode, failure",
-    "open": "episode, no label",
-    **{state: words for state, words in STATES.items() if state != "episode"},
-}
-"""How a lane can look, and what the legend calls it."""
 
 BUDGET = 60_000
 """Bars that a timeline may draw before it falls back to columns."""
 
 ROOMY = 60
 """Up to so many cells each lane carries its name and its share."""
-
-
-def look(span: Span) -> str:
-    """The look of a span."""
-    if span.state != "episode":
-        return span.state
-    if span.held:
-        return "stopped"
-    return "open" if span.label is None else "ok" if span.label else "fail"
 
 
 def timeline(books: Accounts, models: dict[str, str], budget: int = BUDGET) -> str:
@@ -46,17 +30,13 @@ def timeline(books: Accounts, models: dict[str, str], budget: int = BUDGET) -> s
     x = svg.Scale(0, books.duration_us, left, svg.WIDTH - right)
     bottom = top + n * pitch
     body = [*_axis(books, x, top, bottom), f'<g class="lanes{"" if roomy else " thin"}" stroke-width="{svg.fix(thick)}">']
-    lanes: dict[str, list[Span]] = {name: [] for name in books.cells}
-    for span in books.spans:
-        lanes[span.cell].append(span)
-    columns = _columns(len(books.spans), n, x.x1 - x.x0, budget)
+    columns, states = _columns(books.strips, n, x.x1 - x.x0, budget), books.by_cell()
     labels: list[str] = []
-    for index, (name, spans) in enumerate(lanes.items()):
+    for index, name in enumerate(books.cells):
         y = top + (index + 0.5) * pitch
-        used = sum(s.us for s in spans if s.state == "episode") / max(books.duration_us, 1)
-        body.append(
-            _lane(spans, books.duration_us, x, y, columns, f"{name} · {models.get(name, '')} · {pct(used, 0)} in episodes")
-        )
+        used = states[name]["episode"] / max(books.duration_us, 1)
+        drawn = books.strips.exact[name] if columns is None else _binned(books.strips, name, columns)
+        body.append(_lane(drawn, x, y, columns is None, f"{name} · {models.get(name, '')} · {pct(used, 0)} in episodes"))
         if roomy:
             labels.append(svg.text(left - 12, y + 4.5, name, cls="lab", anchor="end"))
             labels.append(svg.text(8, y + 4.5, models.get(name, ""), cls="dim"))
@@ -69,12 +49,12 @@ def timeline(books: Accounts, models: dict[str, str], budget: int = BUDGET) -> s
 
 def column_s(books: Accounts, budget: int = BUDGET) -> float | None:
     """Seconds that one column of the timeline stands for, or None where every span is drawn by itself."""
-    columns = _columns(len(books.spans), len(books.cells), svg.WIDTH - 142.0, budget)
+    columns = _columns(books.strips, len(books.cells), svg.WIDTH - 142.0, budget)
     return None if columns is None else books.duration_us / US / columns
 
 
-def _columns(spans: int, cells: int, width: float, budget: int) -> int | None:
-    if spans <= budget // 4:
+def _columns(strips: Strips, cells: int, width: float, budget: int) -> int | None:
+    if strips.whole and strips.count <= budget // 4:
         return None
     return int(max(100, min(width * 2, budget // max(cells, 1))))
 
@@ -89,34 +69,22 @@ def _axis(books: Accounts, x: svg.Scale, top: float, bottom: float) -> list[str]
     return out
 
 
-def _lane(spans: Sequence[Span], end: int, x: svg.Scale, y: float, columns: int | None, title: str) -> str:
-    runs: dict[str, list[tuple[float, float]]] = {"idle": [(x(0), x(end))]}
-    drawn = _exact(spans) if columns is None else _binned(spans, end, columns)
+def _lane(drawn: Sequence[Drawn], x: svg.Scale, y: float, exact: bool, title: str) -> str:
+    runs: dict[str, list[tuple[float, float]]] = {"idle": [(x(x.low), x(x.high))]}
     for kind, start, stop in drawn:
         if kind != "idle":
             a, b = x(start), x(stop)
-            gap = 0.6 if columns is None and b - a > 3 else 0.0
+            gap = 0.6 if exact and b - a > 3 else 0.0
             runs.setdefault(kind, []).append((a, max(b - gap, a + 0.4)))
     paths = "".join(f'<path class="p-{kind}" d="{svg.bars(bars, y)}"/>' for kind, bars in runs.items())
     return f"<g><title>{escape(title)}</title>{paths}</g>"
 
 
-def _exact(spans: Sequence[Span]) -> list[tuple[str, int, int]]:
-    return [(look(s), s.start_us, s.end_us) for s in spans]
-
-
-def _binned(spans: Sequence[Span], end: int, columns: int) -> list[tuple[str, int, int]]:
+def _binned(strips: Strips, cell: str, columns: int) -> list[Drawn]:
     """Columns of equal time, each in the look that fills most of it, equal neighbours joined."""
     kinds = list(LOOKS)
-    edges = np.linspace(0, end, columns + 1)
-    filled = np.zeros((len(kinds), columns))
-    for i, kind in enumerate(kinds):
-        own = [(s.start_us, s.end_us) for s in spans if look(s) == kind]
-        if own:
-            begin, stop = np.array(own, dtype=float).T
-            total = np.concatenate([[0.0], np.cumsum(stop - begin)])
-            knots, sums = np.stack([begin, stop], 1).ravel(), np.stack([total[:-1], total[1:]], 1).ravel()
-            filled[i] = np.diff(np.interp(edges, knots, sums, left=0.0, right=total[-1]))
+    filled = strips.shares(cell, kinds, columns)
+    edges = np.linspace(0, strips.duration_us, columns + 1)
     best = filled.argmax(axis=0)
     cuts = np.flatnonzero(np.diff(best)) + 1
     starts, stops = np.concatenate([[0], cuts]), np.concatenate([cuts, [columns]])
