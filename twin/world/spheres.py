@@ -23,9 +23,10 @@ class Spheres:
 
     def at(self, q: Floats) -> Floats:
         """(n, S, 3) m, centres in the base frame for joints (n, nq)."""
-        return self._place(self.arm.frames(q)).transpose(2, 0, 1)
+        return self.place(self.arm.frames(q)).transpose(2, 0, 1)
 
-    def _place(self, frames: Floats) -> Floats:
+    def place(self, frames: Floats) -> Floats:
+        """(S, 3, n) m, centres from the frames (nq + 1, 3, 4, n) of the arm's joints."""
         carried = frames[self.link + 1]
         place: Floats = carried[:, :, 0] * self._c[:, :, 0]
         place += carried[:, :, 1] * self._c[:, :, 1]
@@ -36,7 +37,7 @@ class Spheres:
     def solve(self, q: Floats) -> tuple[Floats, Floats]:
         """Centres (n, S, 3) and their Jacobians (n, S, 3, nq)."""
         frames = self.arm.frames(q)
-        place = self._place(frames)
+        place = self.place(frames)
         axis, origin = frames[:-1, :, 2], frames[:-1, :, 3]
         arm = place[:, None] - origin  # (S, nq, 3, n)
         jac: Floats = np.empty(arm.shape)

@@ -37,25 +37,20 @@ class Braking:
         are their distances from the joints' axes.
         """
         self.arm, self.bounds, self.lever, self.bend = arm, bounds, lever, lever if bend is None else bend
-        self._brake = (1.0 / bounds.gain)[:, None]
 
     def left(self, seen: Observation, way: Floats) -> Floats:
         """(n,) m, at least so far are all watched points from getting out once each joint has made its way (nq, n) rad; NaN
         where it is not known."""
         raise NotImplementedError
 
-    def faces(self, q: Floats) -> Floats | None:
-        """What distances are measured to, chosen where the arm is, at joints (n, nq); None: always the same."""
-        return None
-
-    def clear(self, q: Floats, faces: Floats | None) -> Floats:
+    def clear(self, q: Floats) -> Floats:
         """(n, m) m, how far each watched point of joints (n, nq) is from each face; negative: beyond it."""
         raise NotImplementedError
 
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1)."""
         n = len(command)
-        left = self.left(seen, self._way(seen, command))
+        left = self.left(seen, way(self.bounds, seen.q.T, seen.last[:, :-1].T, command[:, :-1].T))
         changed, stop = np.zeros(n, np.int64), np.zeros(n, bool)
         which: Ints = np.flatnonzero(~(left > MARGIN_M))  # NaN, from a sensor, is not far
         if len(which):
@@ -72,47 +67,48 @@ class Braking:
                 command[which, :-1] = last + self.bounds.reachable(slower, last, last_v) * self.bounds.dt
         return Certified(command, changed, left, stop)
 
-    def _way(self, seen: Observation, command: Floats) -> Floats:
-        """(nq, n) rad, how far each joint can get at most from where it is measured before the arm is at rest."""
-        q, ask = seen.q.T, np.ascontiguousarray(command[:, :-1].T)
-        step = ask - seen.last[:, :-1].T
-        off: Floats = np.abs(ask - q)
-        np.abs(step, out=step)
-        spent = np.maximum.reduce(step * self._brake, axis=0)
-        spent *= 0.5 / self.bounds.dt
-        spent += 0.5  # so many times this period's step the arm makes while it brakes
-        step *= spent
-        off += step
-        off *= 1.0 + STRAY
-        return off
-
     def leaving(self, q: Floats, last: Floats, last_v: Floats, asked: Floats) -> Bools:
         """(k,) whether arms measured at `q` (k, nq), sent to `last` at `last_v`, might get out if they did what they can of
         `asked` and braked then."""
-        bounds = self.bounds
-        speed = np.minimum(np.maximum((asked - last) / bounds.dt, last_v - bounds.gain), last_v + bounds.gain)
-        speed = np.minimum(np.maximum(speed, -bounds.velocity), bounds.velocity)
-        command, rest = last + speed * bounds.dt, last + speed * self._way_s(speed)[:, None]
-        rest = np.minimum(np.maximum(rest, bounds.low), bounds.high)  # where joints brake harder to keep their range
+        command, rest = ends(self.bounds, last, last_v, asked)
         longest = np.maximum(np.maximum(np.abs(command - q), np.abs(rest - q)), np.abs(rest - command))
         astray = STRAY * (longest[:, None] * self.lever).sum(axis=2)
         astray = astray + BEND * longest.sum(axis=1, keepdims=True) * (longest[:, None] * self.bend).sum(axis=2)
-        k, faces = len(q), self.faces(q)
-        ends = self.clear(np.concatenate((command, rest)), None if faces is None else np.concatenate((faces, faces)))
-        then = np.minimum(ends[:k], ends[k:]) - astray
+        k = len(q)
+        there = self.clear(np.concatenate((command, rest)))
+        then = np.minimum(there[:k], there[k:]) - astray
         out: Bools = ~(then >= MARGIN_M).all(axis=1)
         at = np.flatnonzero(out)
         if len(at):  # from within the margin, or beyond a face, one may only come back, by more than one can stray on the way
-            now = self.clear(q[at], None if faces is None else faces[at])
-            out[at] = ~(then[at] >= np.minimum(now, MARGIN_M)).all(axis=1)
+            out[at] = ~(then[at] >= np.minimum(self.clear(q[at]), MARGIN_M)).all(axis=1)
         return out
 
-    def _way_s(self, speed: Floats) -> Floats:
-        """(n,) s for which `speed` (n, nq) would have to last to make the way of this period and of braking after it."""
-        spent = periods(self.bounds, speed)
-        whole = np.floor(spent)
-        way: Floats = self.bounds.dt * (1.0 + whole - whole * (whole + 1) / (2 * np.maximum(spent, 1e-9)))
-        return way
+
+def way(bounds: Bounds, q: Floats, last: Floats, ask: Floats) -> Floats:
+    """(nq, n) rad, how far joints measured at `q` (nq, n), sent to `last` and asked for `ask`, can get before they rest."""
+    step = ask - last
+    off: Floats = np.abs(ask - q)
+    np.abs(step, out=step)
+    spent = np.maximum.reduce(step / bounds.gain[:, None], axis=0)
+    spent *= 0.5 / bounds.dt
+    spent += 0.5  # so many times this period's step the arm makes while it brakes
+    step *= spent
+    off += step
+    off *= 1.0 + STRAY
+    return off
+
+
+def ends(bounds: Bounds, last: Floats, last_v: Floats, asked: Floats) -> tuple[Floats, Floats]:
+    """(n, nq) rad, where joints at `last`, sent at `last_v`, are a period later if they do what they can of `asked`, and where
+    they come to rest if they brake then."""
+    speed = np.minimum(np.maximum((asked - last) / bounds.dt, last_v - bounds.gain), last_v + bounds.gain)
+    speed = np.minimum(np.maximum(speed, -bounds.velocity), bounds.velocity)
+    spent = periods(bounds, speed)
+    whole = np.floor(spent)
+    seconds = bounds.dt * (1.0 + whole - whole * (whole + 1) / (2 * np.maximum(spent, 1e-9)))
+    rest = last + speed * seconds[:, None]
+    # where joints brake harder to keep their range
+    return last + speed * bounds.dt, np.minimum(np.maximum(rest, bounds.low), bounds.high)
 
 
 def levers(arm: Arm) -> Floats:

@@ -24,8 +24,8 @@ class Contact:
 
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1). A force that is not a number is one above the limit."""
-        felt = np.sqrt((seen.force * seen.force).sum(axis=1))
-        work = np.abs((seen.force * seen.tool_v).sum(axis=1))
+        (x, y, z), (u, v, w) = seen.force.T, seen.tool_v.T
+        felt, work = np.sqrt(x * x + y * y + z * z), np.abs(x * u + y * v + z * w)
         margin = np.minimum(1.0 - felt / self.force, 1.0 - work / self.power)
         stop = ~(margin >= 0)
         changed = stop.astype(np.int64)

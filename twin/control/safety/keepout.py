@@ -3,70 +3,84 @@
 Promise: a command passes only if the arm, braking from it at once, keeps every sphere clear until it is at rest; else the arm
 brakes now. Neighbours and fixtures are boxes in the robot's base frame. The hand may come down to the table: how far is for
 `workspace_box` to say. Assumptions as in `workspace_box`.
-
-Kinematics is done only for rows that may be near: what was clear stays clear by what it was less what the arm moved since.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from twin.control.safety.braking import MARGIN_M, Braking, spread
-from twin.control.safety.limits import Bounds
-from twin.core.records import Floats, Ints, Observation, Rows
+from twin.control.safety.braking import MARGIN_M, ends, way
+from twin.control.safety.limits import SAME_RAD, Bounds, braked
+from twin.control.safety.watch import Near, Watch
+from twin.core.records import Bools, Certified, Floats, Ints, Observation, Rows
 from twin.world.spheres import Spheres
 
 
-class KeepOut(Braking):
+class Some(NamedTuple):
+    """Arms of k of a lane's `rows`: joints (k, nq), tool (k, 3) m, joints that were sent last, and at what speed."""
+
+    rows: Rows
+    q: Floats
+    tool: Floats
+    last: Floats
+    last_v: Floats
+
+    def part(self, at: Ints) -> Some:
+        """Some of these."""
+        return Some(self.rows[at], self.q[at], self.tool[at], self.last[at], self.last_v[at])
+
+
+class KeepOut:
     """Filter over joint targets with spheres."""
 
     name = "keep_out"
 
-    def __init__(self, body: Spheres, bounds: Bounds, boxes: Floats, table: bool, rows: int) -> None:
-        """boxes (k, 2, 3) m: low and high corners; table: whether links must stay above z = 0; rows of the lane."""
-        each = body.levers(spread(body.arm))
-        self.body, self.low, self.high, self.table = body, boxes[:, 0], boxes[:, 1], table
-        self._links: Ints = np.flatnonzero(~body.hand) if table else np.zeros(0, np.int64)
-        owner = np.concatenate((np.repeat(np.arange(len(each)), len(boxes)), self._links))
-        super().__init__(body.arm, bounds, each[owner])
-        self._known, self._where = np.full((rows, len(owner)), -np.inf), np.zeros((rows, body.arm.nq))
+    def __init__(self, body: Spheres, bounds: Bounds, boxes: Floats, table: bool, rows: int, box: Floats | None = None) -> None:
+        """boxes (k, 2, 3) m: low and high corners; table: whether links must stay above z = 0; rows of the lane; box (2, 3) m:
+        where the tool must stay; None: anywhere."""
+        self.bounds, self.watch = bounds, Watch(body, boxes, table, rows, box)
 
-    def left(self, seen: Observation, way: Floats) -> Floats:
-        """From the last distances that were worked out, less what the arm moved since; anew where that leaves little."""
-        rows = seen.rows
-        far = self._left(rows, np.abs(seen.q - self._where[rows]) + way.T)
-        poor = ~(far > MARGIN_M)
-        if np.count_nonzero(poor):
-            q, which = seen.q[poor], rows[poor]
-            self._known[which], self._where[which] = self.clear(q, self.faces(q)), q
-            far[poor] = self._left(which, way.T[poor])
-        return far
+    def certify(self, seen: Observation, command: Floats) -> Certified:
+        """command (n, nq + 1)."""
+        n = len(command)
+        changed, stop = np.zeros(n, np.int64), np.zeros(n, bool)
+        last, ask = seen.last[:, :-1].T, command[:, :-1].T
+        stopping = way(self.bounds, seen.q.T, last, ask)
+        turn = self._turn(stopping, last, ask)
+        left = self.watch.left(seen.rows, seen.q.T, seen.tool.T, turn)
+        which: Ints = np.flatnonzero(~(left.all > MARGIN_M))  # NaN, from a sensor, is not far
+        if len(which):
+            some = Some(seen.rows[which], seen.q[which], seen.tool[which], seen.last[which, :-1], seen.last_v[which])
+            asked, frames, there = command[which, :-1], self.watch.arm.frames(some.q), left.part(which)
+            near = self.watch.near(some.rows, some.q.T, frames, turn[:, which], there)
+            left.all[which] = there.all
+            if len(near.row):
+                sent = self._sent(some, asked, near, frames, stopping[:, which])
+                other = np.abs(sent - asked).max(axis=1) > SAME_RAD
+                if np.count_nonzero(other):
+                    command = command.copy()
+                    command[which[other], :-1], changed[which[other]] = sent[other], 1
+        return Certified(command, changed, left.all, stop)
 
-    def _left(self, rows: Rows, turn: Floats) -> Floats:
-        least: Floats = (self._known[rows] - (turn[:, None] * self.lever).sum(axis=2)).min(axis=1, initial=np.inf)
-        return least
+    def _turn(self, stopping: Floats, last: Floats, ask: Floats) -> Floats:
+        """(nq, n) rad, by how much joints that get so far before they rest may turn before it is looked at more closely."""
+        return stopping
 
-    def faces(self, q: Floats) -> Floats:
-        """(n, S, k, 4): of each sphere and box the plane between them, normal and offset, at joints (n, nq)."""
-        place = self.body.at(q)[:, :, None]
-        nearest = np.minimum(np.maximum(place, self.low), self.high)
-        way = place - nearest
-        length = np.sqrt((way * way).sum(axis=3, keepdims=True))
-        out = np.maximum(self.low - place, place - self.high)  # within a box: out by the nearest face
-        face = out.argmax(axis=3)[..., None]
-        inner = np.zeros_like(out)
-        mid = place - 0.5 * (self.low + self.high)
-        np.put_along_axis(inner, face, np.where(np.take_along_axis(mid, face, 3) < 0, -1.0, 1.0), 3)
-        normal = np.where(length > 1e-9, way / np.maximum(length, 1e-9), inner)
-        surface = np.where(normal > 0, self.high, self.low)
-        touch = np.where(length > 1e-9, nearest, surface)
-        return np.concatenate((normal, (normal * touch).sum(axis=3, keepdims=True)), axis=3)
+    def _sent(self, some: Some, asked: Floats, near: Near, frames: Floats, stopping: Floats) -> Floats:
+        """(k, nq) what arms near something are sent: what is asked, or, where they might get out, they brake."""
+        close = near.part(np.flatnonzero(~(near.gap - (near.lever * stopping[:, near.row]).sum(axis=0) > MARGIN_M)))
+        if not len(close.row):
+            return asked
+        command, rest = ends(self.bounds, some.last, some.last_v, asked)
+        return self._braked(some, asked, self.watch.leaving(some.q.T, command.T, rest.T, close))
 
-    def clear(self, q: Floats, faces: Floats | None) -> Floats:
-        """(n, S·k and links): distances of spheres to the planes, and of links to the table."""
-        assert faces is not None
-        place = self.body.at(q)
-        gap = (faces[..., :3] * place[:, :, None]).sum(axis=3) - faces[..., 3] - self.body.radius[:, None]
-        parts = [gap.reshape(len(q), -1)]
-        parts.append(place[:, self._links, 2] - self.body.radius[self._links])
-        return np.concatenate(parts, axis=1)
+    def _braked(self, some: Some, asked: Floats, held: Bools) -> Floats:
+        """(k, nq) `asked`, but arms that are `held` (k,) brake."""
+        if np.count_nonzero(held):
+            last, last_v = some.last[held], some.last_v[held]
+            slower = self.bounds.reachable(braked(self.bounds, last_v), last, last_v)
+            asked = asked.copy()
+            asked[held] = last + slower * self.bounds.dt
+        return asked

@@ -14,7 +14,7 @@ from twin.core.records import Bools, Certified, Floats, Ints, Observation, Rows
 
 _SLACK = 1 + 1e-10
 """What rounding may add to a limit before a command counts as beyond it."""
-_SAME_RAD = 1e-12
+SAME_RAD = 1e-12
 """A command that differs by less from what the policy asked for is what it asked for."""
 
 
@@ -141,7 +141,7 @@ class JointLimits:
         chased = moving + np.sign(ahead) * bounds.stoppable(np.abs(ahead))
         chased = np.minimum(np.maximum(chased, np.minimum(wanted, 0.0)), np.maximum(wanted, 0.0))
         solved: Floats = last + bounds.reachable(np.where(joined, wanted, chased), last, last_v) * dt
-        caught: Bools = np.logical_and.reduce(np.abs(solved - q) <= _SAME_RAD, axis=1)
+        caught: Bools = np.logical_and.reduce(np.abs(solved - q) <= SAME_RAD, axis=1)
         self.pursuit[which], self.asked[which] = ~caught, q
         self._pursuing = bool(self.pursuit.any())
         return solved, caught

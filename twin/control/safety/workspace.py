@@ -36,7 +36,7 @@ class WorkspaceBox(Braking):
         least: Floats = np.minimum.reduce(room, axis=0)
         return least
 
-    def clear(self, q: Floats, faces: Floats | None) -> Floats:
+    def clear(self, q: Floats) -> Floats:
         """(n, 6): six faces."""
         tool = self.arm.point(q)
         return np.concatenate((tool - self.low, self.high - tool), axis=1)
