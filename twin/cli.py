@@ -16,12 +16,25 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from twin.commands import bench, calibration, files, gates, outcomes, predictions, replaylog, runs, say, suites, tables
+from twin.commands import (
+    bench,
+    calibration,
+    envelopes,
+    files,
+    gates,
+    outcomes,
+    predictions,
+    replaylog,
+    runs,
+    say,
+    suites,
+    tables,
+)
 from twin.core.errors import Interrupted, SpecError, StorageError, TwinError, nearest
 
 _ALL: Mapping[str, say.Command] = {
     name: command
-    for group in (runs, suites, gates, tables, calibration, replaylog, outcomes, predictions, files, bench)
+    for group in (runs, suites, gates, envelopes, tables, calibration, replaylog, outcomes, predictions, files, bench)
     for name, command in group.COMMANDS.items()
 }
 _ORDER = (
@@ -33,6 +46,7 @@ _ORDER = (
         "compare",
         "agreement",
         "gate",
+        "envelope",
         "import",
         "calibrate",
         "replay-log",

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,15 @@ def load(
     code = {use.use: source_digest(resolve(use.use, file.parent)) for use in _uses(spec)}
     assets = files_of({fleet.robots[robot.robot].model for cell in cells for robot in cell.spec.robots})
     return Scenario(spec, file, spec.scenario, spec.seed, _digest(spec, engine, code), cells, engine, code, assets)
+
+
+def remade(scenario: Scenario, data: Mapping[str, Any]) -> Scenario:
+    """The scenario that changed data (as `spec.model_dump(mode="json", by_alias=True)` gives them) describe; names are not
+    looked up again. Raises `ValidationError`."""
+    spec = ScenarioSpec.model_validate_json(json.dumps(data))
+    cells = tuple(expand(enumerate(spec.fleet.cells), only_site(spec.fleet.sites)))
+    digest = _digest(spec, scenario.engine, scenario.code)
+    return replace(scenario, spec=spec, name=spec.scenario, seed=spec.seed, digest=digest, cells=cells)
 
 
 def load_fleet(path: str | Path) -> FleetSpec:

@@ -10,7 +10,7 @@ import copy
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,9 +18,7 @@ from pydantic import ValidationError
 from twin.build import build
 from twin.core.clock import US, to_us
 from twin.core.errors import InputError
-from twin.scenario.cells import expand, only_site
-from twin.scenario.load import Scenario
-from twin.scenario.spec import ScenarioSpec
+from twin.scenario.load import Scenario, remade
 
 Path = tuple[str | int, ...]
 Progress = Callable[[float, float], None]
@@ -125,7 +123,7 @@ def _changed(scenario: Scenario, data: Mapping[str, Any], path: Path, value: flo
     holder.update(value=value)
     if path[-1] == "share":  # shares of an entry add up to 1: the others make room in proportion
         _make_room(other, path)
-    return _of(scenario, other)
+    return remade(scenario, other)
 
 
 def _make_room(data: Any, path: Path) -> None:
@@ -184,14 +182,7 @@ def _put(scenario: Scenario, data: Mapping[str, Any], steps: Path, value: float)
     if isinstance(holder, Mapping) and steps[-1] not in holder:
         raise KeyError(steps[-1])
     holder[steps[-1]] = value
-    return _of(scenario, other)
-
-
-def _of(scenario: Scenario, data: Mapping[str, Any]) -> Scenario:
-    """The scenario that changed data describe."""
-    spec = ScenarioSpec.model_validate_json(json.dumps(data))
-    cells = tuple(expand(enumerate(spec.fleet.cells), only_site(spec.fleet.sites)))
-    return replace(scenario, spec=spec, cells=cells)
+    return remade(scenario, other)
 
 
 def _rates(scenario: Scenario) -> tuple[float, float, float | None]:
