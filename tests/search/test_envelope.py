@@ -104,19 +104,7 @@ def test_a_check_that_passes_because_nothing_ran_says_nothing(search, tmp_path):
 
 
 def test_the_command_says_so_where_the_check_holds_all_over_the_range(short, tmp_path, capsys):
-    more = (
-        "--points",
-        "2",
-        "--seeds",
-        "1",
-        "--engine",
-        "kinematic",
-        "--workers",
-        "1",
-        "--json",
-        "--out",
-        str(tmp_path / "out"),
-    )
+    more = ("--points=2", "--seeds=1", "--engine=kinematic", "--workers=1", "--json", f"--out={tmp_path / 'out'}")
     status = main(["envelope", str(short), "--vary", "link.rtt_ms=0..20", "--check", "object_lost", *more])
     told = json.loads(capsys.readouterr().out)
     assert (status, told["found"], told["edge_scenario"]) == (0, "holds", None)
