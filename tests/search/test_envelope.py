@@ -10,7 +10,7 @@ from twin.commands.envelopes import word_of
 from twin.log.tables import read_run
 from twin.run import run
 from twin.search import edge, picture
-from twin.search.copies import log_of, runs
+from twin.search.copies import log_of, plain, runs
 from twin.search.envelope import Edge, Options, Point, judged
 from twin.search.quantities import NAMED
 
@@ -122,6 +122,7 @@ def test_the_command_says_so_where_the_check_holds_all_over_the_range(short, tmp
         ("link.rtt_ms=0..3", "sucess_rate", "did you mean 'success_rate'?"),
         ("link.rtt_ms=0..3", "never", "name one"),
         ("server.inference_ms=0..3", "success_rate", "has a policy server"),
+        ("jobs.per_hour=0..5", "success_rate", "above 0"),
         ("link.loss=0..1", "success_rate", "cannot be with link.loss 1"),
         ("fleet.people.crew.count=0..1.5", "success_rate", "whole"),
     ],
@@ -137,5 +138,7 @@ def test_what_cannot_be_searched_is_refused_with_the_nearest_that_can(short, tmp
 def test_a_named_quantity_gives_a_scenario_that_loads_and_is_another(search, tmp_path, name):
     asked = search(f"{name}=0.1..0.5")
     edge.refuse_what_cannot_be(asked, tmp_path)
-    asked.copies |= {"p0-": (0.1,), "p1-": (0.5,)}
-    assert str(asked.data("p0-")).replace("p0-", "p1-") != str(asked.data("p1-"))
+    made = [plain(asked.scenario), plain(asked.scenario)]
+    for value, data in zip((0.1, 0.5), made, strict=True):
+        asked.axes[0].quantity.put(data, asked.scenario, value)
+    assert made[0] != made[1]

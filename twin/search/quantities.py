@@ -120,6 +120,8 @@ def _demand(data: Data, scenario: Scenario, value: float) -> None:
     drawn = [load for load in data["jobs"] if load["kind"] == "poisson"]
     if not drawn:
         raise InputError(f"{scenario.name} has no jobs of kind poisson: its jobs are written down one by one")
+    if value <= 0:
+        raise InputError(f"jobs.per_hour must be above 0, is {value:g}")
     for load in drawn:
         load["per_hour"] = value
 
