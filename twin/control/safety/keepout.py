@@ -76,7 +76,6 @@ class KeepOut:
         command, rest = ends(self.bounds, some.last, some.last_v, asked)
         return self._braked(some, asked, self.watch.leaving(some.q.T, command.T, rest.T, close))
 
-<<<<<<< HEAD
     def _braked(self, some: Some, asked: Floats, held: Bools) -> Floats:
         """(k, nq) `asked`, but arms that are `held` (k,) brake."""
         if np.count_nonzero(held):
@@ -85,13 +84,3 @@ class KeepOut:
             asked = asked.copy()
             asked[held] = last + slower * self.bounds.dt
         return asked
-=======
-    def clear(self, q: Floats, faces: Floats | None) -> Floats:
-        """(n, S·k and links): distances of spheres to the planes, and of links to the table."""
-        assert faces is not None
-        place = self.body.at(q)
-        gap = (faces[..., :3] * place[:, :, None]).sum(axis=3) - faces[..., 3] - self.body.radius[:, None]
-        parts = [gap.reshape(len(q), gap.shape[1] * gap.shape[2])]  # with no row or no box -1 would not do
-        parts.append(place[:, self._links, 2] - self.body.radius[self._links])
-        return np.concatenate(parts, axis=1)
->>>>>>> 21d74ca (twin envelope: how far conditions may go before a check stops holding; copies of a farm as rows of one run)
