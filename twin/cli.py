@@ -19,6 +19,7 @@ from typing import NoReturn
 from twin.commands import (
     bench,
     calibration,
+    comparisons,
     envelopes,
     files,
     gates,
@@ -34,7 +35,10 @@ from twin.core.errors import Interrupted, SpecError, StorageError, TwinError, ne
 
 _ALL: Mapping[str, say.Command] = {
     name: command
-    for group in (runs, suites, gates, envelopes, tables, calibration, replaylog, outcomes, predictions, files, bench)
+    for group in (
+        *(runs, suites, gates, envelopes, tables, comparisons),
+        *(calibration, replaylog, outcomes, predictions, files, bench),
+    )
     for name, command in group.COMMANDS.items()
 }
 _ORDER = (

@@ -1,11 +1,10 @@
-"""`twin report`, `twin compare`, `twin agreement`, `twin import`: logs and tables in, a page, a verdict or a table out."""
+"""`twin report`, `twin agreement`, `twin import`: logs and tables in, a page, a verdict or a table out."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from twin.commands import say
 
@@ -20,7 +19,7 @@ def _define_report(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="published figures: a file, or the name of one that ships (ur3_cobotops)",
     )
-    _define_margin(command)
+    define_margin(command)
     command.add_argument("--out", type=Path, metavar="F.html", help="default: report.html in the first folder given")
 
 
@@ -29,7 +28,7 @@ def _report(arguments: argparse.Namespace) -> int:
     from twin.log.episodes import read_episodes
     from twin.log.tables import open_run
 
-    logs = [open_run(folder) for given in arguments.runs for folder in _runs_in(given)]
+    logs = [open_run(folder) for given in arguments.runs for folder in runs_in(given)]
     real = [read_episodes(path) for path in arguments.real]
     out = arguments.out or arguments.runs[0] / "report.html"
     out = render(logs, real, out, published=arguments.published, margins=dict(arguments.margin))
@@ -42,7 +41,7 @@ def _report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _runs_in(folder: Path) -> list[Path]:
+def runs_in(folder: Path) -> list[Path]:
     """A run folder itself, or the finished runs somewhere below a folder; itself where there is none, for reading to refuse."""
     if (folder / "run.json").is_file():
         return [folder]
@@ -71,13 +70,8 @@ def _import(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _define_compare(command: argparse.ArgumentParser) -> None:
-    command.add_argument("sim", type=Path, metavar="SIM", help="a run folder, or a table of episodes (.parquet, .csv)")
-    command.add_argument("real", type=Path, metavar="REAL", help="the same of the real farm")
-    _define_margin(command)
-
-
-def _define_margin(command: argparse.ArgumentParser) -> None:
+def define_margin(command: argparse.ArgumentParser) -> None:
+    """`--margin`, of what compares statistics."""
     command.add_argument(
         "--margin",
         type=_margin,
@@ -94,38 +88,6 @@ def _margin(text: str) -> tuple[str, float]:
 
 
 _margin.__name__ = "STATISTIC=NUMBER"  # argparse names a type by it
-
-
-def _compare(arguments: argparse.Namespace) -> int:
-    from twin.judge.compare import compare
-
-    sim, real = (_episodes(path) for path in (arguments.sim, arguments.real))
-    found = compare(sim, real, dict(arguments.margin))
-    if arguments.json:
-        say.print_json(found.as_dict())
-        return 0
-    for group in found.groups:
-        print(f"{group.name or 'all episodes'}: {group.n_sim} simulated, {group.n_real} real")
-        for row in group.rows:
-            sides = ", ".join(f"{side} {_shown(value)}" for side, value in (("sim", row.sim), ("real", row.real)))
-            print(f"  {row.name}: {sides}; {row.words}")
-    print(found.sentence)
-    for note in found.notes:
-        print(f"  {note}")
-    say.then(f"twin report RUN --real {arguments.real}, which draws it")
-    return 0
-
-
-def _shown(interval: Any) -> str:
-    return "not recorded" if interval is None or interval.value is None else f"{interval.value:.4g}"
-
-
-def _episodes(path: Path) -> Any:
-    """The episodes of a run folder or of a table."""
-    from twin.log.episodes import read_episodes
-    from twin.log.tables import read_run
-
-    return read_run(path).episodes if path.is_dir() else read_episodes(path)
 
 
 def _define_agreement(command: argparse.ArgumentParser) -> None:
@@ -152,12 +114,6 @@ COMMANDS: Mapping[str, say.Command] = {
         "twin report runs/ur3_cobotops-1-1a2b3c4d --real real.parquet --out ur3.html",
         _report,
         _define_report,
-    ),
-    "compare": say.Command(
-        "set two logs side by side: where they agree, where they differ, where more episodes are needed",
-        "twin compare runs/ur3_cobotops-1-1a2b3c4d real.parquet --json",
-        _compare,
-        _define_compare,
     ),
     "agreement": say.Command(
         "tell whether success in simulation predicts success on real robots, across policies",

@@ -101,6 +101,20 @@ def ratio(top: Floats, bottom: Floats, *, stream: Stream, confidence: float = CO
     return Interval(value, float(np.quantile(again, tail)), float(np.quantile(again, 1 - tail)), int(t.size))
 
 
+def paired(values: Floats, *, confidence: float = CONFIDENCE) -> tuple[Interval, float | None]:
+    """The mean of differences (n,) within pairs, its Student interval, and the p-value of none; no interval from one pair."""
+    x = _finite(values)
+    if x.size == 0:
+        return NOTHING, None
+    value, n = float(x.mean()), int(x.size)
+    if n < 2:
+        return Interval(value, None, None, n), None
+    se = float(x.std(ddof=1)) / np.sqrt(n)
+    half = float(sps.t.ppf(0.5 + confidence / 2, n - 1)) * se
+    p = float(2 * sps.t.sf(abs(value) / se, n - 1)) if se > 0 else float(value == 0)
+    return Interval(value, value - half, value + half, n), p
+
+
 def difference(*, sim: Interval, real: Interval) -> Interval:
     """Share in simulation minus share in reality, with Newcombe's hybrid score interval (Newcombe 1998, method 10)."""
     if sim.value is None or real.value is None or None in (sim.low, sim.high, real.low, real.high):

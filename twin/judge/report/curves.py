@@ -15,7 +15,7 @@ LEFT, RIGHT, TOP, BOTTOM = 54.0, 508.0, 26.0, 250.0
 SIDES = ("sim", "real")
 
 
-def pair(sim: Interval, real: Interval, name: str) -> str:
+def pair(sim: Interval, real: Interval, name: str, sides: Sequence[str] = ("simulation", "real")) -> str:
     """Two intervals over each other on one axis that starts at zero where it can."""
     ends = [v for i in (sim, real) for v in i[:3] if v is not None]
     if not ends:
@@ -30,7 +30,7 @@ def pair(sim: Interval, real: Interval, name: str) -> str:
         whisker(sim, x, 14, cls="sim"),
         whisker(real, x, 31, cls="real", shape="square"),
     ]
-    alt = f"simulation {unit(sim.value, name)} ({between(sim, name)}), real {unit(real.value, name)} ({between(real, name)})"
+    alt = ", ".join(f"{side} {unit(i.value, name)} ({between(i, name)})" for side, i in zip(sides, (sim, real), strict=True))
     return svg.figure(body, height=62, width=240, alt=alt, cls="pair")
 
 

@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from twin.core.errors import StorageError
 
 HERE = Path(__file__).parent
@@ -19,7 +21,8 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     right = [head.startswith(">") for head in heads]
 
     def cell(tag: str, text: Any, number: bool) -> str:
-        return f"<{tag}{' class=r' if number else ''}>{escape(str(text))}</{tag}>"
+        told = text if isinstance(text, Markup) else escape(str(text))
+        return f"<{tag}{' class=r' if number else ''}>{told}</{tag}>"
 
     head = "".join(cell("th", text.lstrip(">"), number) for text, number in zip(heads, right, strict=True))
     body = "".join("<tr>" + "".join(cell("td", t, n) for t, n in zip(row, right, strict=True)) + "</tr>" for row in rows)
