@@ -23,7 +23,7 @@ def _define(command: argparse.ArgumentParser) -> None:
         "--by",
         choices=("episodes", "jobs"),
         help="episodes: where statistics agree and differ; jobs: who waited and what was lost, paired by seed. "
-        "Left out: jobs where both sides are runs of one tier, else episodes",
+        "Left out: jobs where two sides of runs differ in their scheduler, else episodes",
     )
     command.add_argument("--seeds", type=say.positive, default=8, metavar="K", help="seeds of each scenario file (default: 8)")
     define_workers(command)
@@ -38,7 +38,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     if any(side.suffix in SCENARIOS for side in sides):
         raise InputError("give two scenario files, or two logs: a scenario file is compared with another one only")
     runs = [runs_in(side) if side.is_dir() else [] for side in sides]
-    by = arguments.by or ("jobs" if all(runs) and _alike(runs) else "episodes")
+    by = arguments.by or ("jobs" if all(runs) and _schedulers_differ(runs) else "episodes")
     if by == "episodes":
         return _episodes(arguments, sides)
     if not all(runs):
@@ -46,11 +46,12 @@ def _compare(arguments: argparse.Namespace) -> int:
     return _jobs(arguments, runs)
 
 
-def _alike(runs: Sequence[Sequence[Path]]) -> bool:
-    """Whether all runs are of one tier."""
+def _schedulers_differ(runs: Sequence[Sequence[Path]]) -> bool:
+    """Whether the first runs of both sides had different schedulers."""
     from twin.log.tables import read_meta
 
-    return len({read_meta(folder).get("tier") for side in runs for folder in side}) == 1
+    first, second = ((read_meta(side[0]).get("stored") or {}).get("spec", {}).get("scheduler") for side in runs)
+    return bool(first != second)
 
 
 def _run(arguments: argparse.Namespace, files: Sequence[Path]) -> list[list[Path]]:
