@@ -48,7 +48,7 @@ from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
 from twin.farm.schedulers import SCHEDULERS
 from twin.farm.simulated import Simulated
-from twin.farm.spec import FleetSpec, RobotSpec, SiteSpec
+from twin.farm.spec import RobotSpec, SiteSpec
 from twin.farm.targets import Targets
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
@@ -56,11 +56,13 @@ from twin.farm.work import Work
 from twin.faults.compute import StrategyFault
 from twin.faults.group import Body
 from twin.faults.ports import Ports
+from twin.scenario.arms import located
 from twin.scenario.load import Scenario
 from twin.scenario.tiers import policy_name
 from twin.scenario.use import resolve
 from twin.world.base import World
 from twin.world.cell import CellModel, build_cell
+from twin.world.compose import Robot
 from twin.world.kinematic import KinematicWorld
 from twin.world.kinematics import Arm
 from twin.world.mujoco import MujocoWorld
@@ -208,17 +210,19 @@ def _cells(scenario: Scenario) -> tuple[dict[str, Cell], dict[LaneKey, list[Cell
     return cells, groups
 
 
-def _model(fleet: FleetSpec, key: LaneKey) -> CellModel:
+def _model(scenario: Scenario, key: LaneKey) -> CellModel:
+    fleet = scenario.spec.fleet
     robot = fleet.robots[key[0]]
     gripper = fleet.grippers[robot.gripper] if robot.gripper else GripperSpec()
-    return build_cell(robot, gripper, fleet.workcells[key[1]])
+    model = robot.model if robot.own is None else str(located(robot, scenario.folder))
+    return build_cell(Robot(model, robot.own), gripper, fleet.workcells[key[1]])
 
 
 def _lane(
     scenario: Scenario, index: int, key: LaneKey, members: Sequence[Cell], machines: Machines, chance: Chance, threads: int
 ) -> Lane:
     spec, fleet = scenario.spec, scenario.spec.fleet
-    model, robot = _model(fleet, key), fleet.robots[key[0]]
+    model, robot = _model(scenario, key), fleet.robots[key[0]]
     n, arm, period_us = len(members), model.arm, to_us(robot.control_ms / 1000)
     world: World
     world = MujocoWorld(model, n, threads) if scenario.engine == "mujoco" else KinematicWorld(model, n)

@@ -206,5 +206,5 @@ def _seeds(arm: Arm) -> tuple[Floats, Floats]:
     ahead, aside = np.arange(0.1, 2.0 * away, 0.04), np.arange(-1.5 * away, 1.5 * away, 0.04)
     points = np.stack(np.meshgrid(ahead, aside, (0.02, 0.12), indexing="ij"), axis=-1).reshape(-1, 3)
     q, miss = arm.reach(points, DOWN, np.repeat(arm.home[None], len(points), axis=0), rounds=20)
-    good = miss < 1e-6
+    good = miss < 1e-4
     return q[good], arm.fk(q[good])[0]

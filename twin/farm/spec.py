@@ -14,6 +14,7 @@ from twin.farm.outcomes import LearningSpec, OutcomeModel
 from twin.farm.shifts import ShiftSpec
 from twin.faults.catalogue import FaultSpec
 from twin.faults.hazards import Law
+from twin.world.own.spec import OwnSpec
 from twin.world.spec import GripperSpec, LimitsSpec, SensorSpec, WorkcellSpec
 
 
@@ -74,7 +75,9 @@ class RobotSpec(Spec):
     """A kind of robot in this fleet: arm, gripper, limits, control rate, versions, reliability."""
 
     model: str
-    """An arm in assets/robots (ur3, panda)."""
+    """An arm in assets/robots (ur3, panda), or a file of one's own beside the fleet (robots/mine.urdf), see docs/robots.md."""
+    own: OwnSpec | None = None
+    """What the sidecar of a robot of one's own says (robots/mine.yaml): put here from there."""
     gripper: str | None = None
     sensors: tuple[str, ...] = ()
     limits: LimitsSpec = LimitsSpec()

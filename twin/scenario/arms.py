@@ -1,13 +1,20 @@
-"""What a scenario needs to know of the arms that ship, without loading a physics engine."""
+"""What a scenario needs to know of arms, those that ship and the user's own, without loading a physics engine."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
 from twin.core.assets import names
+from twin.farm.spec import RobotSpec
+from twin.scenario.spec import ScenarioSpec
+from twin.world.own.markup import own_files
+from twin.world.own.trial import Tried, tried
+from twin.world.spec import GripperSpec, WorkcellSpec
 
 
 @lru_cache(maxsize=1)
@@ -22,10 +29,28 @@ def _joints(path: Path) -> int:
     return 0 if numeric is None else len(numeric.get("data", "").split())
 
 
-def files_of(models: set[str]) -> dict[str, str]:
-    """sha256 of the asset files that cells of these arms are made of, by their name in assets/."""
-    robots, workcells = names("robots", ".xml"), names("workcells", ".xml")
-    arm_names = arms()
-    used = {f"robots/{name}.xml": path for name, path in robots.items() if name in models or name not in arm_names}
-    used |= {f"workcells/{name}.xml": path for name, path in workcells.items()}
+def located(robot: RobotSpec, folder: Path) -> Path:
+    """The file of a robot of the user's own; `folder` is the scenario's."""
+    return Path(os.path.normpath(folder / robot.model))
+
+
+def files_of(robots: Collection[RobotSpec], folder: Path) -> dict[str, str]:
+    """sha256 of the files that cells of these robots are made of: assets by their name there, the user's as `own/…`."""
+    used = {f"workcells/{name}.xml": path for name, path in names("workcells", ".xml").items()}
+    models, arm_names = {robot.model for robot in robots if robot.own is None}, arms()
+    used |= {f"robots/{n}.xml": path for n, path in names("robots", ".xml").items() if n in models or n not in arm_names}
+    for robot in robots:
+        if robot.own is not None:
+            used |= own_files(located(robot, folder), robot.own.meshes)
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(used.items())}
+
+
+def robots_of(spec: ScenarioSpec) -> list[RobotSpec]:
+    """The kinds of robots that stand in the fleet's cells."""
+    kinds = dict.fromkeys(robot.robot for cell in spec.fleet.cells for robot in cell.robots)
+    return [spec.fleet.robots[kind] for kind in kinds]
+
+
+def mounted(robot: RobotSpec, folder: Path, gripper: GripperSpec, workcell: WorkcellSpec) -> Tried | None:
+    """What came of compiling a robot of the user's own into a cell; None of one that ships."""
+    return None if robot.own is None else tried(located(robot, folder), robot.own, gripper, workcell)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from twin.core.errors import nearest
@@ -9,9 +11,11 @@ from twin.core.yaml import Loc
 from twin.farm.spec import ReliabilitySpec, RobotSpec
 from twin.faults.joint import JointBreaks
 from twin.faults.spec import Bench
-from twin.scenario.arms import arms
+from twin.scenario.arms import arms, located, mounted
 from twin.scenario.cells import Cell
 from twin.scenario.refs import Checker, targets
+from twin.world.own.markup import read
+from twin.world.own.spec import is_file
 from twin.world.spec import TASKS, WorkcellSpec
 
 
@@ -30,6 +34,7 @@ def check_fit(check: Checker) -> None:
         if robot_spec is not None and table is not None and check.view.tier == "physics":
             _period(check, kind, robot_spec, workcell, table)
             _grip(check, i, kind, robot_spec, workcell, table)
+            _own(check, kind, robot_spec, table)
     for i, cell in check.view.cells:
         table = _get(check.view.workcells, cell.workcell)
         for k, task in enumerate(cell.tasks if table else ()):
@@ -46,13 +51,37 @@ def _robots(check: Checker) -> None:
     """Limits that are given one a joint need as many numbers as the arm has joints."""
     for name, robot in (check.view.robots or {}).items():
         joints = arms().get(robot.model) if robot else None
-        if robot is None or joints is None:
-            continue
-        for key in ("velocity_radps", "acceleration_radps2"):
-            value = getattr(robot.limits, key)
-            if isinstance(value, tuple) and len(value) != joints:
-                at = check.fleet("robots", name, "limits", key)
-                check.refuse(at, f"{len(value)} numbers, but {robot.model} has {joints} joints")
+        if robot is not None and joints is not None:
+            _per_joint(check, name, robot, joints)
+
+
+def _per_joint(check: Checker, name: str, robot: RobotSpec, joints: int) -> None:
+    for key in ("velocity_radps", "acceleration_radps2"):
+        value = getattr(robot.limits, key)
+        if isinstance(value, tuple) and len(value) != joints:
+            at = check.fleet("robots", name, "limits", key)
+            check.refuse(at, f"{len(value)} numbers, but {robot.model} has {joints} joints")
+
+
+def _own(check: Checker, name: str, robot: RobotSpec, table: WorkcellSpec) -> None:
+    """A robot of the user's own is read and, where nothing is wrong with it, compiled in a process of its own."""
+    gripper = _get(check.view.grippers, robot.gripper or "")
+    if gripper is None:
+        return
+    if robot.own is None:
+        if gripper.kind == "own" and not is_file(robot.model):
+            at = check.fleet("robots", name, "gripper")
+            check.refuse(at, f"gripper {robot.gripper!r} is the robot's own, and {robot.model} ships with none: kind: parallel")
+        return
+    file = located(robot, check.folder)
+    found = read(file, robot.own.meshes, os.path.normpath(Path(check.document.file).parent / robot.model))
+    new = [problem for problem in found.problems if problem not in check.problems]
+    check.problems += new
+    came = None if found.problems else mounted(robot, check.folder, gripper, table)
+    if came is not None and came.error:
+        check.refuse(check.fleet("robots", name, "own" if came.at else "model", *came.at), came.error)
+    elif came is not None:
+        _per_joint(check, name, robot, came.joints)
 
 
 def _whole_us(ms: float) -> int | None:
@@ -128,8 +157,17 @@ def _bench(check: Checker, cell: Cell) -> Bench | None:
     if robot is None or table is None:
         return None
     things, timeout = table.count + (table.kind == "drawer"), None if server is None else server.timeout_ms
-    joints, link = arms().get(robot.model), cell.spec.link is not None
+    joints, link = _joints(check, robot, table), cell.spec.link is not None
     return Bench(robot.model, joints, things, table.count, robot.control_ms, timeout, link, check.dynamics)
+
+
+def _joints(check: Checker, robot: RobotSpec, table: WorkcellSpec) -> int | None:
+    """Of an arm; None where it is unknown."""
+    gripper = _get(check.view.grippers, robot.gripper or "")
+    if robot.own is None or gripper is None:
+        return arms().get(robot.model)
+    came = mounted(robot, check.folder, gripper, table)
+    return None if came is None or came.error else came.joints
 
 
 def _hit(check: Checker, fault: Any) -> list[Cell]:

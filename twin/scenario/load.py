@@ -19,7 +19,7 @@ from twin.core.quantity import LARGEST
 from twin.core.yaml import Document, Loc, read
 from twin.farm.spec import FleetSpec, JobList, TableJobs
 from twin.scenario import overlay, replays, traces
-from twin.scenario.arms import files_of
+from twin.scenario.arms import files_of, robots_of
 from twin.scenario.cells import Cell, expand, only_site
 from twin.scenario.fit import check_fit
 from twin.scenario.jobs import read_table
@@ -29,6 +29,7 @@ from twin.scenario.spec import ScenarioSpec
 from twin.scenario.tiers import check_tier
 from twin.scenario.use import resolve, source_digest
 from twin.scenario.view import partly, whole
+from twin.world.own.spec import SUFFIXES, is_file
 
 ENGINES = ("mujoco", "kinematic")
 
@@ -82,7 +83,7 @@ def load(
     fleet = spec.fleet
     cells = tuple(expand(enumerate(fleet.cells), only_site(fleet.sites)))
     code = {use.use: source_digest(resolve(use.use, file.parent)) for use in _uses(spec)}
-    assets = files_of({fleet.robots[robot.robot].model for cell in cells for robot in cell.spec.robots})
+    assets = files_of(robots_of(spec), file.parent)
     return Scenario(spec, file, spec.scenario, spec.seed, _digest(spec, engine, code), cells, engine, code, assets)
 
 
@@ -156,7 +157,9 @@ def _load(
         return None, document.problems
     fleet_only = "scenario" not in document.data and "cells" in document.data
     folder = file.parent if fleet_only else _graft_fleet(document, file, shown)
-    _graft_outcomes(document, () if fleet_only else ("fleet",), folder, file, shown)
+    at: Loc = () if fleet_only else ("fleet",)
+    _graft_outcomes(document, at, folder, file, shown)
+    _graft_robots(document, at, folder, file, shown)
     if not fleet_only:
         _lay_over(document, file, shown)
     if over is not None and not fleet_only:
@@ -202,6 +205,25 @@ def _graft_outcomes(document: Document, fleet: Loc, folder: Path, file: Path, sh
     name = held.get("outcomes") if isinstance(held, dict) else None
     if isinstance(name, str):
         _graft(document, (*fleet, "outcomes"), folder / name, file, shown, f"no file of outcomes {name!r} beside the fleet")
+
+
+def _graft_robots(document: Document, fleet: Loc, folder: Path, file: Path, shown: str) -> None:
+    """Put the sidecar of each robot of the user's own into its entry, and name its file from the scenario's folder."""
+    held = document.data.get("fleet") if fleet else document.data
+    robots = held.get("robots") if isinstance(held, dict) else None
+    for name, robot in robots.items() if isinstance(robots, dict) else ():
+        model = robot.get("model") if isinstance(robot, dict) else None
+        if not isinstance(model, str) or not is_file(model):
+            continue
+        path, at = folder / model, (*fleet, "robots", name)
+        if not path.is_file():
+            known = [str(found.relative_to(folder)) for suffix in SUFFIXES for found in sorted(folder.rglob(f"*{suffix}"))]
+            document.problems.append(document.at((*at, "model"), f"no file {model!r} beside the fleet{nearest(model, known)}"))
+            document.doubtful.append((*at, "own"))
+            continue
+        robot["model"] = os.path.relpath(path.resolve(), file.parent.resolve())
+        sidecar = path.with_suffix(".yaml")
+        _graft(document, (*at, "own"), sidecar, file, shown, f"{model} needs its sidecar {sidecar.name!r} beside it")
 
 
 def _graft(document: Document, at: Loc, path: Path, file: Path, shown: str, missing: str) -> None:

@@ -20,6 +20,7 @@ from twin.scenario.cells import Cell, expand, matching, only_site
 from twin.scenario.jobs import Table
 from twin.scenario.use import lacking, refused_arguments, resolve
 from twin.scenario.view import Named, View
+from twin.world.own.spec import is_file
 from twin.world.spec import TASKS
 
 Tables = dict[int, Table]
@@ -87,7 +88,7 @@ def _robots(check: Checker) -> None:
         if robot is None:
             continue
         at = check.fleet("robots", name)
-        if robot.model not in known and view.tier == "physics":
+        if robot.model not in known and not is_file(robot.model) and view.tier == "physics":
             check.refuse((*at, "model"), f"no arm {robot.model!r} in assets/robots{nearest(robot.model, known, what='arms')}")
         check.name((*at, "gripper"), robot.gripper, view.grippers, "gripper")
         for i, sensor in enumerate(robot.sensors):

@@ -14,8 +14,10 @@ import numpy as np
 
 from twin.core.errors import AssetError, InputError
 from twin.core.records import Bools, Floats
-from twin.world.compose import FINGERS, RAIL, cell_spec, part_files, step_us, things
+from twin.world.compose import FINGERS, RAIL, Robot, cell_spec, part_files, step_us, things
 from twin.world.kinematics import Arm
+from twin.world.own.mount import told
+from twin.world.own.spec import OwnSpec
 from twin.world.spec import GripperSpec, WorkcellSpec
 
 AREAS = ("reach", "workspace")
@@ -23,7 +25,7 @@ AREAS = ("reach", "workspace")
 
 
 class RobotModel(Protocol):
-    """What `build_cell` reads of a robot's spec: the name of an arm in assets/robots."""
+    """What `build_cell` reads of a robot that ships: the name of an arm in assets/robots."""
 
     @property
     def model(self) -> str:
@@ -90,7 +92,7 @@ class CellModel:
     Pickles as its specs and the digest of its assets; where the assets changed meanwhile, unpickling raises AssetError.
     """
 
-    robot: str
+    robot: Robot
     gripper: GripperSpec
     workcell: WorkcellSpec
     model: mujoco.MjModel
@@ -144,7 +146,7 @@ class CellModel:
     @property
     def digest(self) -> str:
         """sha256 over the assets and specs it was built from, hexadecimal."""
-        parts = [self.robot, self.gripper.model_dump_json(), self.workcell.model_dump_json(), *self.assets.values()]
+        parts = [self.robot.name, self.gripper.model_dump_json(), self.workcell.model_dump_json(), *self.assets.values()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def floor(self, points: Floats) -> Floats:
@@ -176,33 +178,38 @@ class CellModel:
         return _rebuild, (self.robot, self.gripper, self.workcell, self.digest)
 
 
-def build_cell(robot: RobotModel, gripper: GripperSpec, workcell: WorkcellSpec) -> CellModel:
-    """Compose robot, gripper and workcell; the same specs give the same object.
+def build_cell(robot: RobotModel | Robot, gripper: GripperSpec, workcell: WorkcellSpec) -> CellModel:
+    """Compose robot, gripper and workcell; the same specs give the same object. A robot of one's own comes as `Robot`.
 
     Raises AssetError for an unknown or broken model (file named), InputError where the object does not fit the gripper.
     """
     if workcell.object_mm >= gripper.stroke_mm:
         raise InputError(f"object_mm: {workcell.object_mm:g} does not fit between fingers that open {gripper.stroke_mm:g} mm")
-    return _build(robot.model, gripper, workcell)
+    own = robot.own.model_dump_json() if isinstance(robot, Robot) and robot.own is not None else ""
+    return _build(robot.model, own, gripper, workcell)
 
 
-def _rebuild(robot: str, gripper: GripperSpec, workcell: WorkcellSpec, digest: str) -> CellModel:
-    cell = _build(robot, gripper, workcell)
+def _rebuild(robot: Robot, gripper: GripperSpec, workcell: WorkcellSpec, digest: str) -> CellModel:
+    cell = build_cell(robot, gripper, workcell)
     if cell.digest != digest:
-        raise AssetError(f"the assets of {robot} on {workcell.kind} changed since this was stored: run again from the start")
+        told = f"the assets of {robot.model} on {workcell.kind} changed since this was stored"
+        raise AssetError(f"{told}: run again from the start")
     return cell
 
 
 @functools.cache
-def _build(robot: str, gripper: GripperSpec, workcell: WorkcellSpec) -> CellModel:
+def _build(model: str, own: str, gripper: GripperSpec, workcell: WorkcellSpec) -> CellModel:
+    robot = Robot(model, OwnSpec.model_validate_json(own) if own else None)
     spec, files = cell_spec(robot, gripper, workcell), part_files(robot, gripper, workcell)
     try:
-        model = spec.compile()
+        compiled = spec.compile()
     except ValueError as error:
+        if robot.own is not None:
+            raise AssetError(told(Path(model), error)) from None
         raise AssetError(f"{', '.join(map(str, files.values()))}: these do not make one model: {error}") from None
-    digests = {f"{at.parent.name}/{at.name}": hashlib.sha256(at.read_bytes()).hexdigest() for at in files.values()}
-    described = _describe(model, workcell, files["workcell"])
-    return CellModel(robot=robot, gripper=gripper, workcell=workcell, model=model, assets=digests, **described)
+    digests = {name: hashlib.sha256(at.read_bytes()).hexdigest() for name, at in files.items()}
+    described = _describe(compiled, workcell, files[f"workcells/{workcell.kind}.xml"])
+    return CellModel(robot=robot, gripper=gripper, workcell=workcell, model=compiled, assets=digests, **described)
 
 
 def _describe(model: mujoco.MjModel, workcell: WorkcellSpec, file: Path) -> dict[str, Any]:

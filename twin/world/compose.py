@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import mujoco
 
 from twin.core.assets import asset
 from twin.core.errors import AssetError, InputError
+from twin.world.own.markup import own_files
+from twin.world.own.mount import own_arm, set_servos
+from twin.world.own.spec import OwnSpec
 from twin.world.spec import GripperSpec, WorkcellSpec
 
 FINGERS = ("hand_f1", "hand_f2")
@@ -33,13 +37,25 @@ COLOURS = ((0.85, 0.20, 0.16), (0.0, 0.45, 0.70), (0.90, 0.62, 0.0), (0.0, 0.62,
 """Of objects, one after the other: Okabe and Ito's, which the colour-blind can tell apart, after the red of the first."""
 
 
-def part_files(robot: str, gripper: GripperSpec, workcell: WorkcellSpec) -> dict[str, Path]:
-    """Where the three parts lie; AssetError names the nearest that exists."""
-    return {
-        "robot": asset(f"robots/{robot}.xml"),
-        "gripper": asset(f"robots/{gripper.kind}.xml"),
-        "workcell": asset(f"workcells/{workcell.kind}.xml"),
-    }
+@dataclass(frozen=True)
+class Robot:
+    """Which arm: the name of one in assets/robots, or a file of one's own and what its sidecar says."""
+
+    model: str
+    own: OwnSpec | None = None
+
+    @property
+    def name(self) -> str:
+        """The same wherever its files lie."""
+        return self.model if self.own is None else f"{Path(self.model).name} {self.own.model_dump_json()}"
+
+
+def part_files(robot: Robot, gripper: GripperSpec, workcell: WorkcellSpec) -> dict[str, Path]:
+    """Where the parts lie, by what they are called in a cell's assets; AssetError names the nearest that exists."""
+    shipped = [f"workcells/{workcell.kind}.xml"] + [f"robots/{gripper.kind}.xml"] * (gripper.kind != "own")
+    if robot.own is None:
+        return {name: asset(name) for name in (f"robots/{robot.model}.xml", *shipped)}
+    return own_files(Path(robot.model), robot.own.meshes) | {name: asset(name) for name in shipped}
 
 
 def load_part(file: Path) -> mujoco.MjSpec:
@@ -50,18 +66,27 @@ def load_part(file: Path) -> mujoco.MjSpec:
         raise AssetError(f"{file}: not a model that MuJoCo reads: {error}") from None
 
 
-def cell_spec(robot: str, gripper: GripperSpec, workcell: WorkcellSpec) -> mujoco.MjSpec:
+def cell_spec(robot: Robot, gripper: GripperSpec, workcell: WorkcellSpec) -> mujoco.MjSpec:
     """The uncompiled cell: the gripper (names `hand_…`) at the robot's site `attachment`, the workcell (`cell_…`) around it.
 
     Arm joints, then gripper joints, then what the workcell holds: so qpos, qvel and ctrl are laid out. The site `hand_tool`
     becomes `tool`.
     """
-    arm, hand, table = part_files(robot, gripper, workcell).values()
-    spec = load_part(arm)
-    parts = {"hand_": load_part(hand), "cell_": load_part(table)}
+    table, mounted = asset(f"workcells/{workcell.kind}.xml"), gripper.kind != "own"
+    if robot.own is None:
+        arm = asset(f"robots/{robot.model}.xml")
+        spec = load_part(arm)
+    else:
+        arm = Path(robot.model)
+        spec = own_arm(arm, robot.own, fingers=not mounted)
+    hand = asset(f"robots/{gripper.kind}.xml") if mounted else arm
+    parts = {"cell_": load_part(table)} | ({"hand_": load_part(hand)} if mounted else {})
     for part in (spec, *parts.values()):
         set_options(part, workcell)
-    spec.attach(parts["hand_"], site=_need(spec.site, "attachment", arm), prefix="hand_")
+    if mounted:
+        spec.attach(parts["hand_"], site=_need(spec.site, "attachment", arm), prefix="hand_")
+    if robot.own is not None:
+        set_servos(spec, arm, robot.own)
     spec.attach(parts["cell_"], frame=spec.worldbody.add_frame(pos=_stand(spec)), prefix="cell_")
     for joint in spec.joints:  # felt only where a world shuts the brakes
         joint.solref_friction, joint.solimp_friction = BRAKES["solref"], BRAKES["solimp"]

@@ -80,6 +80,7 @@ def _floor(cells: Sequence[CellModel], spots: Sequence[tuple[float, float]], siz
         spec.attach(part, frame=spec.worldbody.add_frame(pos=[*spot, TABLE_M]), prefix=f"c{i}_")
     for sensor in list(spec.sensors):
         spec.delete(sensor)
+    spec.assets = {name: data for part in parts.values() for name, data in part.assets.items()}
     return spec.compile()
 
 
@@ -146,6 +147,7 @@ def _draw(model: mujoco.MjModel, data: mujoco.MjData, camera: Any, size: tuple[i
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, painter)
         option, pert = mujoco.MjvOption(), mujoco.MjvPerturb()
         option.geomgroup[:] = 1
+        option.geomgroup[3] = 0  # shapes for contacts only, of robots that have others to look at
         mujoco.mjv_updateScene(model, data, option, pert, camera, mujoco.mjtCatBit.mjCAT_ALL.value, scene)
         view = mujoco.MjrRect(0, 0, *size)
         mujoco.mjr_render(view, scene, painter)

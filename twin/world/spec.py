@@ -32,9 +32,10 @@ class LimitsSpec(Spec):
 
 
 class GripperSpec(Spec):
-    """A parallel gripper."""
+    """A gripper of two fingers."""
 
-    kind: Literal["parallel"] = "parallel"
+    kind: Literal["parallel", "own"] = "parallel"
+    """`own`: the fingers that a robot of one's own brings, see its sidecar."""
     stroke_mm: float = Field(default=80.0, gt=0, le=200)
     force_N: float = Field(default=40.0, gt=0)
 

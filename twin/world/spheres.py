@@ -98,7 +98,19 @@ def _cover(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> list[tuple[
         places = np.linspace(-reach, reach, count)
         covered = float(np.hypot(radius, half / max(count - 1, 1) if reach == half else half / count))
         return [(at + turn[:, 2] * z, covered) for z in places]
+    if kind == int(mujoco.mjtGeom.mjGEOM_MESH):
+        return _box(at + turn @ model.geom_aabb[geom, :3], turn, model.geom_aabb[geom, 3:])
     return [(at.copy(), float(np.linalg.norm(size)) if kind == int(mujoco.mjtGeom.mjGEOM_BOX) else float(size[0]))]
+
+
+def _box(middle: Floats, turn: Floats, half: Floats) -> list[tuple[Floats, float]]:
+    """Spheres in a row along the longest edge of a box: each covers a piece about as long as the box is thick."""
+    along = int(half.argmax())
+    across = float(np.linalg.norm(np.delete(half, along)))
+    count = max(1, round(half[along] / max(across, 1e-6)))
+    piece = half[along] / count
+    places = piece * (2 * np.arange(count) + 1 - count)
+    return [(middle + turn[:, along] * place, float(np.hypot(across, piece))) for place in places]
 
 
 def _inside(a: tuple[int, Floats, float, bool], b: tuple[int, Floats, float, bool], earlier: bool) -> bool:

@@ -14,6 +14,8 @@ from twin.calibrate.dynamics.regressor import body_parameters, check_tree
 from twin.core.assets import names
 from twin.core.errors import InputError, nearest
 from twin.core.records import Floats
+from twin.world.own.mount import load_bare
+from twin.world.own.trial import compiles
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,9 @@ def read(model: str, folder: Path) -> mujoco.MjSpec:
             close = nearest(model, [*shipped, *found])
             raise InputError(f"no model {model!r} beside the plan, and no robot of that name ships{close}")
         file = shipped[model]
-    try:
-        return mujoco.MjSpec.from_file(str(file))
-    except (ValueError, OSError) as error:
-        raise InputError(f"{file.name} is no MJCF or URDF that MuJoCo reads: {error}") from error
+    elif wrong := compiles(file):
+        raise InputError(wrong)
+    return load_bare(file)
 
 
 def robot(model: str, folder: Path, joints: Sequence[str] | None, columns: int) -> Robot:
