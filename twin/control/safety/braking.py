@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.control.safety.limits import Bounds, braked, periods
-from twin.core.records import Bools, Certified, Floats, Ints, Observation
+from twin.control.safety.limits import Bounds
+from twin.core.records import Floats
 from twin.world.kinematics import Arm
 
 MARGIN_M = 0.005
@@ -23,65 +23,6 @@ BEND = 0.17
 STRAY = 0.08
 """Share of the way to rest by which coupling between joints and unequal inertias lead a drive off the triangle. Found on the
 arms that ship by `benchmarks.safety`, which prints the worst that was seen."""
-
-
-class Braking:
-    """A filter that keeps points of an arm in a region. Subclasses say how far they are from getting out."""
-
-    name: str
-
-    def __init__(self, arm: Arm, bounds: Bounds, lever: Floats, bend: Floats | None = None) -> None:
-        """lever (m, nq) m: the most that each distance of `clear` changes with a radian of each joint; or (1, nq).
-
-        bend (m, nq) or (1, nq) m: the most that this changes with a radian; left out: the same, as for points whose levers
-        are their distances from the joints' axes.
-        """
-        self.arm, self.bounds, self.lever, self.bend = arm, bounds, lever, lever if bend is None else bend
-
-    def left(self, seen: Observation, way: Floats) -> Floats:
-        """(n,) m, at least so far are all watched points from getting out once each joint has made its way (nq, n) rad; NaN
-        where it is not known."""
-        raise NotImplementedError
-
-    def clear(self, q: Floats) -> Floats:
-        """(n, m) m, how far each watched point of joints (n, nq) is from each face; negative: beyond it."""
-        raise NotImplementedError
-
-    def certify(self, seen: Observation, command: Floats) -> Certified:
-        """command (n, nq + 1)."""
-        n = len(command)
-        left = self.left(seen, way(self.bounds, seen.q.T, seen.last[:, :-1].T, command[:, :-1].T))
-        changed, stop = np.zeros(n, np.int64), np.zeros(n, bool)
-        which: Ints = np.flatnonzero(~(left > MARGIN_M))  # NaN, from a sensor, is not far
-        if len(which):
-            last, last_v, ask = seen.last[which, :-1], seen.last_v[which], command[which, :-1]
-            moving = np.flatnonzero(np.logical_or.reduce((ask != last) | (last_v != 0), axis=1))
-            if len(moving) < len(which):  # who stands and is asked to stand would be told the same
-                which, last, last_v, ask = which[moving], last[moving], last_v[moving], ask[moving]
-            leaving = self.leaving(seen.q[which], last, last_v, ask)
-            if np.count_nonzero(leaving):
-                which, last, last_v = which[leaving], last[leaving], last_v[leaving]
-                changed[which] = 1
-                command = command.copy()
-                slower = braked(self.bounds, last_v)
-                command[which, :-1] = last + self.bounds.reachable(slower, last, last_v) * self.bounds.dt
-        return Certified(command, changed, left, stop)
-
-    def leaving(self, q: Floats, last: Floats, last_v: Floats, asked: Floats) -> Bools:
-        """(k,) whether arms measured at `q` (k, nq), sent to `last` at `last_v`, might get out if they did what they can of
-        `asked` and braked then."""
-        command, rest = ends(self.bounds, last, last_v, asked)
-        longest = np.maximum(np.maximum(np.abs(command - q), np.abs(rest - q)), np.abs(rest - command))
-        astray = STRAY * (longest[:, None] * self.lever).sum(axis=2)
-        astray = astray + BEND * longest.sum(axis=1, keepdims=True) * (longest[:, None] * self.bend).sum(axis=2)
-        k = len(q)
-        there = self.clear(np.concatenate((command, rest)))
-        then = np.minimum(there[:k], there[k:]) - astray
-        out: Bools = ~(then >= MARGIN_M).all(axis=1)
-        at = np.flatnonzero(out)
-        if len(at):  # from within the margin, or beyond a face, one may only come back, by more than one can stray on the way
-            out[at] = ~(then[at] >= np.minimum(self.clear(q[at]), MARGIN_M)).all(axis=1)
-        return out
 
 
 def way(bounds: Bounds, q: Floats, last: Floats, ask: Floats) -> Floats:
@@ -98,17 +39,27 @@ def way(bounds: Bounds, q: Floats, last: Floats, ask: Floats) -> Floats:
     return off
 
 
-def ends(bounds: Bounds, last: Floats, last_v: Floats, asked: Floats) -> tuple[Floats, Floats]:
-    """(n, nq) rad, where joints at `last`, sent at `last_v`, are a period later if they do what they can of `asked`, and where
-    they come to rest if they brake then."""
-    speed = np.minimum(np.maximum((asked - last) / bounds.dt, last_v - bounds.gain), last_v + bounds.gain)
-    speed = np.minimum(np.maximum(speed, -bounds.velocity), bounds.velocity)
-    spent = periods(bounds, speed)
+def ends(bounds: Bounds, last: Floats, last_v: Floats, asked: Floats) -> Floats:
+    """(2, nq, n) rad, where joints at `last` (nq, n), sent at `last_v`, are a period later if they do what they can of `asked`,
+    and where they come to rest if they brake then."""
+    gain, velocity = bounds.gain[:, None], bounds.velocity[:, None]
+    speed = asked - last
+    speed /= bounds.dt
+    np.minimum(np.maximum(speed, last_v - gain, out=speed), last_v + gain, out=speed)
+    np.minimum(np.maximum(speed, -velocity, out=speed), velocity, out=speed)
+    spent = np.maximum.reduce(np.abs(speed) / gain, axis=0)
     whole = np.floor(spent)
-    seconds = bounds.dt * (1.0 + whole - whole * (whole + 1) / (2 * np.maximum(spent, 1e-9)))
-    rest = last + speed * seconds[:, None]
+    seconds = whole * (whole + 1)
+    seconds /= np.maximum(2 * spent, 1e-9)
+    np.subtract(1.0 + whole, seconds, out=seconds)
+    seconds *= bounds.dt
+    out: Floats = np.empty((2, *speed.shape))
+    command, rest = out
+    np.add(np.multiply(speed, bounds.dt, out=command), last, out=command)
+    np.add(np.multiply(speed, seconds, out=rest), last, out=rest)
     # where joints brake harder to keep their range
-    return last + speed * bounds.dt, np.minimum(np.maximum(rest, bounds.low), bounds.high)
+    np.minimum(np.maximum(rest, bounds.low[:, None], out=rest), bounds.high[:, None], out=rest)
+    return out
 
 
 def levers(arm: Arm) -> Floats:

@@ -68,8 +68,8 @@ class Barrier(KeepOut):
         wish = np.minimum(np.maximum((asked - last) / bounds.dt, low), high)
         x, solved = nearest(wish, low, high, near.slope.T, self._least(some, near), near.row)
         sent = last + x * bounds.dt
-        command, rest = ends(bounds, last, some.last_v, sent)
-        return self._braked(some, sent, ~solved | self.watch.leaving(some.q.T, command.T, rest.T, near))
+        command, rest = ends(bounds, last.T, some.last_v.T, sent.T)
+        return self._braked(some, sent, ~solved | self.watch.leaving(some.q.T, command, rest, near))
 
     def _most(self, some: Some) -> Floats:
         """(nq, k) rad, how far joints may turn whatever the programme answers."""

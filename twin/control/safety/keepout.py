@@ -73,8 +73,8 @@ class KeepOut:
         close = near.part(np.flatnonzero(~(near.gap - (near.lever * stopping[:, near.row]).sum(axis=0) > MARGIN_M)))
         if not len(close.row):
             return asked
-        command, rest = ends(self.bounds, some.last, some.last_v, asked)
-        return self._braked(some, asked, self.watch.leaving(some.q.T, command.T, rest.T, close))
+        command, rest = ends(self.bounds, some.last.T, some.last_v.T, asked.T)
+        return self._braked(some, asked, self.watch.leaving(some.q.T, command, rest, close))
 
     def _braked(self, some: Some, asked: Floats, held: Bools) -> Floats:
         """(k, nq) `asked`, but arms that are `held` (k,) brake."""
