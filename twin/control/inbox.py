@@ -171,16 +171,18 @@ class Inbox:
         if self.strays:
             self._stray(now_us + 1)
         cursor = self.cursor[rows]
-        swap = (cursor >= self.horizon) & (self.state[rows] == READY)
-        if np.count_nonzero(swap):
+        over = cursor >= self.horizon
+        if np.count_nonzero(over) and np.count_nonzero(swap := over & (self.state[rows] == READY)):
             which = rows[swap]
             self.chunk[which] = self.coming[which]
             if (self.born_us[which] < self.barred_us[which]).any():
                 self.stale = which[self.born_us[which] < self.barred_us[which]]
             self.state[which] = np.where(self.coming_done[which], LAST, IDLE)
             cursor[swap] = 0
-        asked: Floats = self.chunk[rows, np.minimum(cursor, self.horizon - 1)]
-        self.cursor[rows] = np.where(playing, np.minimum(cursor + 1, self.horizon), cursor)
+            over = cursor >= self.horizon
+        asked: Floats = self.chunk[rows, cursor - over]
+        cursor += playing > over
+        self.cursor[rows] = cursor
         return asked
 
     def finished(self, rows: Rows) -> Bools:
