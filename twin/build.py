@@ -155,7 +155,8 @@ def _facts(scenario: Scenario, run: str) -> dict[str, Any]:
 
 def made_by(scenario: Scenario) -> dict[str, Any]:
     """What besides scenario, seed and the user's code decides the bits of a run: versions, processor, assets."""
-    versions = {"python": platform.python_version()} | {p: metadata.version(p) for p in ("numpy", "mujoco")}
+    engines = ("numpy", "mujoco", *(("pybullet",) if scenario.engine == "pybullet" else ()))
+    versions = {"python": platform.python_version()} | {p: metadata.version(p) for p in engines}
     return {
         "versions": versions | {"twin": _own_version(), "source": source_digest()},
         "cpu_features": cpu_features(),
@@ -224,8 +225,7 @@ def _lane(
     spec, fleet = scenario.spec, scenario.spec.fleet
     model, robot = _model(scenario, key), fleet.robots[key[0]]
     n, arm, period_us = len(members), model.arm, to_us(robot.control_ms / 1000)
-    world: World
-    world = MujocoWorld(model, n, threads) if scenario.engine == "mujoco" else KinematicWorld(model, n)
+    world = _world(scenario.engine, model, n, threads)
     ports, names = Ports(n, Body(arm, model.stroke_m, period_us, model.beyond)), [c.name for c in members]
     links = LinkBank([fleet.links[c.spec.link] if c.spec.link else None for c in members], names, chance, ports.link)
     by_server: dict[str | None, Any] = {}
@@ -255,6 +255,17 @@ def _lane(
     for scanner in (f for f in spec.filters if isinstance(f, SeparationFilter)):
         lane.persons = Persons(n, scanner.scanner_ms / 1000, scanner.clearance_m)
     return lane
+
+
+def _world(engine: str, model: CellModel, n: int, threads: int) -> World:
+    match engine:
+        case "mujoco":
+            return MujocoWorld(model, n, threads)
+        case "pybullet":
+            from twin.world.pybullet.world import PybulletWorld
+
+            return PybulletWorld(model, n)
+    return KinematicWorld(model, n)
 
 
 def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:

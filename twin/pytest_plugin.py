@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from twin.world.engines import ENGINES
+
 if TYPE_CHECKING:
     from twin.log.tables import RunLog
     from twin.suite.plan import Unit
 
-ENGINES = ("mujoco", "kinematic")
 MARK = "twin"
 _OUT: pytest.StashKey[Path] = pytest.StashKey()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,9 +17,12 @@ from twin.world.base import Start, World
 from twin.world.cell import CellModel, build_cell
 from twin.world.kinematic import KinematicWorld
 from twin.world.mujoco import MujocoWorld
+from twin.world.pybullet.world import PybulletWorld
 from twin.world.spec import GripperSpec, WorkcellSpec
 from twin.world.tasks import tasks_of
 
+pybullet = pytest.param("pybullet", marks=pytest.mark.skipif(find_spec("pybullet") is None, reason="needs PyBullet"))
+ENGINES = ["mujoco", "kinematic", pybullet]
 N = 5
 ALL = np.arange(N, dtype=np.int32)
 
@@ -28,6 +32,8 @@ def cell(arm: str, kind: str = "table") -> CellModel:
 
 
 def make(engine: str, model: CellModel, n: int = N) -> Any:
+    if engine == "pybullet":
+        return PybulletWorld(model, n)
     return MujocoWorld(model, n, threads=2) if engine == "mujoco" else KinematicWorld(model, n)
 
 
@@ -62,7 +68,7 @@ def bits(world: World, rows: Any = ALL) -> list[bytes]:
     return [b"".join(np.ascontiguousarray(a[i]).tobytes() for a in read) for i in range(len(rows))]
 
 
-@pytest.fixture(params=["mujoco", "kinematic"])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -77,7 +83,7 @@ def world(request: pytest.FixtureRequest, engine: str) -> Any:
 
 @given(chosen=st.sets(st.integers(0, N - 1), min_size=1, max_size=N - 1), ticks=st.integers(1, 3))
 @settings(max_examples=12)
-@pytest.mark.parametrize("engine", ["mujoco", "kinematic"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_stepping_some_rows_leaves_the_others_bit_identical(engine: str, chosen: set[int], ticks: int) -> None:
     world = make(engine, cell("ur3"))
     world.reset(ALL, start(world.cell))
@@ -92,7 +98,7 @@ def test_snapshot_and_restore_are_exact_mid_episode(world: Any) -> None:
     drive(world, 12)
     kept = pickle.loads(pickle.dumps(world.snapshot()))
     drive(world, 12)
-    other = make("mujoco" if isinstance(world, MujocoWorld) else "kinematic", world.cell)
+    other = type(world)(world.cell, N)
     other.restore(kept)
     drive(other, 12)
     assert bits(other) == bits(world)

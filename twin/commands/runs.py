@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from twin.commands import say
+from twin.world.engines import ENGINES
 
 
 def _define_run(command: argparse.ArgumentParser) -> None:
@@ -18,7 +19,7 @@ def _define_run(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--threads", type=say.positive, default=2, metavar="N", help="physics threads; change no result (default: 2)"
     )
-    command.add_argument("--engine", choices=("mujoco", "kinematic"), default="mujoco", help="the physics (default: mujoco)")
+    command.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="the physics (default: mujoco)")
     command.add_argument("--duration-s", type=float, metavar="X", help="simulated seconds instead of the file's")
 
 

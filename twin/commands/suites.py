@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from twin.commands import say
 from twin.core.errors import InputError
+from twin.world.engines import ENGINES
 
 if TYPE_CHECKING:
     from twin.suite.plan import Unit
@@ -41,7 +42,7 @@ def _define_suite(command: argparse.ArgumentParser) -> None:
 def define_workers(command: argparse.ArgumentParser) -> None:
     """Options of whatever runs units."""
     command.add_argument("--workers", type=say.positive, default=2, metavar="N", help="units at a time (default: 2)")
-    command.add_argument("--engine", choices=("mujoco", "kinematic"), help="the physics (default: mujoco)")
+    command.add_argument("--engine", choices=ENGINES, help="the physics (default: mujoco)")
     command.add_argument(
         "--timeout-s", type=float, default=3600.0, metavar="X", help="wall time after which a unit is ended (default: 3600)"
     )

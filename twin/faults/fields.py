@@ -14,7 +14,7 @@ import numpy as np
 from twin.core.records import Bools, Floats, Ints, Rows
 from twin.faults.group import Body, Group, Memory, Moment, enter, leave
 from twin.faults.injection import SURELY, Injection
-from twin.faults.spec import Fault, Fold
+from twin.faults.spec import Bench, Fault, Fold
 from twin.world.base import World
 
 NEAR = 1e-6
@@ -39,6 +39,12 @@ class FieldFault(Fault):
     """Whether its effect is the torque that drives do not give."""
     TURNS: ClassVar[bool] = False
     """Whether its effect is how far its joint turns while its brake is shut; it remembers `shut_at` and `allowed`, rad."""
+
+    def cannot(self, cell: Bench) -> tuple[str, str] | None:
+        """Not every engine can scale every field."""
+        if self.FIELD in cell.unable:
+            return "mode", cell.unable[self.FIELD]
+        return super().cannot(cell)
 
     def column(self) -> int:
         """Which column of the field: a joint, or 0."""

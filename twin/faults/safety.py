@@ -13,7 +13,6 @@ from twin.faults.fields import FieldFault
 from twin.faults.group import Memory, Moment
 from twin.faults.injection import Injection
 from twin.faults.process import ProcessFault
-from twin.faults.spec import Bench
 
 
 class ProtectiveStop(ProcessFault):
@@ -133,12 +132,6 @@ class BrakeSlip(FieldFault):
     def column(self) -> int:
         """Its joint."""
         return self.joint
-
-    def cannot(self, cell: Bench) -> tuple[str, str] | None:
-        """Without forces no weight pulls at a brake."""
-        if not cell.dynamics:
-            return "mode", "its physics has no forces, so that every brake holds: use --engine mujoco"
-        return super().cannot(cell)
 
     def start(self, now: Moment) -> Memory:
         """It has not been shut yet."""

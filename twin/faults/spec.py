@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, NamedTuple
 
 from twin.core.quantity import NonNegative
@@ -24,8 +25,8 @@ class Bench(NamedTuple):
     timeout_ms: float | None
     """How long it waits for an answer; None: it has no server."""
     link: bool
-    dynamics: bool = True
-    """Whether its physics has forces."""
+    unable: Mapping[str, str] = {}
+    """Fields of the physics in which a fault does nothing on the engine that it is to run on, and why."""
 
 
 class Fault(Spec):

@@ -14,6 +14,7 @@ from twin.faults.spec import Bench
 from twin.scenario.arms import arms, located, mounted
 from twin.scenario.cells import Cell
 from twin.scenario.refs import Checker, targets
+from twin.world.engines import CANNOT
 from twin.world.own.markup import read
 from twin.world.own.spec import is_file
 from twin.world.spec import TASKS, WorkcellSpec
@@ -158,7 +159,7 @@ def _bench(check: Checker, cell: Cell) -> Bench | None:
         return None
     things, timeout = table.count + (table.kind == "drawer"), None if server is None else server.timeout_ms
     joints, link = _joints(check, robot, table), cell.spec.link is not None
-    return Bench(robot.model, joints, things, table.count, robot.control_ms, timeout, link, check.dynamics)
+    return Bench(robot.model, joints, things, table.count, robot.control_ms, timeout, link, CANNOT[check.engine])
 
 
 def _joints(check: Checker, robot: RobotSpec, table: WorkcellSpec) -> int | None:

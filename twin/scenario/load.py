@@ -29,9 +29,8 @@ from twin.scenario.spec import ScenarioSpec
 from twin.scenario.tiers import check_tier
 from twin.scenario.use import resolve, source_digest
 from twin.scenario.view import partly, whole
+from twin.world.engines import need
 from twin.world.own.spec import SUFFIXES, is_file
-
-ENGINES = ("mujoco", "kinematic")
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,7 @@ def load(
     `seed` and `duration_s` override the file's; `overlay` is laid over the fleet, after the file's own. Raises `SpecError`
     with all problems, `InputError` for an override that makes no sense.
     """
-    if engine not in ENGINES:
-        raise InputError(f"unknown engine {engine!r}{nearest(engine, ENGINES)}")
+    need(engine)
     overrides = _overrides(seed, duration_s)
     file = find(path)
     spec, problems = _load(file, os.path.relpath(file) if not Path(path).exists() else str(path), overlay, engine)
@@ -177,7 +175,7 @@ def _load(
         view = partly(document.data, fleet_only=fleet_only)
     tables, wrong = _tables(view.jobs, document, file.parent)
     view.jobs_whole = view.jobs_whole and not wrong
-    checker = Checker(document, view, tables, file.parent, engine != "kinematic")
+    checker = Checker(document, view, tables, file.parent, engine)
     check_names(checker)
     check_fit(checker)
     check_tier(checker)

@@ -20,6 +20,7 @@ from twin.scenario.cells import Cell, expand, matching, only_site
 from twin.scenario.jobs import Table
 from twin.scenario.use import lacking, refused_arguments, resolve
 from twin.scenario.view import Named, View
+from twin.world.engines import ENGINES
 from twin.world.own.spec import is_file
 from twin.world.spec import TASKS
 
@@ -30,10 +31,10 @@ Tables = dict[int, Table]
 class Checker:
     """Collects problems about what one part of a scenario says of another."""
 
-    def __init__(self, document: Document, view: View, tables: Tables, folder: Path, dynamics: bool = True) -> None:
-        """dynamics: whether the physics that it is to run on has forces."""
+    def __init__(self, document: Document, view: View, tables: Tables, folder: Path, engine: str = ENGINES[0]) -> None:
+        """engine: the physics that it is to run on."""
         self.document, self.view, self.tables, self.folder = document, view, tables, folder
-        self.dynamics = dynamics
+        self.engine = engine
         self.problems: list[Problem] = []
         self.cells: list[Cell] = list(expand(view.cells, only_site(view.sites)))
 

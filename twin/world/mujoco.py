@@ -17,10 +17,9 @@ from twin.core.records import Bools, Floats, Observation, Rows, Truth
 from twin.world.base import Start
 from twin.world.cell import CellModel
 from twin.world.fields import Fields
+from twin.world.grasp import truth_of
 
 _NONE = int(mujoco.mjtStage.mjSTAGE_NONE)
-_TOUCH_N = 0.2
-"""A finger that feels less than this (N) does not hold anything."""
 
 
 def _quiet() -> None:
@@ -128,15 +127,8 @@ class MujocoWorld:
 
     def truth(self, rows: Rows) -> Truth:
         """Ground truth: copies. Held: both fingers press on a thing, which is between them and not below them."""
-        seen, cell = self.observe(rows), self.cell
-        pads = self._derived[self._index(rows)[0], 3:].reshape(len(rows), cell.things, 2, 3)
-        squared = (pads * pads).sum(axis=3)
-        offset = seen.objects[:, :, :3] - seen.tool[:, None]
-        between = (offset * offset).sum(axis=2) < cell.size_m**2
-        level = np.abs(offset[:, :, 2]) < 0.75 * cell.size_m
-        held = (squared.min(axis=2) > _TOUCH_N**2) & between & level
-        force = np.sqrt(squared.max(axis=(1, 2), initial=0.0))
-        return Truth(seen.q, seen.dq, seen.tool, seen.objects, held, force)
+        pads = self._derived[self._index(rows)[0], 3:].reshape(len(rows), self.cell.things, 2, 3)
+        return truth_of(self.cell, self.observe(rows), pads)
 
     def status(self, rows: Rows) -> Bools:
         """(n,) True where the physics of a row failed since its last reset."""

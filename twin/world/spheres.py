@@ -64,7 +64,7 @@ def spheres(cell: CellModel) -> Spheres:
     joints = {int(model.joint(name).bodyid[0]): k for k, name in enumerate(arm.names)}
     found: list[tuple[int, Floats, float, bool]] = []
     for geom in range(model.ngeom):
-        link, hand = _carrier(model, int(model.geom_bodyid[geom]), joints)
+        link, hand = carrier(model, int(model.geom_bodyid[geom]), joints)
         if link is None or link == 0:
             continue
         for centre, radius in _cover(model, data, geom):
@@ -75,7 +75,7 @@ def spheres(cell: CellModel) -> Spheres:
     return Spheres(arm, *columns)
 
 
-def _carrier(model: mujoco.MjModel, body: int, joints: dict[int, int]) -> tuple[int | None, int]:
+def carrier(model: mujoco.MjModel, body: int, joints: dict[int, int]) -> tuple[int | None, int]:
     """The joint that carries a body, and how deep in the hand it is (0: no hand, 1: palm, 2: fingers)."""
     hand = 0
     while body:

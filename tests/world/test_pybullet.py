@@ -1,0 +1,169 @@
+"""The second physics is the same cell: what Bullet loads has the masses, inertia, limits, kinematics, contacts and drives of
+the MuJoCo model, and moves as it does. Frames of links come out of Bullet in single precision."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import mujoco
+import numpy as np
+import pytest
+
+from twin.core.errors import InputError
+from twin.core.records import Floats
+from twin.scenario.arms import arms
+from twin.scenario.load import load
+from twin.world import engines
+from twin.world.base import Start
+from twin.world.cell import CellModel, build_cell
+from twin.world.mujoco import MujocoWorld
+from twin.world.spec import GripperSpec, WorkcellSpec
+from twin.world.tasks import at_rest
+
+p = pytest.importorskip("pybullet")
+from twin.world.pybullet.parts import SHARE, SLICK, units  # noqa: E402
+from twin.world.pybullet.row import Row  # noqa: E402
+from twin.world.pybullet.world import PybulletWorld  # noqa: E402
+
+ONE = np.zeros(1, np.int32)
+CELLS = [*((arm, "table") for arm in sorted(arms())), ("panda", "bin"), ("ur3", "drawer")]
+
+
+@pytest.fixture(params=CELLS, ids="-".join)
+def world(request: pytest.FixtureRequest) -> PybulletWorld:
+    return PybulletWorld(cell(*request.param), 1)
+
+
+def cell(arm: str, kind: str = "table") -> CellModel:
+    return build_cell(SimpleNamespace(model=arm), GripperSpec(), WorkcellSpec(kind=kind))
+
+
+def resting(model: CellModel) -> Start:
+    return at_rest(model, model.poses(model.model.qpos0[None]), np.zeros((1, 3)))
+
+
+def loaded(row: Row) -> dict[str, tuple[float, Floats, Floats]]:
+    """Mass (kg), centre (3,) m and inertia (3, 3) kg m² in its own frame of every link that a tree of Bullet's has."""
+    found = {}
+    for name, (body, at) in row.ids.items():
+        info = p.getDynamicsInfo(body, at, physicsClientId=row.client)
+        turn = np.array(p.getMatrixFromQuaternion(info[4])).reshape(3, 3)
+        found[name] = (info[0], np.array(info[3]), (turn * np.array(info[2])) @ turn.T)
+    return found
+
+
+def test_masses_and_inertia_are_those_of_the_model_with_the_armature_in_the_link(world: PybulletWorld) -> None:
+    model, links = world.cell.model, loaded(world.rows[0])
+    for name, (mass, centre, inertia) in links.items():
+        if name in ("base", "world") or name.endswith(SLICK):
+            continue
+        other = links.get(name + SLICK, (0.0, centre, 0.0 * inertia))
+        body, turn = model.body(name), np.empty(9)
+        mujoco.mju_quat2Mat(turn, body.iquat)
+        wanted = (turn.reshape(3, 3) * body.inertia) @ turn.reshape(3, 3).T
+        for joint in (model.joint(int(j)) for j in range(model.njnt) if model.jnt_bodyid[j] == body.id):
+            wanted += (int(joint.type[0]) == 3) * joint.armature[0] * np.outer(joint.axis, joint.axis)
+        assert mass + other[0] == pytest.approx(body.mass[0], rel=1e-12)
+        np.testing.assert_allclose(centre, body.ipos, atol=1e-12)
+        np.testing.assert_allclose(inertia + other[2], wanted, rtol=1e-9, atol=1e-12)
+        assert other[0] in (0.0, pytest.approx(SHARE * body.mass[0]))
+
+
+def test_joint_limits_are_those_of_the_model(world: PybulletWorld) -> None:
+    row = world.rows[0]
+    for name, (body, at) in row.joints.items():
+        info = p.getJointInfo(body, at, physicsClientId=row.client)
+        np.testing.assert_allclose(info[8:10], world.cell.model.joint(name).range, atol=1e-12)
+
+
+def test_every_link_is_where_the_model_has_it(world: PybulletWorld) -> None:
+    model, data, row = world.cell.model, mujoco.MjData(world.cell.model), world.rows[0]
+    limits = world.cell.arm.limits
+    for q in np.random.default_rng(0).uniform(limits[:, 0], limits[:, 1], (3, world.nq)):
+        start = resting(world.cell)
+        start.q[0] = data.qpos[world.cell.arm_q] = q
+        data.qpos[world.cell.grip_q] = 0.5 * world.cell.stroke_m
+        world.reset(ONE, start)
+        mujoco.mj_kinematics(model, data)
+        for name, (body, at) in row.ids.items():
+            if at >= 0 and not name.endswith(SLICK):
+                state = p.getLinkState(body, at, computeForwardKinematics=1, physicsClientId=row.client)
+                np.testing.assert_allclose(state[4], data.body(name).xpos, atol=1e-6, err_msg=name)
+                turn = np.array(p.getMatrixFromQuaternion(state[5]))
+                np.testing.assert_allclose(turn, data.body(name).xmat, atol=1e-6, err_msg=name)
+
+
+def test_those_touch_that_the_model_pairs_and_no_others(world: PybulletWorld) -> None:
+    model, found = world.cell.model, units(world.cell.model)
+    ours = {frozenset((a, b)) for unit in found for other in unit.touches for a in unit.geoms for b in found[other].geoms}
+    theirs = {frozenset(map(int, pair)) for pair in zip(model.pair_geom1, model.pair_geom2, strict=True)}
+    assert ours == theirs
+    slick = {frozenset((a, b)) for u in found if u.slick for i in u.touches for a in u.geoms for b in found[i].geoms}
+    ends = zip(model.pair_geom1, model.pair_geom2, model.pair_dim, strict=True)
+    assert slick == {frozenset((int(a), int(b))) for a, b, dim in ends if dim == 1}
+
+
+def test_two_that_rub_have_the_friction_of_their_pair(world: PybulletWorld) -> None:
+    mu = world.cell.workcell.object_friction
+    np.testing.assert_allclose(np.square(world.rows[0].rubs()), mu, rtol=1e-12)
+    world.set_field(ONE, "friction", np.array([0.25]))
+    np.testing.assert_allclose(np.square(world.rows[0].rubs()), 0.25 * mu, rtol=1e-12)
+
+
+@pytest.mark.parametrize("arm", sorted(arms()))
+def test_free_motion_of_both_engines_agrees_within_5_mrad_over_2_s(arm: str) -> None:
+    model = cell(arm)
+    apart = [
+        np.abs(a - b).max() for a, b in zip(moved(MujocoWorld(model, 1), 0), moved(PybulletWorld(model, 1), 0), strict=True)
+    ]
+    assert max(apart) < 0.005
+
+
+def moved(world: MujocoWorld | PybulletWorld, seed: int = 0) -> Floats:
+    """(100, nq) rad: a smooth way of 1.5 s to a pose up to 0.8 rad away in each joint, and half a second after."""
+    model = world.cell
+    start, low, high = resting(model), model.arm.limits[:, 0] + 0.1, model.arm.limits[:, 1] - 0.1
+    to = np.clip(model.arm.home + np.random.default_rng(seed).uniform(-0.8, 0.8, model.nq), low, high)
+    world.reset(ONE, start)
+    seen = []
+    for tick in range(100):
+        s = min(tick * 0.02 / 1.5, 1.0)
+        s = 10 * s**3 - 15 * s**4 + 6 * s**5
+        world.step(ONE, np.append(model.arm.home + s * (to - model.arm.home), model.stroke_m)[None], 10)
+        seen.append(world.observe(ONE).q[0])
+    return np.array(seen)
+
+
+def test_without_power_the_brakes_hold_and_without_brakes_the_arm_falls() -> None:
+    model = cell("ur3")
+    world = PybulletWorld(model, 2)
+    both = np.arange(2, dtype=np.int32)
+    start = resting(model)
+    world.reset(both, Start(*(np.repeat(part, 2, axis=0) for part in (start.q, start.grip, start.objects, start.goal))))
+    world.set_field(both, "power", np.zeros(2))
+    world.set_field(both[1:], "brake", np.zeros((1, model.nq)))
+    for _ in range(25):
+        world.step(both, np.tile(np.append(model.arm.home, model.stroke_m), (2, 1)), 10)
+    fell = np.abs(world.observe(both).q - model.arm.home).max(axis=1)
+    assert fell[0] < 1e-3 and fell[1] > 0.1
+
+
+def test_a_fault_that_bullet_cannot_realise_is_refused_where_it_stands() -> None:
+    for name in ("workcell-bin_jam", "gripper-object_sticks"):
+        path = f"scenarios/faults/{name}.yaml"
+        load(path)
+        with pytest.raises(InputError, match=r"yaml:\d+:\d+: .*Bullet's contacts push and rub but never hold on"):
+            load(path, engine="pybullet")
+
+
+def test_a_field_that_bullet_cannot_scale_is_refused_unless_it_is_nominal() -> None:
+    world = PybulletWorld(cell("ur3"), 1)
+    world.set_field(ONE, "jam", np.ones(1))
+    with pytest.raises(ValueError, match="cannot scale 'thing_size'"):
+        world.set_field(ONE, "thing_size", np.array([0.9]))
+
+
+def test_a_missing_pybullet_is_named_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'robot-farm-twin\[pybullet\]'"):
+        load("tiny", engine="pybullet")

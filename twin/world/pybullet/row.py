@@ -1,0 +1,333 @@
+"""One cell in a PyBullet client of its own: built afresh for every episode, stepped under MuJoCo's drive law.
+
+A client of its own is what makes a row's bits its own: `stepSimulation` steps all that a client holds. Built afresh, because
+contacts that Bullet remembers, and the order in which it meets them, would outlive a reset.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twin.core.clock import US
+from twin.core.records import Floats
+from twin.world.cell import CellModel
+from twin.world.compose import FINGERS, GRIP_MPS, PADS, TURNING_M
+from twin.world.engines import need
+from twin.world.pybullet.parts import SHARE, SLICK, Weight, link_of, trees, units, urdf
+
+REBUILDS = 64
+"""A client is given up after so many episodes: each leaves some 0.2 MB behind in Bullet."""
+_FREE: list[tuple[int, int]] = []
+"""Clients that no row uses, with their age: a new one costs 30 MB and as many milliseconds."""
+LEAST_N = 1.0
+"""With at least this force a finger's drive holds its finger in place."""
+LOCKED_N = 1e4
+"""What keeps the fingers level with each other."""
+
+
+def engine() -> Any:
+    """The module pybullet, imported without its greeting; InputError where it is not installed."""
+    need("pybullet")
+    with _quiet():
+        return importlib.import_module("pybullet")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing that C code writes to stderr gets through."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+class Parts:
+    """What all rows of a cell model load: files of URDF in a folder that goes with it, colliders, the law of the drives."""
+
+    def __init__(self, cell: CellModel) -> None:
+        self.cell, model = cell, cell.model
+        self.colliders = units(model)
+        self.folder = tempfile.TemporaryDirectory(prefix="twin-urdf-")
+        self.trees: list[tuple[str, str]] = []
+        for root in trees(model):
+            file = Path(self.folder.name) / f"{model.body(root).name}.urdf"
+            file.write_text(urdf(model, root, self.colliders))
+            self.trees.append((str(file), model.body(root).name))
+        self.links = {model.body(body).name: link_of(model, body) for body in range(1, model.nbody)}
+        self.weight = Weight(cell)
+        self.mu = cell.workcell.object_friction
+        arm = cell.arm_q
+        self.damping, self.loss = model.dof_damping[arm].tolist(), model.dof_frictionloss[arm].copy()
+        grip = model.nu - 1
+        self.grip_gain = float(model.actuator_gainprm[grip, 0])
+        self.grip_force = float(model.actuator_forcerange[grip, 1])
+        drag = float(model.dof_damping[cell.grip_q.start]) - 2.0 * float(model.actuator_biasprm[grip, 2])
+        self.grip_rate = 2.0 * self.grip_gain / drag
+
+
+class Row:
+    """One cell. `qpos` and `qvel` (as in the MuJoCo model; speeds of what lies free all in the world frame) are read after each
+    step, as are `pads` (things, 2, 3) N, the forces of the pads on things, and `torque` (nq,) Nm that the drives gave last."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts, self.p = parts, engine()
+        self.client, self.age = -1, 0
+        model = parts.cell.model
+        self.qpos, self.qvel = model.qpos0.copy(), np.zeros(model.nv)
+        self.pads: Floats = np.zeros((parts.cell.things, 2, 3))
+        self.torque: list[float] = [0.0] * parts.cell.nq
+        nominal = parts.cell.arm
+        self.drives(nominal.stiffness, nominal.damping, nominal.torque, np.ones(1))
+        self.friction = 1.0
+
+    def drives(self, stiffness: Floats, damping: Floats, limit: Floats, carried: Floats) -> None:
+        """The law of the drives from now on: gains, limits (nq,) and the share of the weight that is compensated."""
+        law = (stiffness, damping, limit, self.parts.damping)
+        self.law = [tuple(map(float, joint)) for joint in zip(*law, strict=True)]
+        self.carried = float(carried[0])
+
+    def build(self, qpos: Floats) -> None:
+        """Load the cell and put it into a state, at rest."""
+        p = self.p
+        if self.age >= REBUILDS:
+            self.close()
+        if self.client < 0:
+            self.client, self.age = _FREE.pop() if _FREE else (p.connect(p.DIRECT), 0)
+        self.age += 1
+        client = self.client
+        with _quiet():
+            p.resetSimulation(physicsClientId=client)
+            p.setTimeStep(self.parts.cell.step_us / US, physicsClientId=client)
+            p.setGravity(0.0, 0.0, -self.parts.weight.g, physicsClientId=client)
+            p.setPhysicsEngineParameter(deterministicOverlappingPairs=1, enableFileCaching=0, physicsClientId=client)
+            self.ids: dict[str, tuple[int, int]] = {}
+            self.joints: dict[str, tuple[int, int]] = {}
+            for file, name in self.parts.trees:
+                self._load(file, name)
+            self._place(qpos)
+        self._contacts()
+        self._drive(qpos)
+        self.qpos, self.qvel = qpos.copy(), np.zeros_like(self.qvel)
+        self.states = p.getJointStates(self.arm, self.moving, physicsClientId=client)
+        self.pads[:] = 0.0
+        self.torque = [0.0] * len(self.law)
+
+    def _load(self, file: str, name: str) -> None:
+        """A tree of links: their inertia, and damping by nothing but the law of the drives."""
+        p, client, model = self.p, self.client, self.parts.cell.model
+        tree = p.loadURDF(file, useFixedBase=True, flags=p.URDF_USE_INERTIA_FROM_FILE, physicsClientId=client)
+        carries_slick = {key.removesuffix(SLICK) for key in self._names(tree) if key.endswith(SLICK)}
+        self.ids[p.getBodyInfo(tree, physicsClientId=client)[0].decode()] = (tree, -1)
+        for at, link in enumerate(self._names(tree)):
+            self.ids[link] = (tree, at)
+            own = self.parts.links[link.removesuffix(SLICK)]
+            share = SHARE if link.endswith(SLICK) else 1.0 - SHARE * (link in carries_slick)
+            p.changeDynamics(
+                tree, at, localInertiaDiagonal=(own.moments * share).tolist(), linearDamping=0.0, angularDamping=0.0,
+                jointDamping=0.0, physicsClientId=client,
+            )  # fmt: skip
+            joint = p.getJointInfo(tree, at, physicsClientId=client)
+            if joint[2] != p.JOINT_FIXED:
+                self.joints[joint[1].decode()] = (tree, at)
+        for joint, (body, at) in self.joints.items():
+            if body == tree and joint not in self.parts.cell.arm.names and joint not in FINGERS:
+                damping = float(model.dof_damping[model.joint(joint).dofadr[0]])
+                p.changeDynamics(tree, at, jointDamping=damping, physicsClientId=client)
+
+    def _names(self, tree: int) -> list[str]:
+        count = self.p.getNumJoints(tree, physicsClientId=self.client)
+        return [self.p.getJointInfo(tree, at, physicsClientId=self.client)[12].decode() for at in range(count)]
+
+    def _place(self, qpos: Floats) -> None:
+        """What stands still, and what lies free."""
+        p, client, model = self.p, self.client, self.parts.cell.model
+        self.solid: dict[int, tuple[int, int]] = {}
+        for unit in self.parts.colliders:
+            if not (unit.geoms and unit.body not in self._tree_bodies()):
+                continue
+            geom = unit.geoms[0]
+            shape = p.createCollisionShape(p.GEOM_BOX, halfExtents=model.geom_size[geom].tolist(), physicsClientId=client)
+            first = int(model.body_jntadr[unit.body])
+            if first >= 0:
+                at = int(model.jnt_qposadr[first])
+                where, turn, mass = qpos[at : at + 3], qpos[at + 3 : at + 7], float(model.body_mass[unit.body])
+            else:
+                where, turn, mass = model.body_pos[unit.body] + model.geom_pos[geom], np.array([1.0, 0, 0, 0]), 0.0
+            body = p.createMultiBody(
+                mass, shape, basePosition=where.tolist(), baseOrientation=turn[[1, 2, 3, 0]].tolist(), physicsClientId=client
+            )
+            self.solid[geom] = (body, -1)
+            moments = model.body_inertia[unit.body].tolist() if mass else [0.0] * 3
+            p.changeDynamics(
+                body, -1, localInertiaDiagonal=moments, linearDamping=0.0, angularDamping=0.0, physicsClientId=client
+            )
+
+    def _tree_bodies(self) -> set[int]:
+        model = self.parts.cell.model
+        return {int(model.body(name.removesuffix(SLICK)).id) for name in self.ids if name != "world"}
+
+    def _contacts(self) -> None:
+        """Who touches whom, and with what friction: the root of a pair's on either side, none on slick links."""
+        p, client, model = self.p, self.client, self.parts.cell.model
+        for index in range(p.getNumBodies(physicsClientId=client)):
+            body = p.getBodyUniqueId(index, physicsClientId=client)
+            for at in range(-1, p.getNumJoints(body, physicsClientId=client)):
+                p.setCollisionFilterGroupMask(body, at, 0, 0, physicsClientId=client)
+        self.rough: list[tuple[int, int, float]] = []
+        for index, unit in enumerate(self.parts.colliders):
+            name = model.body(unit.body).name + SLICK * unit.slick
+            body, at = self.ids[name] if name in self.ids else self.solid[unit.geoms[0]]
+            mask = sum(1 << other for other in unit.touches)
+            p.setCollisionFilterGroupMask(body, at, 1 << index, mask, physicsClientId=client)
+            if unit.slick:
+                p.changeDynamics(body, at, lateralFriction=0.0, spinningFriction=0.0, physicsClientId=client)
+            else:
+                turning = TURNING_M if model.geom(unit.geoms[0]).name in PADS else 0.0
+                self.rough.append((body, at, turning))
+        self.rub(self.friction)
+
+    def rub(self, share: float) -> None:
+        """Scale the friction of things."""
+        self.friction, root = share, float(np.sqrt(self.parts.mu * share))
+        if self.client < 0:
+            return
+        for body, at, turning in self.rough:
+            self.p.changeDynamics(
+                body, at, lateralFriction=root, spinningFriction=turning * root, rollingFriction=0.0, restitution=0.0,
+                physicsClientId=self.client,
+            )  # fmt: skip
+
+    def rubs(self) -> list[float]:
+        """The friction of every collider that has some, as Bullet has it."""
+        return [self.p.getDynamicsInfo(body, at, physicsClientId=self.client)[1] for body, at, _ in self.rough]
+
+    def _drive(self, qpos: Floats) -> None:
+        """Joints into their state; fingers level with each other; friction where a joint has some."""
+        p, client, cell = self.p, self.client, self.parts.cell
+        for joint, (body, at) in self.joints.items():
+            where = float(qpos[cell.model.joint(joint).qposadr[0]])
+            p.resetJointState(body, at, where, 0.0, physicsClientId=client)
+        names = [*cell.arm.names, *FINGERS]
+        self.arm = self.joints[names[0]][0]
+        self.moving = [self.joints[name][1] for name in names]
+        self.driven, self.fingers = self.moving[: cell.nq], self.moving[cell.nq :]
+        level = p.createConstraint(
+            self.arm, self.fingers[0], self.arm, self.fingers[1], p.JOINT_GEAR, [0, 1, 0], [0, 0, 0], [0, 0, 0],
+            physicsClientId=client,
+        )  # fmt: skip
+        p.changeConstraint(level, gearRatio=-1, erp=0.2, maxForce=LOCKED_N, physicsClientId=client)
+        self.slides: list[tuple[int, int, int]] = []
+        for joint, (body, at) in self.joints.items():
+            if joint in names:
+                continue
+            own = cell.model.joint(joint)
+            self.slides.append((body, at, int(own.qposadr[0])))
+            loss = float(cell.model.dof_frictionloss[own.dofadr[0]])
+            p.setJointMotorControl2(body, at, p.VELOCITY_CONTROL, targetVelocity=0.0, force=loss, physicsClientId=client)
+        free = [joint for joint in range(cell.model.njnt) if int(cell.model.joint(joint).type[0]) == 0]
+        geom_of = {unit.body: unit.geoms[0] for unit in self.parts.colliders}
+        self.things = [self.solid[geom_of[int(cell.model.jnt_bodyid[joint])]][0] for joint in free]
+        fingers = [cell.model.body(int(cell.model.geom(pad).bodyid[0])).name for pad in PADS]
+        self.pad_links = {self.ids[finger][1]: i for i, finger in enumerate(fingers)}
+        self.touched = {(body, -1): i for i, body in enumerate(self.things)}
+        for rail in range(len(cell.rails)):
+            body, at, _ = self.slides[rail]
+            self.touched[body, at] = len(self.things) + rail
+        self.drag(self.parts.loss)
+
+    def drag(self, loss: Floats) -> None:
+        """Friction (nq,) Nm of the arm's joints, shut brakes among it."""
+        self.loss = loss.tolist()
+        if self.client >= 0:
+            self.p.setJointMotorControlArray(
+                self.arm, self.driven, self.p.VELOCITY_CONTROL, targetVelocities=[0.0] * len(self.loss), forces=self.loss,
+                physicsClientId=self.client,
+            )  # fmt: skip
+
+    def step(self, command: Sequence[float], weight: Sequence[float], steps: int) -> None:
+        """Hold joint targets and an opening for `steps` physics steps; `weight` (nq,) Nm is what carries the arm."""
+        p, arm, driven, client = self.p, self.arm, self.driven, self.client
+        get, put, go, mode = p.getJointStates, p.setJointMotorControlArray, p.stepSimulation, p.TORQUE_CONTROL
+        self._close_on(command[-1])
+        law = [(k * to, k, d, most, drag, self.carried * w) for (k, d, most, drag), to, w in zip(self.law, command, weight)]  # noqa: B905
+        states, torque = self.states, self.torque
+        for step in range(steps):
+            if step:
+                states = get(arm, driven, client)
+            torque, given = [], []
+            for state, (spring, k, d, most, drag, up) in zip(states, law):  # noqa: B905
+                speed = state[1]
+                push = spring - k * state[0] - d * speed
+                push = most if push > most else -most if push < -most else push
+                torque.append(push)
+                given.append(push + up - drag * speed)
+            put(arm, driven, mode, forces=given, physicsClientId=client)
+            go(client)
+        self.torque = torque
+        self._read()
+
+    def _close_on(self, opening: float) -> None:
+        """Fingers as fast as MuJoCo's drive, damped as heavily as there, moves them, with its force at the most."""
+        parts, p = self.parts, self.p
+        short = opening - self.states[-2][0] - self.states[-1][0]
+        speed = 0.5 * min(GRIP_MPS, max(-GRIP_MPS, parts.grip_rate * short))
+        force = min(parts.grip_force, max(LEAST_N, abs(parts.grip_gain * short)))
+        p.setJointMotorControlArray(
+            self.arm, self.fingers, p.VELOCITY_CONTROL, targetVelocities=[speed, speed], forces=[force, force],
+            physicsClientId=self.client,
+        )  # fmt: skip
+
+    def _read(self) -> None:
+        """State and forces, as Bullet has them now."""
+        p, client, cell = self.p, self.client, self.parts.cell
+        self.states = p.getJointStates(self.arm, self.moving, client)
+        line, speed = [state[0] for state in self.states], [state[1] for state in self.states]
+        for body in self.things:
+            place, turn = p.getBasePositionAndOrientation(body, client)
+            line += (*place, turn[3], *turn[:3])
+            for part in p.getBaseVelocity(body, client):
+                speed += part
+        for body, at, _ in self.slides:
+            state = p.getJointState(body, at, client)
+            line.append(state[0])
+            speed.append(state[1])
+        self.qpos, self.qvel = np.array(line), np.array(speed)
+        self.pads = np.zeros((cell.things, 2, 3))
+        for touch in p.getContactPoints(self.arm, physicsClientId=client):
+            thing, pad = self.touched.get((touch[2], touch[4])), self.pad_links.get(touch[3])
+            if thing is not None and pad is not None:
+                self.pads[thing, pad] -= _force(touch)
+
+    def shift(self, by: Floats) -> None:
+        """Move the first thing and let it fall."""
+        p, client = self.p, self.client
+        place, turn = p.getBasePositionAndOrientation(self.things[0], client)
+        p.resetBasePositionAndOrientation(self.things[0], (np.array(place) + by).tolist(), turn, client)
+        self._read()
+
+    def close(self) -> None:
+        """Let the client go: to the next row, or for good where it is worn out."""
+        if self.client >= 0 and self.age < REBUILDS:
+            _FREE.append((self.client, self.age))
+        elif self.client >= 0:
+            with contextlib.suppress(self.p.error):
+                self.p.disconnect(self.client)
+        self.client = -1
+
+
+def _force(touch: Any) -> Floats:
+    """(3,) N on the first body of a contact point."""
+    total: Floats = touch[9] * np.array(touch[7]) + touch[10] * np.array(touch[11]) + touch[12] * np.array(touch[13])
+    return total

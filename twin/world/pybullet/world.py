@@ -1,0 +1,247 @@
+"""`PybulletWorld`: rows of one cell model on PyBullet, a client each.
+
+A snapshot is where each row's episode began and all that was done to it since: Bullet's own saved state is exact only in the
+client that saved it (restored in another it is off by 5e-4), and what the solver remembers cannot be read. Restoring runs
+each row again from there, which ends in the same bits; a row whose end differs from what was stored is void.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from twin.core.errors import InputError
+from twin.core.records import Bools, Floats, Observation, Rows, Truth
+from twin.world.base import FIELDS, PER_JOINT, Start
+from twin.world.cell import CellModel
+from twin.world.engines import CANNOT
+from twin.world.grasp import truth_of
+from twin.world.pybullet.row import Parts, Row
+
+MOST = 1000
+"""Clients that PyBullet lets one process have."""
+
+
+class PybulletWorld:
+    """n rows of a cell on Bullet's physics; the drives follow MuJoCo's law, worked out before every physics step.
+
+    A row fails, and is not stepped again before its next reset, when its command or state is not finite or Bullet refuses a
+    call. Fields named in `CANNOT` are refused, except to say that they are nominal.
+    """
+
+    def __init__(self, model: CellModel, n: int) -> None:
+        if n < 1:
+            raise ValueError(f"a world needs at least one row, got {n}")
+        if n > MOST:
+            raise InputError(f"PyBullet steps at most {MOST} cells of one kind in a process, this farm has {n}")
+        self.cell = model
+        self.n, self.nq, self.nu = n, model.nq, model.nq + 1
+        self.step_us = model.step_us
+        mj = model.model
+        self.parts = Parts(model)
+        self.rows = [Row(self.parts) for _ in range(n)]
+        self._gone = weakref.finalize(self, _close, self.rows)
+        self._table: Floats = np.tile(np.concatenate((mj.qpos0, np.zeros(mj.nv + 1))), (n, 1))
+        self._qpos, self._qvel = self._table[:, : mj.nq], self._table[:, mj.nq : mj.nq + mj.nv]
+        self._tool: Floats = np.zeros((n, 3))
+        self._pads: Floats = np.zeros((n, model.things, 2, 3))
+        self._torque: Floats = np.zeros((n, self.nq))
+        self._void = np.zeros(n, dtype=np.bool_)
+        self._scales: dict[str, Floats] = {name: np.ones((n, self.nq if name in PER_JOINT else 1)) for name in FIELDS}
+        self._range: Floats = mj.actuator_ctrlrange.copy()
+        self._begun = Start.blank(n, self.nq, model.things)
+        self._done: list[list[tuple[Any, ...]]] = [[] for _ in range(n)]
+        everyone = np.arange(n, dtype=np.int32)
+        poses = model.poses(np.tile(mj.qpos0, (n, 1)))
+        self.reset(everyone, Start(np.tile(model.arm.home, (n, 1)), np.zeros(n), poses, np.zeros((n, 3))))
+
+    def reset(self, rows: Rows, start: Start) -> None:
+        """Put rows into start states, at rest, undoing every field set by `set_field`."""
+        if not len(rows):
+            return
+        cell = self.cell
+        for scale in self._scales.values():
+            scale[rows] = 1.0
+        qpos = np.tile(cell.model.qpos0, (len(rows), 1))
+        qpos[:, cell.arm_q], qpos[:, cell.grip_q] = start.q, (0.5 * start.grip)[:, None]
+        cell.place(qpos, start.objects)
+        self._begun.put(rows, start)
+        self._void[rows] = ~np.isfinite(qpos).all(axis=1)
+        self._table[rows] = 0.0
+        self._qpos[rows] = qpos
+        self._pads[rows], self._torque[rows] = 0.0, 0.0
+        self._tool[rows] = cell.arm.point(qpos[:, cell.arm_q])
+        for row, line in zip(rows, qpos, strict=True):
+            self._done[row] = []
+            if not self._void[row]:
+                self._obey(row, "build", line)
+                self._drives(row)
+
+    def _obey(self, row: int, what: str, *arguments: Any) -> None:
+        """Have a row do something; it fails where Bullet refuses."""
+        try:
+            getattr(self.rows[row], what)(*arguments)
+        except self.rows[row].p.error:
+            self._void[row] = True
+
+    def _drives(self, row: int) -> None:
+        """Give a row the law of its drives and its friction, as the scales in force have them."""
+        arm, of = self.cell.arm, {name: scale[row] for name, scale in self._scales.items()}
+        gain = of["actuator_gain"]
+        limit = arm.torque * (of["actuator_strength"] * gain * of["power"])
+        self.rows[row].drives(arm.stiffness * gain, arm.damping * gain, limit, of["power"])
+        shut = (1.0 - of["power"]) * of["brake"]
+        self._obey(row, "drag", self.parts.loss + (shut + of["joint_drag"] - 1.0) * arm.torque)
+        self._obey(row, "rub", float(of["friction"][0]))
+
+    def step(self, rows: Rows, command: Floats, steps: int) -> None:
+        """Hold `command` (n, nu) for `steps` physics steps. Rows not named, and rows that failed, keep every bit."""
+        self._void[rows[~np.isfinite(command).all(axis=1)]] = True
+        able = ~self._void[rows]
+        if not able.all():
+            rows, command = rows[able], command[able]
+        if not len(rows) or not steps:
+            return
+        command = np.minimum(np.maximum(command, self._range[:, 0]), self._range[:, 1])
+        weight = self.parts.weight.torques(self._qpos[rows, self.cell.arm_q])
+        for row, asked, carried in zip(rows.tolist(), command.tolist(), weight.tolist(), strict=True):
+            self._obey(row, "step", asked, carried, steps)
+            self._done[row].append(("step", asked, steps))
+        self._read(rows, steps)
+
+    def _read(self, rows: Rows, steps: int) -> None:
+        """Copy out what the rows have read; a state that is not finite voids its row."""
+        of = [self.rows[row] for row in rows]
+        self._qpos[rows], self._qvel[rows] = [row.qpos for row in of], [row.qvel for row in of]
+        self._table[rows, -1] += steps * self.step_us * 1e-6
+        self._pads[rows], self._torque[rows] = [row.pads for row in of], [row.torque for row in of]
+        self._tool[rows] = self.cell.arm.point(self._qpos[rows, self.cell.arm_q])
+        self._void[rows] |= ~np.isfinite(self._table[rows]).all(axis=1)
+
+    def observe(self, rows: Rows) -> Observation:
+        """What the sensors read now, without faults: copies."""
+        cell, qpos = self.cell, self._qpos[rows]
+        return Observation(
+            q=qpos[:, cell.arm_q].copy(),
+            dq=self._qvel[rows, cell.arm_q],
+            grip=qpos[:, cell.grip_q].sum(axis=1),
+            tool=self._tool[rows],
+            objects=cell.poses(qpos),
+            force=-self._pads[rows].reshape(len(rows), -1, 3).sum(axis=1),
+        )
+
+    def truth(self, rows: Rows) -> Truth:
+        """Ground truth: copies. Held: both fingers press on a thing, which is between them and not below them."""
+        return truth_of(self.cell, self.observe(rows), self._pads[rows])
+
+    def status(self, rows: Rows) -> Bools:
+        """(n,) True where the physics of a row failed since its last reset."""
+        return self._void[rows]
+
+    def jac(self, rows: Rows) -> Floats:
+        """(n, 6, nq) Jacobian of the tool point in the robot's base frame: linear rows first, then angular."""
+        return self.cell.arm.jac(self._qpos[rows, self.cell.arm_q])
+
+    def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
+        """Scale a field (`FIELDS`) of rows against the nominal value; 1 restores it."""
+        kept = self._known(field)
+        values = np.broadcast_to(np.asarray(scale, np.float64).reshape(-1, kept.shape[1]), (len(rows), kept.shape[1]))
+        if field in CANNOT["pybullet"] and (values != 1.0).any():
+            raise ValueError(f"PyBullet cannot scale {field!r}: {CANNOT['pybullet'][field]}")
+        kept[rows] = values
+        for row, value in zip(rows.tolist(), values, strict=True):
+            self._done[row].append(("field", field, value.tolist()))
+            self._drives(row)
+
+    def _known(self, field: str) -> Floats:
+        if field not in self._scales:
+            raise ValueError(f"unknown field {field!r} (fields: {', '.join(self._scales)})")
+        return self._scales[field]
+
+    def get_field(self, rows: Rows, field: str) -> Floats:
+        """(n, nq) or (n, 1): the scale in force now; of friction NaN where Bullet has another."""
+        found = self._known(field)[rows]
+        if field == "friction":
+            for i, row in enumerate(rows):
+                wanted = np.sqrt(self.parts.mu * found[i, 0])
+                if not np.allclose(self.rows[row].rubs(), wanted, rtol=1e-12, atol=0.0):
+                    found[i] = np.nan
+        return found
+
+    def fields_digest(self, rows: Rows) -> bytes:
+        """A hash of everything `set_field` can change, as the rows and their clients have it."""
+        parts = [repr((of.law, of.carried, of.loss, of.rubs())) for of in (self.rows[row] for row in rows)]
+        return xxhash.xxh3_128_digest("\n".join(parts).encode())
+
+    def torque(self, rows: Rows) -> tuple[Floats, Floats]:
+        """(n, nq) Nm that each drive gave in the last physics step, and what a sound one gives in the state after it."""
+        arm = self.cell.arm
+        q, dq = self._qpos[rows, self.cell.arm_q], self._qvel[rows, self.cell.arm_q]
+        asked = arm.stiffness * (self._asked(rows, q) - q) - arm.damping * dq
+        return self._torque[rows], np.minimum(np.maximum(asked, -arm.torque), arm.torque)
+
+    def _asked(self, rows: Rows, otherwise: Floats) -> Floats:
+        """(n, nq) rad, the joint targets in force."""
+        last = [next((done[1] for done in reversed(self._done[row]) if done[0] == "step"), None) for row in rows]
+        return np.array([otherwise[i] if asked is None else asked[:-1] for i, asked in enumerate(last)])
+
+    def effort(self, rows: Rows) -> Floats:
+        """(n, nq) share of its torque limit that each drive gives."""
+        return np.abs(self._torque[rows]) / self.cell.arm.torque
+
+    def shift(self, rows: Rows, by: Floats) -> None:
+        """Move the first thing of each row by `by` (n, 3) m and let it fall."""
+        for row, way in zip(rows.tolist(), by, strict=True):
+            self._obey(row, "shift", way)
+            self._done[row].append(("shift", way.copy()))
+        self._read(rows, 0)
+
+    def state(self, rows: Rows) -> Floats:
+        """(n, k) C-contiguous: all of the next step's causes that Bullet tells; not what its solver remembers of the last."""
+        return self._table if len(rows) == self.n else self._table[rows]
+
+    def snapshot(self) -> dict[str, Any]:
+        """How each row's episode began and what was done to it since, and the state that this led to."""
+        everyone = np.arange(self.n, dtype=np.int32)
+        return {
+            "begun": self._begun.take(everyone),
+            "done": [list(done) for done in self._done],
+            "state": self._table.copy(),
+            "void": self._void.copy(),
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Run every row again from where its episode began; one that ends elsewhere than the snapshot says is void."""
+        everyone = np.arange(self.n, dtype=np.int32)
+        self.reset(everyone, snapshot["begun"])
+        for row, done in enumerate(snapshot["done"]):
+            one = everyone[row : row + 1]
+            for what, *arguments in done:
+                if what == "step":
+                    self.step(one, np.array([arguments[0]]), arguments[1])
+                elif what == "field":
+                    self.set_field(one, arguments[0], np.array([arguments[1]]))
+                else:
+                    self.shift(one, arguments[0][None])
+        same = np.array([a.tobytes() == b.tobytes() for a, b in zip(self._table, snapshot["state"], strict=True)])
+        self._void[:] = snapshot["void"] | ~same
+
+    def close(self) -> None:
+        """Let the clients go; the world is of no use afterwards."""
+        self._gone()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A client does not pickle: the cell, the size and a snapshot do."""
+        return {"cell": self.cell, "n": self.n, "snapshot": self.snapshot()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["cell"], state["n"])  # type: ignore[misc]
+        self.restore(state["snapshot"])
+
+
+def _close(rows: list[Row]) -> None:
+    for row in rows:
+        row.close()
