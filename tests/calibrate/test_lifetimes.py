@@ -51,6 +51,15 @@ def test_intervals_of_a_censored_weibull_cover_and_ranks_are_even():
     assert ((counts - 40) ** 2 / 40).sum() < 18.5  # 0.1 % of a chi-square with 4 degrees
 
 
+@pytest.mark.parametrize("number", range(8))
+def test_the_mode_of_complete_lognormal_times_is_that_of_the_book(number):
+    s = stream("book", number)
+    logs = float(s.uniform(-9, 9)) + float(s.uniform(0.05, 2)) * s.standard_normal(int(s.integers(20, 2000)))
+    found = fit("lognormal", Times(np.exp(logs), np.ones(logs.size, bool)), s, 0).point
+    assert found["median"] == pytest.approx(np.exp(logs.mean()), rel=1e-3)
+    assert found["sigma"] == pytest.approx(logs.std(), rel=1e-3)
+
+
 def test_a_wrong_law_leaves_the_curve_and_the_right_one_does_not():
     data = cut(DRAWN["mixture"](stream("gap"), 400), 60.0)
     gaps = {f: largest_gap(fit(f, data, stream("g")), data) for f in ("exponential", "mixture")}

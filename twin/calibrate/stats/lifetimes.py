@@ -27,6 +27,9 @@ LARGE = 3000
 ENOUGH = 1500
 """So many times decide which law it is."""
 FOLDS = 10
+REACH = 0.5
+"""First steps of the search for a mode: a start at 0 would else be given a simplex too small to leave it."""
+_NEAR = {"xatol": 1e-4, "fatol": 1e-9}
 CAUTION = 1.64
 """A simpler law is taken unless another is better by so many standard errors of the difference."""
 
@@ -86,8 +89,9 @@ def mode(family: Family, data: Times, near: Floats | None = None) -> Floats:
 
     if near is not None:
         return np.asarray(optimize.minimize(loss, near, method="BFGS", options={"gtol": 1e-5}).x, dtype=float)
-    found = optimize.minimize(loss, start, method="Nelder-Mead", options={"maxiter": 400, "xatol": 1e-5, "fatol": 1e-10})
-    return np.asarray(found.x, dtype=float)
+    simplex = start + np.vstack([np.zeros(start.size), REACH * np.eye(start.size)])
+    found = optimize.minimize(loss, start, method="Nelder-Mead", options={"initial_simplex": simplex, "maxiter": 400, **_NEAR})
+    return np.asarray(optimize.minimize(loss, found.x, method="BFGS", options={"gtol": 1e-6}).x, dtype=float)
 
 
 def fit(family: str, data: Times, stream: Stream, draws: int = DRAWS) -> Law:
