@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 
-from twin.calibrate.dynamics import checks, story
+from twin.calibrate.dynamics import checks, dry, story
 from twin.calibrate.dynamics.design import Layout, friction_columns, prior, rigid_torque
 from twin.calibrate.dynamics.identify import Base, base_parameters
 from twin.calibrate.dynamics.models import Robot, Values, as_given, with_values
@@ -38,6 +39,8 @@ class Outcome:
     rolled: tuple[list[Window], list[Window]] | None
     """Roll-outs of the fitted model and of the one given."""
     refined: Refined | None
+    lost: Floats
+    """What MuJoCo's own friction leaves out of what was found (nv,), rms Nm."""
     xml: str
 
 
@@ -64,21 +67,36 @@ def outcome(spec: DynamicsSpec, given: Given) -> Outcome:
     refined = None
     if spec.refine is not None:
         given.say("refining on roll-outs")
-        felt = [[corrected(fitted, m) for m in part] for part in (task.fit, task.held)]
-        refined = refine(spec.refine, task, values, *felt)
-        values = refined.values
+        refined = refine(spec.refine, task, values, loose(fitted), [corrected(fitted, m) for m in task.fit])
+    moving = refined.values if refined is not None else values
     rolled = None
     if spec.rollout is not None:
         given.say("rolling out")
-        rolled = roll(spec, task, fitted, values)
-    made = with_values(task.bot, values)
-    xml = made.to_xml()
-    if spec.save is not None:
+        rolled = roll(spec, task, fitted, moving)
+    xml = saved(given, spec.save, with_values(task.bot, values))
+    if spec.refine is not None:
+        saved(given, spec.refine.save, with_values(task.bot, moving))
+    scored, lost = (held[0], held[1], held[2]), friction_lost(fitted, values, task.fit)
+    return Outcome(task, fitted, base_parameters(choice.layout), values, scored, rolled, refined, lost, xml)
+
+
+def saved(given: Given, name: str | None, model: mujoco.MjSpec) -> str:
+    """The model as MJCF, written beside the plan where a name is given."""
+    xml: str = model.to_xml()
+    if name is not None:
         try:
-            (given.folder / spec.save).write_text(xml, encoding="utf-8")
+            (given.folder / name).write_text(xml, encoding="utf-8")
         except OSError as error:
-            raise StorageError(f"{spec.save} cannot be written: {error.strerror or error}") from error
-    return Outcome(task, fitted, base_parameters(choice.layout), values, (held[0], held[1], held[2]), rolled, refined, xml)
+            raise StorageError(f"{name} cannot be written: {error.strerror or error}") from error
+    return xml
+
+
+def loose(fitted: Fitted) -> Floats:
+    """(nv,) by how much armature may be off for all that the torques say: two standard errors."""
+    layout = fitted.layout
+    if not layout.armature:
+        return np.zeros(layout.nv)
+    return np.asarray(2 * np.sqrt(np.maximum(np.diag(fitted.cov)[layout.inertial : layout.rigid], 0.0)))
 
 
 def as_model(task: Task) -> Fitted:
@@ -106,7 +124,16 @@ def native(bot: Robot, fitted: Fitted, seen: list[Motion]) -> Values:
             continue
         columns = np.column_stack([np.tanh(speed[:, j] / layout.standstill[j]), speed[:, j]])
         coulomb[j], viscous[j] = nnls(columns, torque[:, j])[0]
-    return Values({**given.bodies, **bodies}, np.maximum(armature, 0.0), coulomb, viscous)
+    shape = dry.found(layout, fitted.x)
+    return Values({**given.bodies, **bodies}, np.maximum(armature, 0.0), coulomb, viscous, shape if shape.shaped else None)
+
+
+def friction_lost(fitted: Fitted, values: Values, seen: list[Motion]) -> Floats:
+    """(nv,) rms Nm by which MuJoCo's own friction misses what was found, over the motion that was fitted."""
+    v = np.concatenate([m.v for m in seen])
+    found = np.concatenate([friction_torque(fitted.layout, fitted.x, m) for m in seen])
+    own = values.coulomb * np.tanh(v / np.array(fitted.layout.standstill)) + values.viscous * v
+    return np.asarray(np.sqrt(np.mean((found - own) ** 2, axis=0)))
 
 
 def friction_torque(layout: Layout, x: Floats, motion: Motion) -> Floats:

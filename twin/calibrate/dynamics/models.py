@@ -9,6 +9,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from twin.calibrate.dynamics.dry import Dry, write
 from twin.calibrate.dynamics.physical import possible
 from twin.calibrate.dynamics.regressor import body_parameters, check_tree
 from twin.core.assets import names
@@ -98,12 +99,14 @@ def _compile(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
 
 @dataclass(frozen=True)
 class Values:
-    """What is written into a model: bodies' ten parameters by id, armature, Coulomb and viscous friction a joint."""
+    """What is written into a model: bodies' ten parameters by id, armature, Coulomb and viscous friction a joint, and, where
+    friction has a shape that MuJoCo's own has not, that shape."""
 
     bodies: dict[int, Floats]
     armature: Floats
     coulomb: Floats
     viscous: Floats
+    dry: Dry | None = None
 
 
 def as_given(model: mujoco.MjModel) -> Values:
@@ -123,6 +126,8 @@ def with_values(bot: Robot, values: Values) -> mujoco.MjSpec:
         damping = np.atleast_1d(np.array(joint.damping, float))
         damping[0] = values.viscous[j]
         joint.damping = damping if np.ndim(joint.damping) else float(damping[0])
+    if values.dry is not None:
+        write(spec, bot.joints, values.dry)
     spec.compile()
     return spec
 

@@ -1,7 +1,8 @@
 """Trajectory refinement: what the regression found is moved until forward roll-outs fit, by `mujoco.sysid`.
 
-Every parameter is the logarithm of a factor, so that nothing changes its sign and bodies stay possible. What comes out is kept
-only if roll-outs over held-out data end nearer to the log than the regression's do.
+Every parameter is the logarithm of a factor, so that nothing changes its sign and bodies stay possible. Armature moves as far
+as the torques leave it open. What comes out has MuJoCo's own friction only, and is kept only if it comes nearer to the log than
+the regression's model does, over the end of the training data, on which it was not refined.
 """
 
 from __future__ import annotations
@@ -28,11 +29,14 @@ WIDEST = 1.5
 """Bound of every log factor: between a fifth and five times."""
 STEP_S = 0.002
 ITERATIONS = 12
+PIECES, JUDGED = 3, 0.3
+"""From so many pieces of log on whole ones are set aside to judge by; how much of the training part."""
 
 
 @dataclass(frozen=True)
 class Refined:
-    """The values that are kept, whether they are the refined ones, and the held-out rms position error of both (nv,), rad."""
+    """The values that are kept, whether they are the refined ones, and the rms position error (nv,) of both where they are
+    judged, rad."""
 
     values: Values
     kept: bool
@@ -42,16 +46,24 @@ class Refined:
     """Name, log factor and its half interval at 90 %."""
 
 
-def refine(spec: RefineSpec, task: Task, values: Values, fit: Sequence[Motion], held: Sequence[Motion]) -> Refined:
-    """Refined values, or the regression's where they predict better. Raises `InputError` where the extra is not installed."""
+def refine(spec: RefineSpec, task: Task, values: Values, loose: Floats, seen: Sequence[Motion]) -> Refined:
+    """Refined values, or the regression's where they predict better; both are judged on the end of the motion that may be seen.
+
+    `loose` (nv,): by how much armature may be off for all that the torques say. Raises `InputError` where the extra is not
+    installed.
+    """
     sysid: Any = importlib.import_module("mujoco.sysid")
     if not hasattr(sysid, "optimize"):
         raise InputError("refine needs the extra of MuJoCo's system identification: pip install 'robot-farm-twin[sysid]'")
     names = _names(spec, task.bot)
     params = sysid.ParameterDict({name: sysid.Parameter(name, 0.0, -WIDEST, WIDEST) for name in names})
+    fit, judge = _cut(seen, spec.horizon_s)
+
+    def at(x: Floats) -> Values:
+        return scaled(task.bot, values, _factors(names, x), loose)
 
     def moved(x: Floats) -> mujoco.MjSpec:
-        return _driven(with_values(task.bot, scaled(task.bot, values, _factors(names, x))), task.bot)
+        return _driven(with_values(task.bot, at(x)), task.bot)
 
     residual = sysid.build_residual_fn(
         models_sequences=[_sequences(sysid, moved(np.zeros(len(names))), fit, spec)],
@@ -62,11 +74,23 @@ def refine(spec: RefineSpec, task: Task, values: Values, fit: Sequence[Motion], 
         best, answer = sysid.optimize(params, residual, optimizer="mujoco", verbose=False, max_iters=ITERATIONS)
     x = best.as_vector()
     _, half = sysid.calculate_intervals(residual(x, best)[0], np.asarray(answer.jac), alpha=0.1)
-    new = scaled(task.bot, values, _factors(names, x))
-    before, after = (_error(spec, task.bot, v, held) for v in (values, new))
+    new = at(x)
+    before, after = (_error(spec, task.bot, v, judge) for v in (values, new))
     kept = bool(np.sum(after**2 / before**2) < len(before))
     told = tuple((name, float(a), float(b)) for name, a, b in zip(names, x, half, strict=True))
     return Refined(new if kept else values, kept, before, after, told)
+
+
+def _cut(seen: Sequence[Motion], horizon_s: float) -> tuple[list[Motion], list[Motion]]:
+    """Motion to refine on, and to judge by: the last of at least three pieces, else the end of each."""
+    if len(seen) >= PIECES:
+        at = len(seen) - max(1, round(JUDGED * len(seen)))
+        return list(seen[:at]), list(seen[at:])
+    ends = [len(m.q) - max(round(JUDGED * len(m.q)), round(2 * horizon_s / m.dt)) for m in seen]
+    if min(ends) * min(m.dt for m in seen) <= horizon_s:
+        raise InputError(f"the log is too short to refine on roll-outs of {horizon_s:g} s and to judge them")
+    pairs = list(zip(seen, ends, strict=True))
+    return [m.part(0, k) for m, k in pairs], [m.part(k, len(m.q)) for m, k in pairs]
 
 
 def _names(spec: RefineSpec, bot: Robot) -> list[str]:
@@ -79,8 +103,8 @@ def _factors(names: Sequence[str], x: Floats) -> dict[str, float]:
     return {name: float(np.exp(value)) for name, value in zip(names, x, strict=True)}
 
 
-def scaled(bot: Robot, values: Values, factors: dict[str, float]) -> Values:
-    """The values times factors that are named `friction elbow`, `mass lower` …"""
+def scaled(bot: Robot, values: Values, factors: dict[str, float], loose: Floats) -> Values:
+    """The values times factors that are named `friction elbow`, `mass lower` …; armature with what is unsure of it, `loose`."""
 
     def by(what: str) -> Floats:
         return np.array([factors.get(f"{what} {joint}", 1.0) for joint in bot.joints])
@@ -89,9 +113,10 @@ def scaled(bot: Robot, values: Values, factors: dict[str, float]) -> Values:
     return replace(
         values,
         bodies=bodies,
-        armature=values.armature * by("armature"),
+        armature=np.maximum((values.armature + loose) * by("armature") - loose, 0.0),
         coulomb=values.coulomb * by("friction"),
         viscous=values.viscous * by("damping"),
+        dry=None,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from twin.calibrate.dynamics import dry
 from twin.calibrate.dynamics.signals import Motion
 from twin.core.errors import InputError
 from twin.core.records import Floats
@@ -40,33 +41,51 @@ def windows(
 ) -> list[Window]:
     """Simulated pieces of the log. `ctrl`: the logged input goes to the actuators, else to the joints as torque."""
     model.opt.timestep = step_s
-    data = mujoco.MjData(model)
+    data, shape = mujoco.MjData(model), dry.read(model)
+    rubs = None if shape is None else dry.Rubbing(shape, model)
     if ctrl and model.nu != motions[0].tau.shape[1]:
         raise InputError(f"the log commands {motions[0].tau.shape[1]} inputs and the model has {model.nu} actuators")
     out = []
     for motion in motions:
         n, every = round(horizon_s / motion.dt), max(1, round(every_s / motion.dt))
+        states = None if shape is None else shape.settled(motion.v, motion.dt)
         for start in range(0, len(motion.q) - n, every):
             rows = slice(start, start + n + 1)
-            path = _run(model, data, motion.q[start], motion.v[start], motion.tau[rows], motion.dt, ctrl)
+            if rubs is not None and states is not None:
+                rubs.z = states[start]
+            path = _run(model, data, motion.q[start], motion.v[start], motion.tau[rows], motion.dt, ctrl, rubs)
             out.append(Window(motion.run, start * motion.dt, motion.q[rows], path))
     if not out:
         raise InputError(f"no stretch of the log is longer than the horizon of {horizon_s:g} s")
     return out
 
 
-def _run(model: mujoco.MjModel, data: mujoco.MjData, q: Floats, v: Floats, tau: Floats, dt: float, ctrl: bool) -> Floats:
+def _run(
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    q: Floats,
+    v: Floats,
+    tau: Floats,
+    dt: float,
+    ctrl: bool,
+    rubs: dry.Rubbing | None,
+) -> Floats:
     """Positions (n, nv) at the log's moments; NaN from where the simulation breaks."""
     step = float(model.opt.timestep)
     mujoco.mj_resetData(model, data)
     data.qpos[:], data.qvel[:] = q, v
     out, at = np.full((len(tau), model.nv), np.nan), 0.0
     out[0] = q
-    target = data.ctrl if ctrl else data.qfrc_applied
     for i in range(1, len(tau)):
         while at < i * dt - 0.5 * step:
             part = min(max(at / dt - (i - 1), 0.0), 1.0)
-            target[:] = (1 - part) * tau[i - 1] + part * tau[i]
+            drive = (1 - part) * tau[i - 1] + part * tau[i]
+            if ctrl:
+                data.ctrl[:] = drive
+                drive = np.zeros(model.nv)
+            if rubs is not None:
+                drive = drive - rubs.torque(data.qvel, drive + data.qfrc_actuator)
+            data.qfrc_applied[:] = drive
             mujoco.mj_step(model, data)
             at += step
         if data.warning[int(mujoco.mjtWarning.mjWARN_BADQACC)].number or not np.isfinite(data.qpos).all():

@@ -52,6 +52,11 @@ class Motion:
     a: Floats
     tau: Floats
 
+    def part(self, first: int, end: int) -> Motion:
+        """Rows `first` up to `end` of it."""
+        rows = slice(first, end)
+        return Motion(self.run, self.dt, self.q[rows], self.v[rows], self.a[rows], self.tau[rows])
+
 
 def low_pass(x: Floats, cutoff_hz: float, dt: float) -> Floats:
     """x (n, …) without what is faster than `cutoff_hz`; zero phase (Butterworth of order 4, run both ways)."""

@@ -29,6 +29,8 @@ class RefineSpec(Spec):
     horizon_s: float = Field(default=0.5, gt=0)
     windows: int = Field(default=24, ge=2)
     """How many windows of the log are simulated, spread evenly."""
+    save: str | None = None
+    """Where the refined model is written (MJCF), relative to the plan; the part's own `save` is the regression's."""
 
 
 class DynamicsSpec(PartSpec):

@@ -197,6 +197,12 @@ def _findings(spec: DynamicsSpec, found: Outcome) -> list[Finding]:
         first = found.task.bot.joints[layout.reference]
         text = f"gains are relative to {first}'s: a gain that all torque sensors share scales all masses, and no log tells it"
         out.append(Finding("note", text))
+    if found.values.dry is not None:
+        lost = ", ".join(f"{n} {x:.2g}" for n, x in zip(found.task.bot.joints, found.lost, strict=True))
+        text = (
+            f"friction beyond MuJoCo's own acts in roll-outs; without it (another simulator, a farm) are missed, rms Nm: {lost}"
+        )
+        out.append(Finding("note", text))
     count, said = open_directions(found.base, fitted.G, fitted.walls)
     names = f"{len(found.base.names)} base parameters of {layout.rigid} (what no motion can tell apart stays as in the model)"
     out.append(Finding("note", names))
@@ -213,5 +219,5 @@ def _findings(spec: DynamicsSpec, found: Outcome) -> list[Finding]:
         r = found.refined
         word = "kept" if r.kept else "not kept"
         errors = ", ".join(f"{a:.3g} → {b:.3g}" for a, b in zip(r.before, r.after, strict=True))
-        out.append(Finding("note", f"trajectory refinement {word}: held-out roll-outs, rms rad a joint {errors}"))
+        out.append(Finding("note", f"trajectory refinement {word}: roll-outs over the end of the training part, rms rad a joint {errors}"))
     return out
