@@ -1,4 +1,4 @@
-"""How often can one forecast for a whole half beat resampling the first half at all? With the true law known, on synthetic delays.
+"""How often can one forecast for a whole half beat resampling the first half at all? The true law is known here.
 
 python -m benchmarks.static_forecast        mean pinball loss at .5 .9 .99 .999, 1,000 pairs of independent halves a row
 """

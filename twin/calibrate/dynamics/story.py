@@ -219,5 +219,6 @@ def _findings(spec: DynamicsSpec, found: Outcome) -> list[Finding]:
         r = found.refined
         word = "kept" if r.kept else "not kept"
         errors = ", ".join(f"{a:.3g} → {b:.3g}" for a, b in zip(r.before, r.after, strict=True))
-        out.append(Finding("note", f"trajectory refinement {word}: roll-outs over the end of the training part, rms rad a joint {errors}"))
+        text = f"trajectory refinement {word}: roll-outs over the end of the training part, rms rad {errors}"
+        out.append(Finding("note", text))
     return out
