@@ -3,16 +3,19 @@
 python -m benchmarks.static_forecast        mean pinball loss at .5 .9 .99 .999, 1,000 pairs of independent halves a row
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from twin.calibrate.network.score import pinball, resampled
-from twin.core.chance import Chance
+from twin.core.chance import Chance, Stream
+from twin.core.records import Floats
 
 P = np.array([0.5, 0.9, 0.99, 0.999])
-LAWS = {
-    "lognormal, σ 0.5": lambda s, n: np.exp(0.5 * s.standard_normal(n)),
-    "Pareto, shape 1.5": lambda s, n: 1 + s.pareto(1.5, n),
-    "exponential": lambda s, n: s.exponential(1.0, n),
+LAWS: dict[str, Callable[[Stream, int], Floats]] = {
+    "lognormal, σ 0.5": lambda s, n: np.asarray(np.exp(0.5 * s.standard_normal(n))),
+    "Pareto, shape 1.5": lambda s, n: np.asarray(1 + s.pareto(1.5, n)),
+    "exponential": lambda s, n: np.asarray(s.exponential(1.0, n)),
 }
 
 
