@@ -1,6 +1,6 @@
 """What calibration makes of real measurements: ours beside the figures to be reached, published ones and plain baselines.
 
-    python -m benchmarks.real [NAME …]    # `make bench-real`; panda double_pendulum xl330 robot_rtt ur3_cobotops coverage
+    python -m benchmarks.real [NAME …]    # `make bench-real`; NAME: a plan, or coverage
 
 Every plan in calibrations/ holds out a part of its data; each figure here is about that part. The last line is one JSON value.
 A plan whose data are not at hand (TWIN_REAL_DATA) is left out and null in the JSON.
@@ -62,7 +62,23 @@ def _xl330(results: tuple[PartResult, ...]) -> Told:
     score = results[0].scores[0]
     row = Row("xl330: position MAE at gain 200 in MuJoCo, mrad", score.ours, "≤ 59, stretch 45",
               "published over all runs 74.1, in MuJoCo 82.5")  # fmt: skip
-    return [row], {"xl330": {"mae_mrad": score.ours}}
+    told, delays = _delays(results[1:])
+    return [row, *told], {"xl330": {"mae_mrad": score.ours} | delays}
+
+
+def _delays(results: tuple[PartResult, ...]) -> Told:
+    """Command to motion, with intervals; whether the delay foretells the runs that were held out."""
+    known = [e for result in results for e in result.estimates if e.identified]
+    rows = [Row(f"{e.name}", float(str(e.value)), "", f"interval {e.low} to {e.high} ms, n {e.n}") for e in known]
+    scores = [score for result in results for score in result.scores]
+    rows += [Row(f"held out: {score.name}", score.ours, "more than without", f"without a delay {score.reference:.3g}")
+             for score in scores]  # fmt: skip
+    return rows, {"delay_ms": [float(str(e.value)) for e in known]}
+
+
+def _lerobot_g1(results: tuple[PartResult, ...]) -> Told:
+    rows, told = _delays(results)
+    return rows, {"lerobot_g1": told}
 
 
 def _robot_rtt(results: tuple[PartResult, ...]) -> Told:
@@ -96,6 +112,7 @@ FIGURES: Mapping[str, Callable[[tuple[PartResult, ...]], Told]] = {
     "panda": _panda,
     "double_pendulum": _double_pendulum,
     "xl330": _xl330,
+    "lerobot_g1": _lerobot_g1,
     "robot_rtt": _robot_rtt,
     "ur3_cobotops": _ur3_cobotops,
 }

@@ -111,7 +111,7 @@ def test_a_turned_sign_is_seen():
 @pytest.mark.slow
 def test_the_servo_follows_runs_at_a_gain_that_no_fit_has_seen(root):
     plan = load_plan(root / "calibrations" / "xl330.yaml")
-    ((_, part),) = plan.parts()
+    (_, part), _ = plan.parts()
     log = Given(dict(plan.spec.logs), plan.folder, {}).signals("runs")
     training, held = (gather(part, half) for half in split(log, part.split))
     found = fit(training.take([0, 3, 5, 7, 9, 10]), "load", G, 0.06, {}, rounds=10)

@@ -39,6 +39,16 @@ def test_a_column_comes_in_si(plan):
     assert signal(plan) == pytest.approx([0.005, 0.0065, 0.007])
 
 
+def test_signs_scales_and_offsets_may_be_told_column_by_column(plan):
+    (plan.parent / "rtt.csv").write_text("5,1\n6,2\n")
+    old, new = "{column: 1, unit: ms}", "{column: [1, 2], sign: [1, -1], scale: [1, 0.5], offset: [0, 3]}"
+    plan.write_text(PLAN.replace(old, new))
+    assert signal(plan) == [[5, 2.5], [6, 2]]
+    plan.write_text(PLAN.replace(old, new.replace("[0, 3]", "[0, 3, 4]")))
+    with pytest.raises(TableError, match="offset has 3 values for 2 columns"):
+        signal(plan)
+
+
 def test_every_mistake_is_told_with_its_place(plan):
     wrong = "{kind: netwrk, log: wifi}, {kind: network, log: wify, link: wifi}"
     found = problems(plan, "{kind: network, log: wifi, link: wifi}", wrong)

@@ -124,13 +124,19 @@ def _signal(raw: Raw, mapped: ColumnMap) -> Floats:
     array = values[0] if isinstance(mapped.column, str) else np.column_stack(values)
     if mapped.bits is not None:
         array = np.where(array >= 2.0 ** (mapped.bits - 1), array - 2.0**mapped.bits, array)
-    sign = np.asarray(mapped.sign, float)
-    if sign.ndim and (array.ndim == 1 or sign.shape[0] != array.shape[1]):
-        wide = 1 if array.ndim == 1 else array.shape[1]
-        raise TableError(f"{raw.path}: column {mapped.names[0]!r}: {sign.shape[0]} signs for {wide} columns")
+    sign, scale, offset = (_per_column(raw, mapped, what, array) for what in ("sign", "scale", "offset"))
     factor = UNITS[mapped.unit][1] if mapped.unit in UNITS else 1.0
-    out: Floats = (sign * mapped.scale * array + mapped.offset) * factor
+    out: Floats = (sign * scale * array + offset) * factor
     return out
+
+
+def _per_column(raw: Raw, mapped: ColumnMap, what: str, array: Floats) -> Floats:
+    """A number of a column map, or one a column (k,), for array (n,) or (n, k)."""
+    told: Floats = np.asarray(getattr(mapped, what), float)
+    wide = 1 if array.ndim == 1 else array.shape[1]
+    if told.ndim and (array.ndim == 1 or told.shape[0] != wide):
+        raise TableError(f"{raw.path}: column {mapped.names[0]!r}: {what} has {told.shape[0]} values for {wide} columns")
+    return told
 
 
 def _complete(

@@ -18,7 +18,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.-]*$")]
 class ColumnMap(Spec):
     """A signal as a column of a log, or as several side by side. In short: the column's name alone.
 
-    What is read is `sign * scale * value + offset`, in `unit`, and then in SI.
+    What is read is `sign * scale * value + offset`, in `unit`, and then in SI. `sign`, `scale` and `offset` may be lists, one
+    value a column.
     """
 
     column: str | tuple[str, ...]
@@ -26,9 +27,9 @@ class ColumnMap(Spec):
     unit: str = ""
     """`rad`, `deg`, `ms`, `mA` …; left out: taken as it is."""
     sign: Literal[1, -1] | tuple[Literal[1, -1], ...] = 1
-    scale: float = 1.0
+    scale: float | tuple[float, ...] = 1.0
     """The unit's size of one count, where the log holds counts."""
-    offset: float = 0.0
+    offset: float | tuple[float, ...] = 0.0
     bits: Literal[8, 16, 32] | None = None
     """The column holds a signed number that was written as an unsigned one of so many bits."""
     nan: Literal["refuse", "drop"] = "refuse"
@@ -45,6 +46,11 @@ class ColumnMap(Spec):
         if isinstance(value, list | tuple):
             return tuple(str(name) for name in value)
         return str(value) if isinstance(value, int) else value
+
+    @field_validator("sign", "scale", "offset", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
 
     @field_validator("unit")
     @classmethod
