@@ -92,4 +92,45 @@ class Garbage(Adversary):
         return junk
 
 
-POLICIES = {"random": Random, "adversarial": LimitSeeking, "garbage": Garbage}
+class Pressing(Adversary):
+    """Sets nearly shut fingers on the object and leans on it with all the arm has."""
+
+    def spec(self) -> PolicySpec:
+        """Where the object is, too."""
+        wanted = {"q": Wanted((self.arm.nq,), 50.0), "objects": Wanted((1, 7), 50.0)}
+        return PolicySpec(wanted, self.arm.nq + 1, self.horizon, self.horizon, "1")
+
+    def act(self, seen: Observation, memory: Memory) -> Chunk:
+        """Above it at first, then down, and as if it were not there."""
+        memory["count"] += 1.0
+        point = seen.objects[:, 0, :3].copy()
+        point[:, 2] += np.clip(0.12 - 0.02 * (memory["count"] - 5), -0.06, 0.12)
+        joints, _ = self.arm.reach(point, np.diag((1.0, -1.0, -1.0)), seen.q, rounds=30)
+        actions = np.column_stack((joints, np.full(len(joints), 0.01)))
+        return Chunk(np.repeat(actions[:, None], self.horizon, axis=1), np.zeros(len(joints), bool))
+
+
+class Hunter(Adversary):
+    """Follows plans that whoever hunts sets: targets far apart, one a chunk, in turn; `seed` says which plan a row follows."""
+
+    def __init__(self, setup: Any, targets: int = 5) -> None:
+        super().__init__(setup)
+        self.targets = targets
+        self.plans: Floats = np.zeros((1, targets, self.arm.nq))
+
+    def drawn(self, stream: Any, n: int) -> Floats:
+        """(n, targets, nq) plans at random."""
+        low, high = self.arm.limits[:, 0], self.arm.limits[:, 1]
+        plans: Floats = stream.uniform(low - 0.3, high + 0.3, (n, self.targets, self.arm.nq))
+        return plans
+
+    def wish(self, seen: Observation, memory: Memory) -> Floats:
+        """The next target."""
+        turn = memory["count"].astype(int) % self.targets
+        memory["count"] += 1.0
+        target: Floats = self.plans[memory["seed"].astype(int) % len(self.plans), turn]
+        return np.repeat(target[:, None], self.horizon, axis=1)
+
+
+POLICIES = {"random": Random, "adversarial": LimitSeeking, "garbage": Garbage, "pressing": Pressing}
+ALL: dict[str, type[Adversary]] = POLICIES | {"hunter": Hunter}

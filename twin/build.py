@@ -19,10 +19,11 @@ from twin.control.inbox import Inbox, Machine, Server
 from twin.control.links import LinkBank
 from twin.control.policy import Setup
 from twin.control.releases import Chains, Releases, Versions
-from twin.control.safety.build import build_filter
+from twin.control.safety.build import build_filter, promised, promises
 from twin.control.safety.chain import Chain, Filter, Mapped
 from twin.control.safety.limits import Bounds
 from twin.control.safety.persons import Persons
+from twin.control.safety.promises import BREACHES, Promises
 from twin.control.scripted import Scripted
 from twin.control.selftest import SelfTest
 from twin.control.sensing import Sensors
@@ -67,6 +68,7 @@ from twin.world.kinematic import KinematicWorld
 from twin.world.kinematics import Arm
 from twin.world.mujoco import MujocoWorld
 from twin.world.spec import GripperSpec
+from twin.world.spheres import spheres
 from twin.world.tasks import tasks_of
 
 
@@ -252,8 +254,8 @@ def _lane(
     if isinstance(chain, Chains):
         lane.releases = Releases(spec.releases, inbox, chain)
     lane.stops.limit_us = to_us(robot.stops.limit_s)
-    for scanner in (f for f in spec.filters if isinstance(f, SeparationFilter)):
-        lane.persons = Persons(n, scanner.scanner_ms / 1000, scanner.clearance_m)
+    lane.persons = _persons(spec.filters, model, n)
+    lane.promises = _promises(scenario, model, bounds, lane.persons, n)
     return lane
 
 
@@ -266,6 +268,20 @@ def _world(engine: str, model: CellModel, n: int, threads: int) -> World:
 
             return PybulletWorld(model, n)
     return KinematicWorld(model, n)
+
+
+def _persons(filters: Sequence[Any], model: CellModel, n: int) -> Persons:
+    """Whoever will be in n cells, and what a scanner tells of them."""
+    scanner = next((f for f in filters if isinstance(f, SeparationFilter)), SeparationFilter(kind="separation"))
+    return Persons(n, spheres(model), scanner.scanner_ms / 1000, scanner.clearance_m)
+
+
+def _promises(scenario: Scenario, model: CellModel, bounds: Bounds, persons: Persons, n: int) -> Promises | None:
+    """The judge of promises that the scenario's checks ask for; None: of none."""
+    spec = scenario.spec
+    named = [check.never or (check.rate.of if check.rate else "") for check in spec.checks]
+    asked = promised(spec.filters, [what for what in BREACHES if what in named])
+    return promises(asked, model, bounds, persons, n) if asked else None
 
 
 def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:

@@ -106,25 +106,38 @@ def test_power_counts_as_force_does():
 
 @pytest.mark.parametrize(("age_s", "changed"), [(0.0, False), (0.4, True)])
 def test_the_age_of_what_a_scanner_says_counts_against_the_robot(age_s, changed):
-    step = Separation(BOUNDS, np.full(7, 0.8), 0.15, 0.3)
-    human = np.tile([1.6, 0.0, 0.0], (N, 1))
-    observed, command = moving(human=human, human_age_s=np.full(N, age_s), tool=np.tile([0.0, 0, 0], (N, 1)))
+    human = np.tile([1.8, 0.0, 0.0], (N, 1))
+    observed, command = moving(human=human, human_age_s=np.full(N, age_s))
+    step = Separation(BOUNDS, body(), 0.3)
     out = step.certify(observed, command)
     assert out.changed.any() == changed and not out.stop.any()
 
 
 def test_nobody_near_changes_nothing():
     observed, command = moving(human=np.full((N, 3), np.nan), human_age_s=np.zeros(N))
-    assert Separation(BOUNDS, np.full(7, 0.8), 0.15, 0.3).certify(observed, command).command is command
+    assert Separation(BOUNDS, body(), 0.3).certify(observed, command).command is command
+
+
+def test_an_elbow_is_near_to_a_person_whom_the_tool_is_far_from():
+    folded = CELLS["panda"].arm.home + np.array([0, -1.4, 0, 0, 0, 0, 0])  # leans back: the elbow is behind the base
+    human = np.array([[-0.9, 0.0, 1.5]])
+    place = body().at(folded[None])[0]
+    nearest = np.linalg.norm(place[:, :2] - human[0, :2], axis=1).argmin()
+    assert not body().hand[nearest]
+    people, one = Persons(1, body(), clearance_m=0.9), np.zeros(1, np.int32)
+    people.enter(0, 0, human[0], human[0], 1.0)
+    assert people.too_near(one, 1, folded[None], np.ones((1, 7))).all()
+    assert not people.too_near(one, 1, folded[None], np.zeros((1, 7))).any()
 
 
 def test_a_person_walks_in_stands_and_leaves_and_the_scanner_is_late():
-    people, rows = Persons(2, scanner_s=0.5), np.arange(2, dtype=np.int32)
+    people, rows = Persons(2, body(), scanner_s=0.5), np.arange(2, dtype=np.int32)
     people.enter(1, 1_000_000, np.array([3.0, 0, 0]), np.array([1.0, 0, 0]), 2.0)
     people.leave(1, 5_000_000)
     assert [people.where(rows, t)[1, 0] for t in (1_500_000, 3_000_000)] == [2.0, 1.0]
     assert people.seen(rows, 2_000_000)[0][1, 0] == 2.0 and np.isnan(people.where(rows, 5_000_000)).all()
-    assert people.too_near(rows, 3_000_000, np.array([[1.0, 0, 0]] * 2), np.ones((2, 3))).tolist() == [False, True]
+    people.enter(1, 5_000_000, np.array([3.0, 0, 0]), np.array([0.5, 0, 0]), 2.0)
+    assert people.too_near(rows, 7_000_000, HOME[:2], np.ones((2, 7))).tolist() == [False, True]
 
 
 def test_an_old_command_is_held_an_older_one_stops_and_none_goes_back_in_time():

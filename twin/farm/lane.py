@@ -17,6 +17,7 @@ from twin.control.safety.chain import Chain
 from twin.control.safety.jumps import Jumps
 from twin.control.safety.limits import Bounds
 from twin.control.safety.persons import Persons
+from twin.control.safety.promises import Promises, Tick
 from twin.control.safety.stops import Stops
 from twin.control.selftest import SelfTest
 from twin.control.sensing import Sensors
@@ -78,7 +79,10 @@ class Lane:
         """Ticks at which a filter changed the command; which one did at the last tick (0: none)."""
         self.stops, self.jumps, self.voided = Stops(bounds, n), Jumps(bounds, n), np.zeros(n, bool)
         self.held, self.breached = np.zeros(n, np.int64), np.zeros((n, 4), bool)
-        self.persons = Persons(n)
+        self.persons: Persons
+        """Whoever is in its cells; set by who builds it."""
+        self.promises: Promises | None = None
+        """Where some check asks for more than is judged always."""
         self.authority = Authority(n)
         here = inbox.links
         desks = [f"{name}/teleop" for name in here.names]
@@ -127,6 +131,8 @@ class Lane:
         self.peak_v2[row], self.filtered[row], self.held[row] = 0.0, 0, 0
         self.voided[row] = False
         self.breached[row] = False
+        if self.promises is not None:
+            self.promises.begin(row)
         self.jumps.forget(row)
         return seen
 
@@ -223,9 +229,13 @@ class Lane:
         self.tool[at] = tool
         self.peak_v2[at] = np.maximum(self.peak_v2[at], np.einsum("ij,ij->i", moved, moved))
         seen.tool_v = moved
-        if self.persons.any and np.count_nonzero(near := self.persons.too_near(rows, now_us, tool, moved)):
+        if self.persons.any and np.count_nonzero(near := self.persons.too_near(rows, now_us, q, seen.dq)):
             out = np.zeros((len(rows), 4), bool) if out is None else out
             out[:, 3] = near
+        if self.persons.faults:
+            self.persons.measure(rows, now_us, self.period_us)
+        if self.promises is not None:
+            self.promises.truth = self.world.truth(rows)
         seen = self.faults.sense(now_us, self.sensors.read(now_us, rows, seen))
         seen.rows, seen.last, seen.last_v = rows, self.sent[rows], self.sent_v[rows]
         return seen, out
@@ -282,6 +292,8 @@ class Lane:
             out += [(int(r), "void", None) for r in rows[bad]]
         if breaches is not None:
             self._first_breaches(rows, at, breaches, out)
+        if self.promises is not None:
+            self._promised(now_us, rows, at, seen, sent, out)
         if np.count_nonzero(sent.changed):
             changed = sent.changed > 0
             self.filtered[at] += changed
@@ -319,6 +331,17 @@ class Lane:
         self.breached[at] |= breaches
         names = ("workspace_violation", "joint_limit_violation", "velocity_violation", "separation_violation")
         out += [(int(rows[i]), "breach", names[k]) for i, k in zip(*np.nonzero(fresh), strict=True)]
+
+    def _promised(self, now_us: int, rows: Rows, at: Any, seen: Observation, sent: Certified, out: list[Outcome]) -> None:
+        """Promises that were broken at this tick; each is told once an episode."""
+        judge = self.promises
+        assert judge is not None and judge.truth is not None
+        running = self.stops.running(at) & ~self.voided[at]
+        tick = Tick(now_us, rows, judge.truth, seen.last, seen.last_v, sent.command, self.inbox.born_us[rows])
+        fresh = judge.judge(tick, running) & ~judge.told[at]
+        judge.truth = None
+        judge.told[at] |= fresh
+        out += [(int(rows[i]), "breach", judge.names[k]) for i, k in zip(*np.nonzero(fresh), strict=True)]
 
     def _dropped(self, rows: Rows, at: Any, seen: Observation, sent: Certified) -> Bools:
         """(n,) fingers that held an object, are told to hold, and hold nothing now: a grip loss."""

@@ -34,7 +34,7 @@ class Simulated(Episodes):
         found = super().constants()
         for lane in self.lanes:
             own = None if isinstance(lane.inbox.policy, Guarded) else lane.inbox.policy
-            found += [lane.world, lane.arm, lane.tasks, own, lane.stops.bounds, lane.box]
+            found += [lane.persons.body, lane.world, lane.arm, lane.tasks, own, lane.stops.bounds, lane.box]
             found += [lane.inbox.links.specs, lane.inbox.links.names, lane.console.links.names]
             found += [server.machine.spec for server in lane.inbox.servers]
         return found

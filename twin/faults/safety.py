@@ -56,10 +56,42 @@ class Held(ProcessFault):
 
 
 class HumanEnters(Held):
-    """A person steps into the cell and stays for a while."""
+    """A person walks into the cell, stays for a while, and is gone."""
+
+    EFFECT: ClassVar[str] = "time stopped, or at work with somebody there"
 
     component: Literal["safety"]
     mode: Literal["human_enters"]
+    seen_by: Literal["curtain", "scanner"] = "curtain"
+    """A light curtain stops the robot as the person passes; a scanner stops nothing, it tells the filter `separation` where the
+    person was a moment ago."""
+    door_m: tuple[float, float] = (3.0, 0.0)
+    """Where the person comes from, over the ground, in the robot's base frame."""
+    place_m: tuple[float, float] = (0.6, 0.0)
+    """Where the person stays."""
+    speed_mps: float = Field(default=1.6, gt=0, le=10)
+
+    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
+        """Somebody sets out from the door."""
+        if farm.lanes:
+            door, place = (np.array([*at, 0.0]) for at in (self.door_m, self.place_m))
+            persons = farm.lanes[fault.lane].persons
+            persons.enter(fault.row, farm.clock.now_us, door, place, self.speed_mps)
+            if self.seen_by == "scanner":
+                persons.faults[fault.row] = fault
+        return self.seen_by == "scanner" or super().begin(farm, fault, cause)
+
+    def end(self, farm: Any, fault: Injection) -> None:
+        """Nobody is there any more."""
+        if farm.lanes:
+            farm.lanes[fault.lane].persons.leave(fault.row, farm.clock.now_us)
+        if self.seen_by == "curtain":
+            super().end(farm, fault)
+
+    def episode(self, farm: Any, fault: Injection) -> None:
+        """A curtain that is broken lets nothing begin."""
+        if self.seen_by == "curtain":
+            super().episode(farm, fault)
 
 
 class EStop(Held):

@@ -145,7 +145,9 @@ def _each_alone(fault: Data) -> bool:
     return fault["component"] in ALONE and fault["onset"].get("drawn") is None
 
 
-def runs(scenario: Scenario, copies: Mapping[str, Data], name: str) -> list[tuple[Scenario, tuple[str, ...]]]:
+def runs(
+    scenario: Scenario, copies: Mapping[str, Data], name: str, checks: Sequence[Any] = ()
+) -> list[tuple[Scenario, tuple[str, ...]]]:
     """The runs in which copies (by prefix) are simulated, and whose copies each holds: as many as may stand together."""
     most = 1 if apart(scenario.spec) else max(1, ROWS // len(scenario.cells))
     alike: dict[str, list[str]] = {}
@@ -156,7 +158,7 @@ def runs(scenario: Scenario, copies: Mapping[str, Data], name: str) -> list[tupl
         for at in range(0, len(prefixes), most):
             some = tuple(prefixes[at : at + most])
             data = together([copies[prefix] for prefix in some])
-            found.append((remade(scenario, data | {"scenario": f"{name}-{len(found) + 1}", "checks": []}), some))
+            found.append((remade(scenario, data | {"scenario": f"{name}-{len(found) + 1}", "checks": list(checks)}), some))
     return found
 
 

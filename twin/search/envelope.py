@@ -182,7 +182,8 @@ class Search:
             of_point.append([f"p{begin + k + 1:04d}-" for k in range(self.options.seeds)])
             self.copies |= dict.fromkeys(of_point[-1], values)
         name = f"{self.scenario.name}-round{turn + 1}"
-        planned = runs(self.scenario, {prefix: self.data(prefix) for each in of_point for prefix in each}, name)
+        checks = [self.check.model_dump(mode="json", by_alias=True, exclude_none=True)]  # some is judged only where it is asked
+        planned = runs(self.scenario, {prefix: self.data(prefix) for each in of_point for prefix in each}, name, checks)
         said: dict[str, bool | str | None] = {}
         units = {unit_of(scenario): prefixes for scenario, prefixes in planned}
         done = 0

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from twin.control import spec as specs
-from twin.control.safety.braking import spread
 from twin.control.safety.cbf import Barrier
 from twin.control.safety.chain import Filter
 from twin.control.safety.contact import Contact
 from twin.control.safety.keepout import KeepOut
 from twin.control.safety.limits import Bounds, JointLimits
+from twin.control.safety.persons import Persons
+from twin.control.safety.promises import BREACHES, Promises
 from twin.control.safety.separation import Separation
 from twin.control.safety.stale import Stale
 from twin.control.safety.torque import Torque
@@ -22,9 +23,6 @@ from twin.control.safety.workspace import WorkspaceBox
 from twin.core.records import Floats
 from twin.world.cell import CellModel
 from twin.world.spheres import spheres
-
-HAND_M = 0.15
-"""The hand reaches no further than this from its tool point."""
 
 
 def build_filter(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
@@ -41,6 +39,12 @@ def _box(spec: Any, cell: CellModel) -> Floats:
 def volumes(spec: Any) -> Floats:
     """(k, 2, 3) m."""
     return np.array([(v.low_m, v.high_m) for v in spec.volumes], np.float64).reshape(-1, 2, 3)
+
+
+def promises(specs: Mapping[str, Any], cell: CellModel, bounds: Bounds, persons: Persons, rows: int) -> Promises:
+    """The judge of what filters of these specs, by kind, promise on a lane of `rows` cells."""
+    boxes = {kind: _box(spec, cell) for kind, spec in specs.items() if kind in ("workspace_box", "cbf")}
+    return Promises(specs, persons.body, bounds, boxes, persons, rows)
 
 
 def _limits(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
@@ -68,8 +72,7 @@ def _contact(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
 
 
 def _separation(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
-    lever = spheres(cell).levers(spread(cell.arm)).max(axis=0)
-    return Separation(bounds, lever, HAND_M, spec.clearance_m, spec.person_mps)
+    return Separation(bounds, spheres(cell), spec.clearance_m, spec.person_mps)
 
 
 def _stale(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
@@ -78,6 +81,26 @@ def _stale(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
 
 def _torque(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
     return Torque(cell.arm, spec.share * cell.arm.torque, spec.for_ms / 1000, bounds.dt, rows)
+
+
+DEFAULTS: Mapping[str, Any] = {
+    "joint_limits": specs.JointLimitsFilter(kind="joint_limits"),
+    "keep_out": specs.KeepOutFilter(kind="keep_out"),
+    "contact": specs.ContactFilter(kind="contact"),
+    "stale": specs.StaleFilter(kind="stale"),
+    "tracking": specs.TrackingMonitor(kind="tracking"),
+    "torque": specs.TorqueFilter(kind="torque"),
+}
+"""What is judged of a promise where no built-in filter of a chain makes it: the user's own is held to the same."""
+
+
+def promised(filters: Iterable[Any], breaches: Iterable[str]) -> dict[str, Any]:
+    """The specs by which broken promises of these names are told. Volumes are those of `keep_out` and `cbf` alike."""
+    given = {spec.kind: spec for spec in filters if not isinstance(spec, specs.UseSpec)}
+    found = {kind: given.get(kind, DEFAULTS[kind]) for kind in dict.fromkeys(BREACHES[name] for name in breaches)}
+    if "keep_out" in found and "cbf" in given and "keep_out" not in given:
+        found["keep_out"] = specs.KeepOutFilter(kind="keep_out", volumes=given["cbf"].volumes, table=given["cbf"].table)
+    return found
 
 
 _MAKERS: Mapping[type, Callable[[Any, CellModel, Bounds, int], Filter]] = {

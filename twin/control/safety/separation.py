@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin.control.safety.braking import spread
 from twin.control.safety.limits import Bounds, braked, periods
+from twin.control.safety.persons import over_ground
 from twin.core.records import Certified, Floats, Observation
+from twin.world.spheres import Spheres
 
 PERSON_MPS = 1.6
 """Speed of a walking person, ISO 13855."""
@@ -28,11 +31,11 @@ class Separation:
 
     name, wants = "separation", ("human",)
 
-    def __init__(
-        self, bounds: Bounds, lever: Floats, reach_m: float, clearance_m: float, person_mps: float = PERSON_MPS
-    ) -> None:
-        """lever (nq,) m; reach_m: the furthest that the hand gets from the tool point."""
-        self.bounds, self.lever, self.reach_m = bounds, lever, reach_m
+    def __init__(self, bounds: Bounds, body: Spheres, clearance_m: float, person_mps: float = PERSON_MPS) -> None:
+        """body: all that moves of the arm."""
+        self.bounds, self.body = bounds, body
+        self.lever: Floats = body.levers(spread(body.arm)).max(axis=0)
+        """(nq,) m, the most that a radian of each joint moves anything."""
         self.clearance_m, self.person_mps = clearance_m, person_mps
 
     def certify(self, seen: Observation, command: Floats) -> Certified:
@@ -49,8 +52,7 @@ class Separation:
         way = (np.abs(asked - seen.q[there]) + 0.5 * np.abs(speed) * stopping[:, None]) @ self.lever
         old = seen.human_age_s[there] + self.bounds.dt
         protective = self.person_mps * (old + stopping) + way + self.clearance_m
-        gap = seen.human[there] - seen.tool[there]
-        apart = np.sqrt((gap * gap).sum(axis=1)) - self.reach_m
+        apart = (over_ground(self.body.at(seen.q[there]), seen.human[there]) - self.body.radius).min(axis=1)
         margin[there] = (apart - protective) / protective
         near = ~(margin[there] >= 0)
         if np.count_nonzero(near):

@@ -33,6 +33,12 @@ NEVER_KINDS: Mapping[str, str] = {
     "separation_violation": "filter.breach",
     "stop_violation": "filter.breach",
     "command_jump_violation": "filter.breach",
+    "limits_violation": "filter.breach",
+    "keep_out_violation": "filter.breach",
+    "contact_violation": "filter.breach",
+    "stale_violation": "filter.breach",
+    "tracking_violation": "filter.breach",
+    "torque_violation": "filter.breach",
     "protective_stop": "stop.protective",
     "grip_loss": "symptom.grip_loss",
     "object_lost": "symptom.object_lost",
@@ -58,6 +64,12 @@ BREACHES: Mapping[str, str] = {
     "separation": "separation_violation",
     "stop": "stop_violation",
     "command_jump": "command_jump_violation",
+    "limits": "limits_violation",
+    "keep_out": "keep_out_violation",
+    "contact": "contact_violation",
+    "stale": "stale_violation",
+    "tracking": "tracking_violation",
+    "torque": "torque_violation",
 }
 """`payload.what` of a `filter.breach` (with or without `_violation`) and the check that it breaks."""
 

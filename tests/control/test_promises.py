@@ -1,0 +1,96 @@
+"""The judge of promises: it sees each one broken, whoever breaks it, and says nothing where they are kept."""
+
+import numpy as np
+import pytest
+
+from benchmarks import safety
+from tests.control.rig import CELLS, robot_bounds
+from twin.control.safety.build import promised, promises
+from twin.control.safety.persons import Persons
+from twin.control.safety.promises import BREACHES, JUDGES, Tick
+from twin.core.records import Truth
+from twin.world.spheres import spheres
+
+PANDA, BOUNDS = CELLS["panda"], robot_bounds("panda")
+SPECS = {str(f["kind"]): safety.ANY_FILTER.validate_python(f) for f in safety.CHAIN}
+ONE = np.zeros(1, np.int32)
+
+
+def judge():
+    return promises(SPECS, PANDA, BOUNDS, Persons(1, spheres(PANDA)), 1)
+
+
+def tick(**changed):
+    """An arm at home that stands, in the middle of a run."""
+    q = changed.get("q", PANDA.arm.home)
+    tool = PANDA.arm.fk(q[None])[0]
+    none, still = np.zeros((1, 1, 7)), np.zeros((1, 7))
+    truth = Truth(q[None], changed.get("dq", still), tool, none, none[..., 0] > 0, np.array([changed.get("force", 0.0)]))
+    before = np.append(changed.get("before", q), 0.04)[None]
+    sent = np.append(changed.get("sent", q), 0.04)[None]
+    return Tick(changed.get("now_us", 0), ONE, truth, before, changed.get("before_v", still), sent, np.zeros(1, np.int64))
+
+
+def broken(found, each, times=1):
+    """The promises that so many ticks alike break, once the row has run for a while."""
+    for _ in range(3):
+        found.judge(tick(), np.ones(1, bool))
+    for _ in range(times):
+        out = found.judge(each, np.ones(1, bool))
+    return {kind for kind, bad in zip(found.kinds, out[0], strict=True) if bad}
+
+
+def test_an_arm_that_stands_breaks_no_promise():
+    assert broken(judge(), tick(), 20) == set()
+
+
+HOME = PANDA.arm.home
+BACK = HOME * [1, -4, 0.2, 1, 1, 1, 1]  # the hand behind the base, beyond the box and within a volume
+
+
+@pytest.mark.parametrize(
+    ("kinds", "each", "times"),
+    [
+        ({"joint_limits"}, {"sent": HOME + 0.02 * BOUNDS.velocity * 1.01, "before_v": BOUNDS.velocity[None]}, 1),
+        ({"joint_limits"}, {"sent": HOME + 0.02 * BOUNDS.gain * 1.1}, 1),
+        ({"workspace_box", "keep_out", "cbf"}, {"q": BACK}, 1),
+        ({"contact"}, {"force": 151.0}, 2),
+        ({"stale"}, {"now_us": 200_000, "sent": HOME + 0.02 * BOUNDS.gain * 0.5}, 1),
+        ({"tracking"}, {"before": HOME + 0.26, "sent": HOME + 0.26}, 7),
+        ({"torque"}, {"before": HOME - np.eye(7)[6], "sent": HOME - np.eye(7)[6], "now_us": 1}, 1),
+    ],
+)
+def test_each_promise_is_seen_broken(kinds, each, times):
+    assert kinds <= broken(judge(), tick(**each), times)
+
+
+def test_somebody_near_whom_an_arm_moves_breaks_separation():
+    found = judge()
+    found.persons.enter(0, 0, np.array([0.6, 0.0, 0.0]), np.array([0.6, 0.0, 0.0]), 1.0)
+    assert broken(found, tick(dq=np.ones((1, 7)))) == {"separation"}
+    assert "separation" not in broken(found, tick())
+
+
+def test_a_force_may_last_for_the_tick_in_which_it_is_felt():
+    assert "contact" not in broken(judge(), tick(force=151.0), 1)
+
+
+def test_a_row_that_is_stopped_is_not_judged():
+    found = judge()
+    out = [found.judge(tick(force=500.0), np.zeros(1, bool)) for _ in range(9)]
+    assert not np.any(out) and found.judged == 0
+
+
+def test_volumes_of_a_barrier_are_those_of_its_keep_out():
+    found = promised([SPECS["cbf"]], ["keep_out_violation"])
+    assert found["keep_out"].volumes == SPECS["cbf"].volumes
+    assert set(BREACHES.values()) <= set(JUDGES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPECS)
+def test_a_filter_keeps_its_promise_and_without_it_the_same_policy_breaks_it(name):
+    policy = "pressing" if name == "contact" else "adversarial"
+    with_it, bare = (safety.attack(policy, chain, 2000, "ur3", 16) for chain in (safety.alone(name), safety.without(name)))
+    assert bare.broken[name] > 0
+    assert with_it.broken[name] == 0
