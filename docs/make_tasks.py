@@ -1,6 +1,6 @@
 """Makes docs/tasks.png: the tasks that ship, each caught at work on one of the four arms.
 
-    python docs/make_tasks.py
+python docs/make_tasks.py
 """
 
 from __future__ import annotations

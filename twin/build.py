@@ -227,7 +227,7 @@ def _lane(
     spec, fleet = scenario.spec, scenario.spec.fleet
     model, robot = _model(scenario, key), fleet.robots[key[0]]
     n, arm, period_us = len(members), model.arm, to_us(robot.control_ms / 1000)
-    world = _world(scenario.engine, model, n, threads)
+    world = make_world(scenario.engine, model, n, threads)
     ports, names = Ports(n, Body(arm, model.stroke_m, period_us, model.beyond)), [c.name for c in members]
     links = LinkBank([fleet.links[c.spec.link] if c.spec.link else None for c in members], names, chance, ports.link)
     by_server: dict[str | None, Any] = {}
@@ -259,7 +259,8 @@ def _lane(
     return lane
 
 
-def _world(engine: str, model: CellModel, n: int, threads: int) -> World:
+def make_world(engine: str, model: CellModel, n: int, threads: int) -> World:
+    """n rows of a cell on an engine."""
     match engine:
         case "mujoco":
             return MujocoWorld(model, n, threads)

@@ -18,7 +18,12 @@ SCENARIOS = (".yaml", ".yml")
 def _define(command: argparse.ArgumentParser) -> None:
     what = "a run folder, a folder of runs, a table of episodes (.parquet, .csv), or a scenario file, which is run"
     command.add_argument("first", type=Path, metavar="FIRST", help=what)
-    command.add_argument("second", type=Path, metavar="SECOND", help="the same of the other side (the real farm, a scheduler)")
+    command.add_argument(
+        "second", type=Path, nargs="?", metavar="SECOND", help="the same of the other side (the real farm, a scheduler)"
+    )
+    command.add_argument(
+        "--engines", action="store_true", help="run FIRST, a scenario file, on two engines, and tell what hangs on the engine"
+    )
     command.add_argument(
         "--by",
         choices=("episodes", "jobs"),
@@ -32,6 +37,14 @@ def _define(command: argparse.ArgumentParser) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
+    if arguments.engines:
+        from twin.commands.engines import compare_engines
+
+        return compare_engines(arguments)
+    if arguments.engine == "both":
+        raise InputError("--engine both goes with --engines and one scenario file")
+    if arguments.second is None:
+        raise InputError("give two sides to compare, or --engines and one scenario file")
     sides = (arguments.first, arguments.second)
     if all(side.suffix in SCENARIOS for side in sides):
         return _jobs(arguments, _run(arguments, sides))
@@ -133,7 +146,8 @@ def _table(path: Path) -> Any:
 COMMANDS: Mapping[str, say.Command] = {
     "compare": say.Command(
         "set two logs side by side: where they agree and differ, or who waited and what was lost with another scheduler",
-        "twin compare runs/ur3_cobotops-1-1a2b3c4d real.parquet --json\n  twin compare fifo.yaml fair_share.yaml --seeds 8",
+        "twin compare runs/ur3_cobotops-1-1a2b3c4d real.parquet --json\n  twin compare fifo.yaml fair_share.yaml --seeds 8\n"
+        "  twin compare --engines scenarios/engines/small.yaml --seeds 4",
         _compare,
         _define,
     ),

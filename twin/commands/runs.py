@@ -19,11 +19,20 @@ def _define_run(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--threads", type=say.positive, default=2, metavar="N", help="physics threads; change no result (default: 2)"
     )
-    command.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="the physics (default: mujoco)")
+    command.add_argument(
+        "--engine",
+        choices=(*ENGINES, "both"),
+        default=ENGINES[0],
+        help="the physics (default: mujoco); both: on two engines, and what hangs on them",
+    )
     command.add_argument("--duration-s", type=float, metavar="X", help="simulated seconds instead of the file's")
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.engine == "both":
+        from twin.commands.engines import run_both
+
+        return run_both(arguments)
     from twin.scenario.load import load
 
     scenario = load(arguments.scenario, seed=arguments.seed, duration_s=arguments.duration_s, engine=arguments.engine)

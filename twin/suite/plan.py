@@ -13,6 +13,7 @@ from twin.core.errors import InputError, Problem, SpecError, UseError
 from twin.scenario.load import Scenario, find, load, ships
 from twin.suite.code import surroundings
 from twin.suite.find import scenario_files
+from twin.world.engines import BOTH
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +54,18 @@ class Unit:
 def plan(
     paths: Sequence[str | Path], *, seeds: int | Sequence[int] = 1, engine: str = "mujoco", duration_s: float | None = None
 ) -> list[Unit]:
-    """The units of a suite, scenarios in the order given, each with its seeds.
+    """The units of a suite, scenarios in the order given, each with its seeds. On engine "both" every scenario comes twice, the
+    second time as `NAME-pybullet`: what is asked of it must hold on either.
 
     `seeds`: how many, from the scenario's own on; or which. Raises `SpecError` with the problems of all files at once, and
     `InputError` for two scenarios with the same name.
     """
     units: list[Unit] = []
-    for scenario in _load(scenario_files(paths), engine, duration_s):
+    files = scenario_files(paths)
+    loaded = [scenario for each in (BOTH if engine == "both" else (engine,)) for scenario in _load(files, each, duration_s)]
+    if engine == "both":
+        loaded = [s if s.engine == BOTH[0] else _renamed(s, f"{s.name}-{s.engine}") for s in loaded]
+    for scenario in loaded:
         first = unit_of(scenario)
         wanted = range(scenario.seed, scenario.seed + seeds) if isinstance(seeds, int) else dict.fromkeys(seeds)
         units += [first.seeded(seed) for seed in wanted]
@@ -69,6 +75,10 @@ def plan(
 def unit_of(scenario: Scenario) -> Unit:
     """The unit of a scenario with the seed that it has."""
     return Unit(scenario, named(scenario.path), surroundings(scenario))
+
+
+def _renamed(scenario: Scenario, name: str) -> Scenario:
+    return replace(scenario, name=name, spec=scenario.spec.model_copy(update={"scenario": name}))
 
 
 def _load(files: Iterable[Path], engine: str, duration_s: float | None) -> list[Scenario]:

@@ -9,6 +9,8 @@ from twin.core.errors import InputError, nearest
 
 ENGINES = ("mujoco", "kinematic", "pybullet")
 """What `--engine` takes; the first is the usual one."""
+BOTH = ("mujoco", "pybullet")
+"""The two that `--engine both` sets side by side."""
 CANNOT: Mapping[str, Mapping[str, str]] = {
     "mujoco": {},
     "kinematic": {"brake": "its physics has no forces, so that every brake holds: use --engine mujoco"},

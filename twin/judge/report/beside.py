@@ -14,24 +14,39 @@ from twin.core.errors import TableError
 from twin.judge import words
 from twin.judge.columns import column
 from twin.judge.compare import Comparison, Group, Row, by_pairs, compare
+from twin.judge.engines import SPELT, tell
 from twin.judge.report import curves, published
-from twin.judge.report.pools import Pool
+from twin.judge.report.pools import Pool, scenario_of
 from twin.judge.stats import NOTHING
 from twin.judge.words import NB
 
+OTHER = "model uncertainty"
+"""The kind of a comparison between engines."""
 VERDICTS: Mapping[str, str] = {"agrees": "k-ok", "differs": "k-bad", "cannot_tell": "k-und"}
 """The looks of the verdicts."""
 
 
 @dataclass(frozen=True)
 class Beside:
-    """A scenario beside one real table or one published set. `told` is None where nothing could be compared: `why`."""
+    """A scenario beside one real table, one published set, or itself on another engine. `told` is None where nothing could be
+    compared: `why`. `sides`: what the two are called."""
 
     title: str
     kind: str
     scenario: str
     told: Comparison | None
     why: str = ""
+    sides: tuple[str, str] = ("simulation", "real")
+
+    @property
+    def heads(self) -> list[str]:
+        """The sides as headings."""
+        return [side[:1].upper() + side[1:] for side in self.sides]
+
+    @property
+    def events(self) -> list[str]:
+        """The sides as headings of what happened there."""
+        return [head.replace("Simulation", "Simulated") for head in self.heads]
 
 
 def name_of(table: pd.DataFrame, index: int) -> str:
@@ -82,6 +97,27 @@ def _each(pools: Sequence[Pool], title: str, kind: str, judge: Any) -> list[Besi
     return out
 
 
+def other_engines(pools: Sequence[Pool]) -> list[Beside]:
+    """Runs of one scenario on two engines, side by side: the uncertainty that the model brings."""
+    by_name: dict[str, list[Pool]] = {}
+    for pool in pools:
+        by_name.setdefault(scenario_of(pool.runs[0].log), []).append(pool)
+    out = []
+    for name, members in by_name.items():
+        members.sort(key=lambda pool: str(pool.runs[0].log.meta.get("engine")))
+        engines = [str(pool.runs[0].log.meta.get("engine")) for pool in members]
+        for pool, engine in zip(members[1:], engines[1:], strict=True):
+            if engine == engines[0]:
+                continue
+            sides = (SPELT.get(engines[0], engines[0]), SPELT.get(engine, engine))
+            try:
+                told, why = tell(members[0].episodes, pool.episodes, sides), ""
+            except TableError as error:
+                told, why = None, f"not compared: {error}"
+            out.append(Beside(f"{name} on {sides[1]}", OTHER, f"{name} on {sides[0]}", told, why, sides))
+    return out
+
+
 def trust(found: Sequence[Beside], several: bool) -> list[dict[str, Any]]:
     """The one summary: what may be trusted, what not, and what is not known, comparison by comparison."""
     out = []
@@ -95,10 +131,15 @@ def trust(found: Sequence[Beside], several: bool) -> list[dict[str, Any]]:
                 if row.gap.value is None:
                     lone.append(name)
                 else:
-                    lists[row.verdict].append({"name": name, "more": _brief(row)})
+                    lists[row.verdict].append({"name": name, "more": _brief(row, beside.sides)})
         whom = f"{beside.scenario} beside {beside.title}" if several else f"beside {beside.title}"
         out.append({"at": f"real-{i}", "whom": whom, "kind": beside.kind, "lists": lists, "lone": lone, "why": beside.why})
     return out
+
+
+def _simulated(sides: tuple[str, str]) -> str:
+    """The first side, as what is said of a figure."""
+    return "simulated" if sides[0] == "simulation" else sides[0]
 
 
 def _why(row: Row) -> str:
@@ -108,12 +149,13 @@ def _why(row: Row) -> str:
     return row.words.removeprefix(row.verdict.replace("_", " ")).removeprefix(":").strip()
 
 
-def _brief(row: Row) -> str:
+def _brief(row: Row, sides: tuple[str, str]) -> str:
     """Why a statistic is where it is, in a few words."""
     if row.verdict != "differs":
         return _why(row)
     name = unit_of(row.key, row.ratio)
-    return f"{words.unit((row.sim or NOTHING).value, name)} simulated, {words.unit((row.real or NOTHING).value, name)} real"
+    values = [words.unit((side or NOTHING).value, name) for side in (row.sim, row.real)]
+    return f"{values[0]} {_simulated(sides)}, {values[1]} {sides[1]}"
 
 
 def unit_of(key: str, ratio: bool) -> str:
@@ -124,12 +166,17 @@ def unit_of(key: str, ratio: bool) -> str:
 def shown(found: Sequence[Beside]) -> list[dict[str, Any]]:
     """Comparisons with their figures drawn."""
     return [
-        {"at": f"real-{i}", "b": b, "groups": [_group(g) for g in b.told.groups] if b.told else []}
+        {
+            "at": f"real-{i}",
+            "b": b,
+            "real": b.kind != OTHER,
+            "groups": [_group(g, b.sides) for g in b.told.groups] if b.told else [],
+        }
         for i, b in enumerate(found, start=1)
     ]
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: Group, sides: tuple[str, str]) -> dict[str, Any]:
     rows = []
     for row in group.rows:
         name = unit_of(row.key, row.ratio)
@@ -137,7 +184,8 @@ def _group(group: Group) -> dict[str, Any]:
         word = row.verdict.replace("_", " ")
         told = {"word": word, "look": VERDICTS[row.verdict], "more": _why(row), "gap": _gap(row)}
         rows.append({"row": row, "unit": name, "figure": figure, **told})
-    distances, figures = _distances(group), [Markup(f) for f in (_ecdf(group), _shifts(group), _times(group)) if f]
+    distances = _distances(group, sides)
+    figures = [Markup(f) for f in (_ecdf(group), _shifts(group, sides), _times(group)) if f]
     return {"group": group, "name": group.name, "rows": rows, "figures": figures, "events": _events(group), "said": distances}
 
 
@@ -163,9 +211,9 @@ def _at(side: Mapping[str, Any], p: float) -> float:
     return float(next((x for x, q in zip(side["x"], side["p"], strict=True) if q >= p), side["x"][-1]))
 
 
-def _shifts(group: Group) -> str:
+def _shifts(group: Group, sides: tuple[str, str]) -> str:
     told = group.durations.get("shifts") or []
-    return curves.shifts(told, axis="simulated − real, s", left="quantile of cycle duration") if told else ""
+    return curves.shifts(told, axis=f"{_simulated(sides)} − {sides[1]}, s", left="quantile of cycle duration") if told else ""
 
 
 def _times(group: Group) -> str:
@@ -178,18 +226,21 @@ def _times(group: Group) -> str:
     return curves.steps(drawn, axis=axis, left="share not yet successful", high=high, rising=False)
 
 
-def _distances(group: Group) -> list[str]:
+def _distances(group: Group, sides: tuple[str, str]) -> list[str]:
     """The tests of whole distributions, in words."""
     out = []
     ks, distance = group.durations.get("ks"), group.durations.get("wasserstein_s")
     if ks:
         p = words.p_value(ks.get("p_adjusted") or ks["p"])
         out.append(f"Cycle durations: Kolmogorov–Smirnov gap {ks['gap']:.2f} ({p}), mean distance {words.unit(distance, 's')}")
+    names = (_simulated(sides), sides[1])
     test = group.time_to_success.get("log_rank")
     if test:
         p = words.p_value(test.get("p_adjusted") or test["p"])
         medians = [words.unit((group.time_to_success[s] or {}).get("median_s"), "s") for s in ("sim", "real")]
-        out.append(f"Time to success, failed attempts censored: median {medians[0]} simulated, {medians[1]} real; log-rank {p}")
+        out.append(
+            f"Time to success, failed attempts censored: median {medians[0]} {names[0]}, {medians[1]} {names[1]}; log-rank {p}"
+        )
     if group.paired is not None:
         said = by_pairs(group.paired)
         out.append(said[0].upper() + said[1:])

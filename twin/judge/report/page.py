@@ -75,7 +75,7 @@ def context(
     groups = pools.pooled(runs)
     runs = [run for pool in groups for run in pool.runs]
     told = pools.in_full(runs)
-    found = beside.gather(groups, real, cited, margins)
+    found = [*beside.gather(groups, real, cited, margins), *beside.other_engines(groups)]
     budget = timeline.BUDGET // len(told)
     return {
         "css": Markup((HERE / "style.css").read_text(encoding="utf-8")),

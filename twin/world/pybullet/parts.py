@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from twin.core.errors import InputError
 from twin.core.records import Floats
 from twin.world.cell import CellModel
 from twin.world.kinematics import Arm
@@ -21,6 +22,7 @@ SLICK = "_slick"
 """Ends the name of the link that carries what a body touches without friction."""
 SHARE = 1e-3
 """Of a body's mass that such a link takes over, at the same place: a link of Bullet's needs some."""
+BOX = int(mujoco.mjtGeom.mjGEOM_BOX)
 HINGE, SLIDE, FREE = (int(getattr(mujoco.mjtJoint, f"mjJNT_{kind}")) for kind in ("HINGE", "SLIDE", "FREE"))
 
 
@@ -125,6 +127,8 @@ def _links(model: mujoco.MjModel, body: int, colliders: list[Unit]) -> Iterator[
 
 def _collisions(model: mujoco.MjModel, unit: Unit | None) -> Iterator[str]:
     for geom in unit.geoms if unit else ():
+        if model.geom_type[geom] != BOX:
+            raise InputError(f"--engine pybullet: {model.geom(geom).name}: only boxes touch things here; use --engine mujoco")
         size = _words(2.0 * model.geom_size[geom])
         place = _origin(model.geom_pos[geom], model.geom_quat[geom])
         yield f'<collision>{place}<geometry><box size="{size}"/></geometry></collision>'
@@ -136,6 +140,8 @@ def _joint(model: mujoco.MjModel, body: int, parent: str) -> str:
     if not model.body_jntnum[body]:
         return f'<joint name="{name}" type="fixed">{ends}</joint>'
     joint = int(model.body_jntadr[body])
+    if model.body_jntnum[body] > 1:
+        raise InputError(f"--engine pybullet: {name} has several joints, a link has one; use --engine mujoco")
     kind = {HINGE: "revolute", SLIDE: "prismatic"}[int(model.jnt_type[joint])]
     low, high = (float(end) for end in model.jnt_range[joint])
     limit = f'<limit lower="{low!r}" upper="{high!r}" effort="1e9" velocity="1e9"/>'
@@ -190,8 +196,8 @@ class Weight:
             self.mass[link] += carried
             self.moment[link] += carried * (behind[:, :3].T @ (data.xipos[body] - behind[:, 3]))
 
-    def torques(self, q: Floats) -> Floats:
-        """(n, nq) Nm for joints (n, nq)."""
+    def at(self, q: Floats) -> tuple[Floats, Floats]:
+        """Tool points (n, 3) m, and (n, nq) Nm, for joints (n, nq)."""
         frames = self.arm.frames(q)
         links, axis, origin = frames[1:], frames[:-1, :, 2], frames[:-1, :, 3]
         sums = np.empty((self.arm.nq, 2, len(q)))
@@ -202,4 +208,4 @@ class Weight:
         borne = np.cumsum(self.mass[::-1])[::-1, None]
         x, y = held[:, 0] - borne * origin[:, 0], held[:, 1] - borne * origin[:, 1]
         torques: Floats = (self.g * (axis[:, 0] * y - axis[:, 1] * x)).T.copy()
-        return torques
+        return frames[-1, :, 3].T.copy(), torques

@@ -78,15 +78,14 @@ class Parts:
 
 
 class Row:
-    """One cell. `qpos` and `qvel` (as in the MuJoCo model; speeds of what lies free all in the world frame) are read after each
-    step, as are `pads` (things, 2, 3) N, the forces of the pads on things, and `torque` (nq,) Nm that the drives gave last."""
+    """One cell. `line` (qpos and qvel as in the MuJoCo model; speeds of what lies free all in the world frame) is read after
+    each step, as are `touching` (thing, pad, contact point) and `torque` (nq,) Nm, what the drives gave last."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts, self.p = parts, engine()
         self.client, self.age = -1, 0
-        model = parts.cell.model
-        self.qpos, self.qvel = model.qpos0.copy(), np.zeros(model.nv)
-        self.pads: Floats = np.zeros((parts.cell.things, 2, 3))
+        self.line: list[float] = []
+        self.touching: list[tuple[int, int, Any]] = []
         self.torque: list[float] = [0.0] * parts.cell.nq
         nominal = parts.cell.arm
         self.drives(nominal.stiffness, nominal.damping, nominal.torque, np.ones(1))
@@ -119,9 +118,8 @@ class Row:
             self._place(qpos)
         self._contacts()
         self._drive(qpos)
-        self.qpos, self.qvel = qpos.copy(), np.zeros_like(self.qvel)
+        self.line, self.touching = [*qpos.tolist(), *[0.0] * self.parts.cell.model.nv], []
         self.states = p.getJointStates(self.arm, self.moving, physicsClientId=client)
-        self.pads[:] = 0.0
         self.torque = [0.0] * len(self.law)
 
     def _load(self, file: str, name: str) -> None:
@@ -262,20 +260,20 @@ class Row:
         get, put, go, mode = p.getJointStates, p.setJointMotorControlArray, p.stepSimulation, p.TORQUE_CONTROL
         self._close_on(command[-1])
         law = [(k * to, k, d, most, drag, self.carried * w) for (k, d, most, drag), to, w in zip(self.law, command, weight)]  # noqa: B905
-        states, torque = self.states, self.torque
+        states = self.states
         for step in range(steps):
             if step:
                 states = get(arm, driven, client)
-            torque, given = [], []
-            for state, (spring, k, d, most, drag, up) in zip(states, law):  # noqa: B905
-                speed = state[1]
-                push = spring - k * state[0] - d * speed
-                push = most if push > most else -most if push < -most else push
-                torque.append(push)
-                given.append(push + up - drag * speed)
+            given = [
+                (most if (push := spring - k * at - d * speed) > most else -most if push < -most else push) + up - drag * speed
+                for (at, speed, _, _), (spring, k, d, most, drag, up) in zip(states, law)  # noqa: B905
+            ]
             put(arm, driven, mode, forces=given, physicsClientId=client)
             go(client)
-        self.torque = torque
+        self.torque = [
+            tau - up + drag * speed
+            for tau, (_, speed, _, _), (_, _, _, _, drag, up) in zip(given, states, law)  # noqa: B905
+        ]
         self._read()
 
     def _close_on(self, opening: float) -> None:
@@ -291,24 +289,34 @@ class Row:
 
     def _read(self) -> None:
         """State and forces, as Bullet has them now."""
-        p, client, cell = self.p, self.client, self.parts.cell
+        p, client = self.p, self.client
         self.states = p.getJointStates(self.arm, self.moving, client)
         line, speed = [state[0] for state in self.states], [state[1] for state in self.states]
         for body in self.things:
             place, turn = p.getBasePositionAndOrientation(body, client)
-            line += (*place, turn[3], *turn[:3])
+            line += place
+            line += turn[3], *turn[:3]
             for part in p.getBaseVelocity(body, client):
                 speed += part
         for body, at, _ in self.slides:
             state = p.getJointState(body, at, client)
             line.append(state[0])
             speed.append(state[1])
-        self.qpos, self.qvel = np.array(line), np.array(speed)
-        self.pads = np.zeros((cell.things, 2, 3))
-        for touch in p.getContactPoints(self.arm, physicsClientId=client):
-            thing, pad = self.touched.get((touch[2], touch[4])), self.pad_links.get(touch[3])
-            if thing is not None and pad is not None:
-                self.pads[thing, pad] -= _force(touch)
+        self.line = line + speed
+        self.touching = [
+            (thing, pad, touch)
+            for touch in p.getContactPoints(self.arm, physicsClientId=client)
+            if (pad := self.pad_links.get(touch[3])) is not None
+            and (thing := self.touched.get((touch[2], touch[4]))) is not None
+        ]
+
+    @property
+    def pads(self) -> Floats:
+        """(things, 2, 3) N, the forces of the pads on things after the last step."""
+        pads: Floats = np.zeros((self.parts.cell.things, 2, 3))
+        for thing, pad, touch in self.touching:
+            pads[thing, pad] -= _force(touch)
+        return pads
 
     def shift(self, by: Floats) -> None:
         """Move the first thing and let it fall."""

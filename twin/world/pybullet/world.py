@@ -47,9 +47,10 @@ class PybulletWorld:
         self._table: Floats = np.tile(np.concatenate((mj.qpos0, np.zeros(mj.nv + 1))), (n, 1))
         self._qpos, self._qvel = self._table[:, : mj.nq], self._table[:, mj.nq : mj.nq + mj.nv]
         self._tool: Floats = np.zeros((n, 3))
+        self._weight: Floats = np.zeros((n, self.nq))
         self._pads: Floats = np.zeros((n, model.things, 2, 3))
         self._torque: Floats = np.zeros((n, self.nq))
-        self._void = np.zeros(n, dtype=np.bool_)
+        self._void, self._touched = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
         self._scales: dict[str, Floats] = {name: np.ones((n, self.nq if name in PER_JOINT else 1)) for name in FIELDS}
         self._range: Floats = mj.actuator_ctrlrange.copy()
         self._begun = Start.blank(n, self.nq, model.things)
@@ -72,8 +73,8 @@ class PybulletWorld:
         self._void[rows] = ~np.isfinite(qpos).all(axis=1)
         self._table[rows] = 0.0
         self._qpos[rows] = qpos
-        self._pads[rows], self._torque[rows] = 0.0, 0.0
-        self._tool[rows] = cell.arm.point(qpos[:, cell.arm_q])
+        self._pads[rows], self._torque[rows], self._touched[rows] = 0.0, 0.0, False
+        self._place(rows)
         for row, line in zip(rows, qpos, strict=True):
             self._done[row] = []
             if not self._void[row]:
@@ -106,8 +107,7 @@ class PybulletWorld:
         if not len(rows) or not steps:
             return
         command = np.minimum(np.maximum(command, self._range[:, 0]), self._range[:, 1])
-        weight = self.parts.weight.torques(self._qpos[rows, self.cell.arm_q])
-        for row, asked, carried in zip(rows.tolist(), command.tolist(), weight.tolist(), strict=True):
+        for row, asked, carried in zip(rows.tolist(), command.tolist(), self._weight[rows].tolist(), strict=True):
             self._obey(row, "step", asked, carried, steps)
             self._done[row].append(("step", asked, steps))
         self._read(rows, steps)
@@ -115,11 +115,18 @@ class PybulletWorld:
     def _read(self, rows: Rows, steps: int) -> None:
         """Copy out what the rows have read; a state that is not finite voids its row."""
         of = [self.rows[row] for row in rows]
-        self._qpos[rows], self._qvel[rows] = [row.qpos for row in of], [row.qvel for row in of]
+        self._table[rows, :-1] = [row.line for row in of]
         self._table[rows, -1] += steps * self.step_us * 1e-6
-        self._pads[rows], self._torque[rows] = [row.pads for row in of], [row.torque for row in of]
-        self._tool[rows] = self.cell.arm.point(self._qpos[rows, self.cell.arm_q])
+        self._torque[rows] = [row.torque for row in of]
+        for row, one in zip(rows.tolist(), of, strict=True):
+            if one.touching or self._touched[row]:
+                self._pads[row], self._touched[row] = one.pads, bool(one.touching)
+        self._place(rows)
         self._void[rows] |= ~np.isfinite(self._table[rows]).all(axis=1)
+
+    def _place(self, rows: Rows) -> None:
+        """Tool points, and what carries the arm there."""
+        self._tool[rows], self._weight[rows] = self.parts.weight.at(self._qpos[rows, self.cell.arm_q])
 
     def observe(self, rows: Rows) -> Observation:
         """What the sensors read now, without faults: copies."""

@@ -1,0 +1,68 @@
+"""One scenario on two engines: the commands, and the trajectories behind them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from twin.cli import main
+from twin.cross import CHANGES, LOST, _cause, _keeps, apart
+from twin.cross import Path as Moved
+from twin.scenario.load import load
+from twin.suite.plan import plan
+
+SMALL = "scenarios/engines/small.yaml"
+
+
+def test_two_engines_are_set_side_by_side_and_their_gap_is_written_down(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pybullet")
+    status = main(["run", SMALL, "--engine", "both", "--duration-s", "12", "--out", str(tmp_path), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert status == told["status"] == 1 and told["verdicts"] == {"mujoco": "fail", "pybullet": "fail"}
+    assert {c["name"]: c["holds_in_both"] for c in told["checks"]}["never workspace_violation"]
+    assert {row["statistic"] for row in told["model_uncertainty"]} >= {"success", "duration_median_s"}
+    assert json.loads((tmp_path / "small-1-engines.json").read_text())["engines"] == ["mujoco", "pybullet"]
+    assert all(path["joints_mrad"]["free"] < 5.0 for path in told["trajectories"]) and len(told["trajectories"]) == 2
+
+
+def test_trajectories_of_one_engine_beside_itself_are_the_same() -> None:
+    for path in apart(load(SMALL, duration_s=12), ("mujoco", "mujoco")):
+        assert max(path.thing_mm.values()) == max(path.joints_mrad.values()) == 0.0
+
+
+def moved(held: list[bool]) -> Moved:
+    n = len(held)
+    return Moved(np.zeros((n, 6)), np.zeros((n, 3)), np.zeros((n, 1, 3)), np.zeros(n, bool), np.array(held)[:, None])
+
+
+def test_a_hold_that_one_engine_lost_is_told_by_whose_it_is() -> None:
+    keeps, loses = moved([True] * 40), moved([True] * 15 + [False] * 25)
+    assert _keeps(keeps, loses, 20) == 0 and _keeps(loses, keeps, 20) == 1 and _keeps(keeps, keeps, 20) is None
+    briefly = moved([True] * 15 + [False] * (LOST - 1) + [True] * (26 - LOST))
+    assert _keeps(keeps, briefly, 20) is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "step", "friction", "word"),
+    [
+        ("free", 0, 0, "integrator"),
+        ("touching", 0, 9, "friction"),
+        ("after", 9, 9, "integrator"),
+        ("touching", 0, 0, "contact"),
+    ],
+)
+def test_a_cause_is_what_moves_one_engine_as_much_by_itself(phase: str, step: float, friction: float, word: str) -> None:
+    assert _cause(phase, 10.0, dict(zip(CHANGES.values(), (step, friction), strict=True))).startswith(word)
+
+
+def test_a_suite_on_both_engines_asks_all_of_either() -> None:
+    pytest.importorskip("pybullet")
+    units = plan(["tiny"], seeds=2, engine="both")
+    assert [(u.name, u.scenario.engine) for u in units] == [
+        ("tiny-0", "mujoco"), ("tiny-1", "mujoco"), ("tiny-pybullet-0", "pybullet"), ("tiny-pybullet-1", "pybullet"),
+    ]  # fmt: skip

@@ -1,0 +1,89 @@
+"""`twin run --engine both` and `twin compare --engines`: one scenario on two engines, and what hangs on the engine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from twin.commands import say
+from twin.commands.suites import progress, workers_of
+from twin.core.errors import InputError
+from twin.world.engines import BOTH, need
+
+
+def run_both(arguments: argparse.Namespace) -> int:
+    """`twin run --engine both`: one seed, the runs beside each other in `--out`."""
+    from twin.run import run
+    from twin.scenario.load import load
+
+    folders = []
+    need(BOTH[1])
+    for engine in BOTH:
+        scenario = load(arguments.scenario, seed=arguments.seed, duration_s=arguments.duration_s, engine=engine)
+        with say.bar(f"{scenario.name} on {engine}", hidden=arguments.json) as told:
+            folders.append([run(scenario, arguments.out, threads=arguments.threads, progress=told).folder])
+    return tell(folders, arguments.out / f"{scenario.name}-{scenario.seed}-engines.json", as_json=arguments.json)
+
+
+def compare_engines(arguments: argparse.Namespace) -> int:
+    """`twin compare --engines SCENARIO`: as many seeds as asked for, in workers."""
+    from twin.suite.plan import plan
+
+    if arguments.second is not None or arguments.first.suffix not in (".yaml", ".yml"):
+        raise InputError("--engines takes one scenario file, which is run on two engines")
+    need(BOTH[1])
+    sides = [plan([arguments.first], seeds=arguments.seeds, engine=engine) for engine in BOTH]
+    units = [unit for side in sides for unit in side]
+    out = Path("runs/engines")
+    with workers_of(arguments, len(units)) as workers, progress(units, quiet=arguments.json) as seen:
+        found = workers.run(units, out, seen)
+    lost = next((row for row in found.rows if not row.folder), None)
+    if lost is not None:
+        raise InputError(f"not every run came to its end: {lost.scenario}, seed {lost.seed}, {lost.engine}: {lost.verdict}")
+    folders = [[Path(str(row.folder)) for row in found.rows if row.engine == engine] for engine in BOTH]
+    return tell(folders, out / f"{units[0].scenario.name}-engines.json", as_json=arguments.json)
+
+
+def tell(folders: Sequence[Sequence[Path]], out: Path, *, as_json: bool) -> int:
+    """Set the runs of two engines side by side; the exit status is that of the worse."""
+    from twin.cross import apart
+    from twin.judge.engines import across
+    from twin.judge.verdict import exit_status
+    from twin.log.tables import open_run, read_meta, replacing
+    from twin.scenario.stored import revive
+
+    found = across(*([open_run(folder) for folder in side] for side in folders))
+    paths = apart(revive(read_meta(folders[0][0])["stored"]), found.names)
+    status = exit_status(found.verdict)
+    told = found.as_dict() | {
+        "trajectories": [path.as_dict() for path in paths], "runs": [[str(folder) for folder in side] for side in folders],
+    }  # fmt: skip
+    with replacing(out) as part:
+        part.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    if as_json:
+        say.print_json(told | {"out": out, "status": status})
+        return status
+    _print(found, paths)
+    print(f"the comparison is {out}")
+    say.then("twin report " + " ".join(str(side[0]) for side in folders) + ", which shows it as model uncertainty")
+    return status
+
+
+def _print(found: Any, paths: Sequence[Any]) -> None:
+    from twin.judge.engines import figure, gap
+
+    print(f"{found.scenario}: " + ", ".join(f"{engine} {word}" for engine, word in found.verdicts.items()))
+    for check in found.checks:
+        print(f"  {'holds' if check.holds else 'OPEN '}  {check.name}: {check.words()}")
+    print("how far the engines are apart, with 95 % intervals:" if found.told else f"not compared: {found.why}")
+    for group, row in found.uncertainty():
+        sides = ", ".join(f"{name} {figure(side, row)}" for name, side in zip(found.names, (row.sim, row.real), strict=True))
+        print(f"  {group}: {row.name}: {sides}; {gap(row)}; {row.words}")
+    if found.told:
+        print(found.told.sentence)
+    print("the same commands on both, open loop:")
+    for path in paths:
+        print(f"  {path.sentence()}")
