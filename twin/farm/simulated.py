@@ -187,7 +187,7 @@ class Simulated(Episodes):
                 self.stopping.stop(cell, None, detail)
             case "standstill":
                 self.stopping.at_rest(cell, detail)
-            case "filter_failed":
+            case "filter_failed" if cell.stop is None or cell.stop > 1:  # else it stands, and is told when it is started again
                 name, why = detail
                 self.book.emit("filter.failed", cell, job=cell.job, episode=cell.episode, filter=name, error=why)
                 self.stopping.stop(cell, 1, f"filter {name} failed")

@@ -195,7 +195,8 @@ class JobsOnce(Spec):
 
 RULE_NAMES = (
     "stops_stand", "one_authority", "no_work_while_faulty", "nothing_after_failure", "pages_are_answered", "no_reset_storm",
-    "episodes_are_conserved", "fallback_at_once",
+    "episodes_are_conserved", "fallback_at_once", "stuck_is_dealt_with", "no_retry_storm", "queues_are_bounded",
+    "nobody_starves", "the_rest_goes_on",
 )  # fmt: skip
 
 
@@ -204,7 +205,8 @@ class Holds(Spec):
 
     rule: Literal[RULE_NAMES]  # type: ignore[valid-type]
     limit: float | None = Field(default=None, gt=0)
-    """Seconds for stops_stand and pages_are_answered, resets in ten minutes for no_reset_storm."""
+    """Seconds for stops_stand, pages_are_answered, stuck_is_dealt_with, nobody_starves and the_rest_goes_on; times in ten
+    minutes for no_reset_storm and no_retry_storm; jobs for queues_are_bounded."""
     metres: float | None = Field(default=None, gt=0)
     """For stops_stand: how far the tool may go."""
 

@@ -6,11 +6,14 @@ A rule passes where it was put to the test and kept, and is undecided where noth
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from twin.judge.checks import liveness
+from twin.judge.checks.lines import Found, Line, lines, stormy
 from twin.judge.checks.result import SHOWN, CheckResult
-from twin.judge.columns import US, duration_us, payload, rows
+from twin.judge.columns import US, duration_us
+from twin.judge.happenings import keeps_all
 from twin.judge.spec import Holds
 from twin.log.tables import RunLog
 
@@ -18,36 +21,11 @@ STOP_S = {0: 0.5, 1: 2.0, 2: 2.0}
 """In so many seconds a stop of each category is at rest, where the check names none."""
 
 
-class Line(NamedTuple):
-    """An event as rules read it."""
-
-    seq: int
-    t_us: int
-    kind: str
-    cell: str
-    job: str
-    episode: Any
-    payload: Mapping[str, Any]
-
-
-class Found(NamedTuple):
-    """How often a rule was put to the test, and the events that broke it."""
-
-    cases: int
-    broken: list[int]
-
-
-def _lines(log: RunLog) -> Iterator[Line]:
-    names = ("seq", "t_us", "kind", "cell", "job", "episode", "payload")
-    for row, seq, t, kind, cell, job, episode, text in rows(log.events, names, table="events"):
-        yield Line(int(seq), t, str(kind), str(cell), str(job), episode, payload(text, row))
-
-
 def _stops(spec: Holds, log: RunLog) -> Found:
     """Every stop of a moving robot comes to rest in its category's time (and distance), and nothing moves until the start."""
     waiting: dict[str, Line] = {}
     cases, broken, end = 0, [], duration_us(log)
-    for line in _lines(log):
+    for line in lines(log):
         if line.kind in ("stop.protective", "stop.emergency"):
             waiting[line.cell] = line
         elif line.kind == "stop.standstill" and line.cell in waiting:
@@ -64,28 +42,30 @@ def _stops(spec: Holds, log: RunLog) -> Found:
 
 
 def _authority(spec: Holds, log: RunLog) -> Found:
-    """Nobody takes over a robot that another has taken over, and leases only grow."""
-    holder: dict[str, Any] = {}
+    """Nobody takes over a robot that another has taken over, no cell is leased to a second job, and leases only grow."""
+    holder: dict[tuple[str, str], Any] = {}
+    newest: dict[tuple[str, str], int] = {}
     cases, broken = 0, []
-    for line in _lines(log):
-        if line.kind == "authority.taken":
-            cases += 1
-            broken += [line.seq] if line.cell in holder else []
-            holder[line.cell] = line.payload.get("name")
-        elif line.kind in ("authority.returned", "authority.lost"):
-            broken += [line.seq] if line.cell not in holder else []
-            holder.pop(line.cell, None)
+    for line in lines(log):
+        if line.kind in ("authority.taken", "authority.granted"):
+            key = (line.kind, line.cell)
+            lease = int(line.payload.get("lease", 0))
+            broken += [line.seq] if key in holder or lease < newest.get(key, 0) + (key in newest) else []
+            cases, newest[key], holder[key] = cases + 1, lease, line.seq
+        elif line.kind in ("authority.returned", "authority.lost", "authority.released"):
+            key = ("authority.granted" if line.kind == "authority.released" else "authority.taken", line.cell)
+            broken += [line.seq] if holder.pop(key, None) is None else []
     return Found(cases, broken)
 
 
 def _idle_when_faulty(spec: Holds, log: RunLog) -> Found:
-    """No episode begins on a cell that is stopped, or whose robot waits for its repair."""
+    """No job is given to a cell, and no episode begins on one, that is stopped, waits for a repair or is out of service."""
     closed: dict[str, set[str]] = {}
     cases, broken = 0, []
-    for line in _lines(log):
+    for line in lines(log):
         state = closed.setdefault(line.cell, set())
         match line.kind:
-            case "repair.start":
+            case "repair.start" | "reset.abandoned":
                 cases += 1
                 state.add("broken")
             case "repair.done":
@@ -95,7 +75,7 @@ def _idle_when_faulty(spec: Holds, log: RunLog) -> Found:
                 state.add("stopped")
             case "stop.cleared":
                 state.discard("stopped")
-            case "episode.start" if state:
+            case "episode.start" | "authority.granted" if state:
                 broken.append(line.seq)
     return Found(cases, broken)
 
@@ -104,7 +84,7 @@ def _nothing_after_failure(spec: Holds, log: RunLog) -> Found:
     """No episode of a job begins after the job failed or was withdrawn."""
     over: set[str] = set()
     broken = []
-    for line in _lines(log):
+    for line in lines(log):
         if line.kind in ("job.failed", "job.cancelled"):
             over.add(line.job)
         elif line.kind == "episode.start" and line.job in over:
@@ -113,38 +93,36 @@ def _nothing_after_failure(spec: Holds, log: RunLog) -> Found:
 
 
 def _pages(spec: Holds, log: RunLog) -> Found:
-    """Every call is answered, or dropped and followed by another call, another rung or the end of the cell's service."""
+    """Every call is answered in time, or dropped in time and followed by another call, another rung or the end of the cell's
+    service."""
     open_: dict[Any, Line] = {}
     dropped: dict[str, Line] = {}
-    cases, end = 0, duration_us(log)
-    for line in _lines(log):
+    patience, cases, late = (spec.limit or 1800.0) * US, 0, []
+    for line in lines(log):
         if line.kind == "page.sent":
             cases, open_[line.payload.get("page")] = cases + 1, line
-        if line.kind in ("page.answered", "page.expired", "page.done"):
-            open_.pop(line.payload.get("page"), None)
+        elif line.kind in ("page.answered", "page.expired", "page.done"):
+            sent = open_.pop(line.payload.get("page"), None)
+            late += [sent.seq] if sent is not None and line.t_us - sent.t_us > patience else []
         if line.kind == "page.expired":
             dropped[line.cell] = line
         elif line.kind in ("page.sent", "reset.start", "reset.stuck", "reset.abandoned", "repair.start", "repair.done"):
-            dropped.pop(line.cell, None)
-    patience = (spec.limit or 1800.0) * US
-    late = [line.seq for line in (*open_.values(), *dropped.values()) if end - line.t_us > patience]
-    return Found(cases, sorted(late))
+            was = dropped.pop(line.cell, None)
+            late += [was.seq] if was is not None and line.t_us - was.t_us > patience else []
+    late += [line.seq for line in (*open_.values(), *dropped.values()) if duration_us(log) - line.t_us > patience]
+    return Found(cases, late)
 
 
 def _no_storm(spec: Holds, log: RunLog) -> Found:
     """No cell resets itself more often than so many times in ten minutes without an episode in between."""
     tries: dict[str, deque[int]] = {}
     cases, broken = 0, []
-    for line in _lines(log):
+    for line in lines(log):
         if line.kind == "episode.start":
             tries.pop(line.cell, None)
         elif line.kind == "reset.start":
             cases += 1
-            recent = tries.setdefault(line.cell, deque())
-            recent.append(line.t_us)
-            while recent and line.t_us - recent[0] > 600 * US:
-                recent.popleft()
-            broken += [line.seq] if len(recent) > (spec.limit or 10) else []
+            broken += [line.seq] if stormy(tries.setdefault(line.cell, deque()), line.t_us, spec.limit or 10) else []
     return Found(cases, broken)
 
 
@@ -152,7 +130,7 @@ def _conserved(spec: Holds, log: RunLog) -> Found:
     """Every episode that began ended once, or was running on its cell when the log ends."""
     begun: dict[int, Line] = {}
     cases, broken, last = 0, [], Counter[str]()
-    for line in _lines(log):
+    for line in lines(log):
         number = line.episode
         if line.kind == "episode.start":
             cases += 1
@@ -168,7 +146,7 @@ def _fallback(spec: Holds, log: RunLog) -> Found:
     """A filter that fails stops its cell at the same instant, and the event names it."""
     failed: list[Line] = []
     broken, cases = [], 0
-    for line in _lines(log):
+    for line in lines(log):
         if line.kind == "filter.failed":
             cases += 1
             failed.append(line)
@@ -190,14 +168,27 @@ RULES: Mapping[str, Callable[[Holds, RunLog], Found]] = {
     "no_reset_storm": _no_storm,
     "episodes_are_conserved": _conserved,
     "fallback_at_once": _fallback,
+    "stuck_is_dealt_with": liveness.stuck,
+    "no_retry_storm": liveness.no_retry_storm,
+    "queues_are_bounded": liveness.queues,
+    "nobody_starves": liveness.nobody_starves,
+    "the_rest_goes_on": liveness.rest_goes_on,
 }
+EVERYDAY = ("no_work_while_faulty", "nothing_after_failure", "no_reset_storm", "episodes_are_conserved", "no_retry_storm",
+            "the_rest_goes_on")  # fmt: skip
+"""Rules that read what a log which keeps exceptions leaves out."""
 
 
 def holds(spec: Holds, log: RunLog) -> CheckResult:
     """Whether a rule was kept throughout."""
+    name = f"holds {spec.rule}"
+    if spec.rule in EVERYDAY and not keeps_all(log):
+        return CheckResult(
+            name, None, None, "0 times", "the log keeps exceptions only; `log: {events: all}` keeps what this reads"
+        )
     found = RULES[spec.rule](spec, log)
     broken = sorted(set(found.broken))
     passed = False if broken else True if found.cases else None
     detail = f"{found.cases} cases, {len(broken)} against the rule" if found.cases else "nothing of its kind happened"
     evidence = tuple(f"event {seq}" for seq in broken[:SHOWN])
-    return CheckResult(f"holds {spec.rule}", passed, float(len(broken)) if found.cases else None, "0 times", detail, evidence)
+    return CheckResult(name, passed, float(len(broken)) if found.cases else None, "0 times", detail, evidence)
