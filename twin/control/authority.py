@@ -6,6 +6,8 @@ was heard of its holder for `silence_s`, and then nobody moves the robot until s
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from twin.core.clock import US
@@ -63,10 +65,10 @@ class Authority:
         self.heard_us[row] = now_us
         return True
 
-    def held_by(self, at: Rows, holder: int) -> Bools:
-        """(n,) rows that `holder` has."""
-        mine: Bools = self.holder[at] == holder
-        return mine
+    def by_hand(self, at: Any) -> Bools:
+        """(n,) rows that no program moves, neither the policy nor a reset's."""
+        hand: Bools = (self.holder[at] != POLICY) & (self.holder[at] != RESET)
+        return hand
 
     def silent(self, rows: Rows, now_us: int) -> list[int]:
         """Rows whose holder was not heard for too long: from now on nobody holds them."""

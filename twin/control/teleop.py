@@ -18,14 +18,14 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from twin.control.authority import NOBODY, OPERATOR, Authority
+from twin.control.authority import Authority
 from twin.control.links import DOWN as BACK
 from twin.control.links import UP, LinkBank
 from twin.control.spec import OperatorSpec
 from twin.core.chance import Stream
 from twin.core.clock import US
 from twin.core.quantity import draw
-from twin.core.records import Floats, Observation, Rows
+from twin.core.records import Floats, Ints, Observation, Rows
 from twin.faults.messages import NEVER
 from twin.world.kinematics import Arm
 
@@ -157,9 +157,12 @@ class _Seat:
     thing: int
     deadline_us: int
     views: deque[tuple[int, View]] = field(default_factory=deque)
-    commands: deque[tuple[int, int, Floats]] = field(default_factory=deque)
+    commands: deque[tuple[int, int, int, Floats]] = field(default_factory=deque)
+    """Each: when it arrives, was sent, and what it rests on was seen."""
     newest: View | None = None
     stamp: int = -1
+    born_us: int = 0
+    """When what the command in use rests on was seen."""
     command: Floats | None = None
 
 
@@ -174,7 +177,7 @@ class Console:
     def sit(self, row: int, driver: Driver, lease: int, thing: int, now_us: int, deadline_s: float, call: int) -> None:
         """Somebody drives a row from now on. `call` counts a row's operators: what their messages' draws are keyed by."""
         self.links.begin(row, call)
-        self.seats[row] = _Seat(driver, lease, thing, now_us + round(deadline_s * US))
+        self.seats[row] = _Seat(driver, lease, thing, now_us + round(deadline_s * US), born_us=now_us)
 
     def leave(self, row: int, now_us: int) -> None:
         """Nobody sits there any more; the policy has the row again, unless the lease was lost before."""
@@ -186,7 +189,7 @@ class Console:
         """Put what operators command in place of what was asked (n, nu); returns rows where it ended, and how."""
         self.authority.silent(rows, now_us)
         ended = []
-        for i in np.flatnonzero(self.authority.held_by(rows, NOBODY) | self.authority.held_by(rows, OPERATOR)):
+        for i in np.flatnonzero(self.authority.by_hand(rows)):
             row = int(rows[i])
             asked[i] = seen.last[i]  # held, unless somebody commands
             seat = self.seats.get(row)
@@ -202,24 +205,31 @@ class Console:
                 ended.append((row, "done" if now_us < seat.deadline_us else "late"))
         return ended
 
+    def born(self, rows: Rows, asked_us: Ints) -> None:
+        """Write into asked_us (n,) when what operators command rests on was seen."""
+        for i, row in enumerate(rows.tolist()):
+            if row in self.seats:
+                asked_us[i] = self.seats[row].born_us
+
     def _exchange(self, now_us: int, row: int, i: int, seat: _Seat, seen: Observation) -> None:
         """One period of messages: views down, the driver's answer up, what has arrived into use."""
         thing = seen.objects[i, seat.thing, :3].copy()
         view = View(now_us, seen.tool[i].copy(), seen.q[i].copy(), float(seen.grip[i]), thing)
         if (at := self._sent(row, now_us, UP)) is not None:
             seat.views.append((at, view))
-        for at, there in list(seat.views):
-            if at <= now_us:
-                seat.views.remove((at, there))
-                if seat.newest is None or there.sent_us > seat.newest.sent_us:
-                    seat.newest = there
+        for there in (view for at, view in seat.views if at <= now_us):
+            if seat.newest is None or there.sent_us > seat.newest.sent_us:
+                seat.newest = there
+        seat.views = deque(item for item in seat.views if item[0] > now_us)
         answer = seat.driver.drive(now_us, seat.newest)
         if answer is not None and (at := self._sent(row, now_us, BACK)) is not None:
-            seat.commands.append((at, now_us, np.array(answer)))
-        for item in sorted((c for c in seat.commands if c[0] <= now_us), key=lambda c: c[:2]):
-            seat.commands.remove(item)
-            if item[1] > seat.stamp and self.authority.accepts(row, seat.lease, now_us):  # out of order and replayed: dropped
-                seat.stamp, seat.command = item[1], item[2]
+            seen_us = seat.born_us if seat.newest is None else seat.newest.sent_us
+            seat.commands.append((at, now_us, seen_us, np.array(answer)))
+        arrived = sorted((c for c in seat.commands if c[0] <= now_us), key=lambda c: c[:2])
+        seat.commands = deque(c for c in seat.commands if c[0] > now_us)
+        for _, sent_us, seen_us, command in arrived:
+            if sent_us > seat.stamp and self.authority.accepts(row, seat.lease, now_us):  # out of order and replayed: dropped
+                seat.stamp, seat.born_us, seat.command = sent_us, seen_us, command
 
     def _sent(self, row: int, now_us: int, way: int) -> int | None:
         """When a message sent now arrives; None: lost."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from twin.control.authority import POLICY, Authority
+from twin.control.authority import Authority
+from twin.control.handover import HandOver
 from twin.control.inbox import Inbox
 from twin.control.late import Late
 from twin.control.links import LinkBank
@@ -83,7 +84,7 @@ class Lane:
         """Whoever is in its cells; set by who builds it."""
         self.promises: Promises | None = None
         """Where some check asks for more than is judged always."""
-        self.authority = Authority(n)
+        self.authority, self.passing = Authority(n), HandOver(bounds, n)
         here = inbox.links
         desks = [f"{name}/teleop" for name in here.names]
         self.console = Console(self.authority, LinkBank(here.specs, desks, here.chance, here.faults))
@@ -133,6 +134,7 @@ class Lane:
         self.breached[row] = False
         if self.promises is not None:
             self.promises.begin(row)
+        self.passing.end(row)
         self.jumps.forget(row)
         return seen
 
@@ -182,6 +184,26 @@ class Lane:
         self.sent[row, :-1], self.sent_v[row] = q, dq
         self.safety.begin(row)
         self.inbox.forget(row, self.sent[row])
+
+    def hand_over(self, now_us: int, row: int, holder: int, name: str, silence_s: float | None = None) -> int | None:
+        """Somebody takes a row over, in the middle of what it does; the lease, or None where another has it who must give it
+        back first. What was commanded before is forgotten, and what comes is approached smoothly."""
+        lease = self.authority.take(row, holder, name, now_us, silence_s)
+        if lease is not None:
+            self._passes(row)
+        return lease
+
+    def hand_back(self, now_us: int, row: int, lease: int) -> bool:
+        """Who took a row over is done: the policy plans anew from where the arm is. False for a lease that is over."""
+        if not self.authority.give_back(row, lease, now_us):
+            return False
+        self._passes(row)
+        return True
+
+    def _passes(self, row: int) -> None:
+        self.console.seats.pop(row, None)
+        self.inbox.forget(row, self.sent[row])
+        self.passing.begin(row)
 
     def _set_rows(self, rows: Rows) -> None:
         self.rows = rows
@@ -245,22 +267,27 @@ class Lane:
         playing, testing = self.stops.running(at), self.test.on[at]
         if missed is not None:
             playing = playing & ~missed
+        driven: Bools | None = None
         if self.authority.any:
-            playing = playing & self.authority.held_by(at, POLICY)
-            asked = self.inbox.due(now_us, rows, seen, playing & ~testing)
+            driven = self.authority.by_hand(at)
+            playing = playing & ~driven
+        some = np.count_nonzero(testing)
+        asked = self.inbox.due(now_us, rows, seen, playing & ~testing if some else playing)
+        if some:
             self.test.ask(rows, seen, asked)
+        if driven is not None:
             self.left = self.console.ask(now_us, rows, seen, asked)
-            return self.faults.command(now_us, asked)
-        if not np.count_nonzero(testing):
-            return self.faults.command(now_us, self.inbox.due(now_us, rows, seen, playing))
-        asked = self.inbox.due(now_us, rows, seen, playing & ~testing)
-        self.test.ask(rows, seen, asked)
+        if self.passing.any:
+            asked = self.passing.smooth(seen, asked)
         return self.faults.command(now_us, asked)
 
     def _show(self, now_us: int, rows: Rows, seen: Observation) -> None:
         """What only some filters read."""
         if "age" in self.safety.wants:
             seen.asked_us = self.inbox.born_us[rows]
+            seen.asked_us[self.test.on[rows]] = now_us
+            if self.authority.any:
+                self.console.born(rows, seen.asked_us)
             seen.age_s = (now_us - seen.asked_us) / US
         if "human" in self.safety.wants:
             seen.human, seen.human_age_s = self.persons.seen(rows, now_us)

@@ -34,7 +34,7 @@ class Operating:
         start = Start(start.q, start.grip, left.objects.copy(), goal[None])
         now = self.clock.now_us
         lane.begin_driven(now, cell.row, cell.count, start)
-        lease = lane.authority.take(cell.row, OPERATOR, page.person or "", now, spec.silence_s)
+        lease = lane.hand_over(now, cell.row, OPERATOR, page.person or "", spec.silence_s)
         assert lease is not None, "a row that has just begun is nobody else's"
         stream = self.chance.stream(key, "operator")
         driver = ModelledOperator(spec, lane.arm, goal, lane.width_m, lane.period_s, stream)
