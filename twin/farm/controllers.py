@@ -41,8 +41,7 @@ class Controllers:
         elif cell.state == "test":
             farm.episodes.halt_test(cell)
         elif cell.undoing:
-            farm.lanes[cell.lane].end(cell.row)
-            cell.undoing = False
+            farm.episodes.break_off(cell)
         farm.recovery.cancel(cell, "reset", "rung", "rest")
         farm.stopping.over(cell)
         cell.suspect = cell.suspect or "restarted"

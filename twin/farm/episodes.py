@@ -88,6 +88,15 @@ class Episodes:
         """Take the reverse of a task off its row: whether the task could begin again as things lie."""
         raise NotImplementedError
 
+    def break_off(self, cell: Cell) -> None:
+        """Whatever undoes a task on a cell stops at once."""
+
+    def attend(self, cell: Cell, page: Any) -> None:
+        """Somebody stands at the robot: it moves for nobody."""
+
+    def attended(self, cell: Cell) -> None:
+        """Whoever stood there is done, or gone."""
+
     def operate(self, cell: Cell, page: Any, spec: Any) -> bool:
         """Let an operator drive the cell from afar; ends with `person.finish`. False where there is nothing to drive."""
         return False

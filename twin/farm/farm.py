@@ -214,12 +214,16 @@ class Farm:
     def _on_person_arrive(self, _: str, number: int) -> None:
         page = self.recovery.people.arrive(number)
         self.recovery.cancel(page.cell, "rung")  # from now on no deadline drops the call
+        if not page.afar:
+            self.episodes.attend(page.cell, page)
         if page.why != "repair":
             self.recovery.arrived(page)
         elif not self.repair.arrived(page):
+            self.episodes.attended(page.cell)
             self.recovery.people.finish(number)
 
     def _on_person_finish(self, _: str, number: int) -> None:
+        self.episodes.attended(self.recovery.people.pages[number].cell)
         page = self.recovery.people.finish(number)
         cell, spent_us = page.cell, self.clock.now_us - page.from_us
         cell.interventions, cell.intervention_us = cell.interventions + 1, cell.intervention_us + spent_us
@@ -243,6 +247,7 @@ class Farm:
         self.recovery.people.second(*payload)
 
     def _on_person_leaves(self, _: str, number: int) -> None:
+        self.episodes.attended(self.recovery.people.pages[number].cell)
         page = self.recovery.people.leaves(number)
         if page.why == "repair":
             self.repair.broken(page.cell, page.cell.cry)

@@ -1,4 +1,5 @@
-"""An operator from afar tidies up: the modelled operator really drives the arm of a cell, over the cell's own link."""
+"""Who else than the policy has a robot: an operator from afar, who really drives its arm over the cell's own link to tidy up;
+the program that undoes a task; whoever works in the cell."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from twin.control.authority import OPERATOR
+from twin.control.authority import HOLDERS, OPERATOR
 from twin.control.teleop import ModelledOperator
 from twin.core.chance import Chance
 from twin.core.clock import Clock
@@ -23,6 +24,22 @@ class Operating:
     def __init__(self, clock: Clock, book: Book, chance: Chance) -> None:
         self.clock, self.book, self.chance = clock, book, chance
         self.pages: dict[str, Page] = {}
+        self.leases: dict[str, tuple[int, str, int]] = {}
+        """Cell → holder, name and number of the lease of a reset's program, or of somebody who works there."""
+
+    def hold(self, cell: Cell, lane: Lane, holder: int, name: str, cause: int | None) -> None:
+        """Somebody has the robot from now on; it moves for nobody else."""
+        lease = lane.authority.take(cell.row, holder, name, self.clock.now_us)
+        assert lease is not None, "a row that runs no episode is nobody else's"
+        self.leases[cell.name] = (holder, name, lease)
+        self.book.emit("authority.taken", cell, cause=cause, holder=HOLDERS[holder], name=name, lease=lease)
+
+    def let_go(self, cell: Cell, lane: Lane) -> None:
+        """The robot is the policy's again, if somebody had it."""
+        if cell.name in self.leases:
+            holder, name, lease = self.leases.pop(cell.name)
+            lane.authority.give_back(cell.row, lease, self.clock.now_us)
+            self.book.emit("authority.returned", cell, holder=HOLDERS[holder], name=name, lease=lease, how="done")
 
     def begin(self, cell: Cell, lane: Lane, page: Page, spec: Any) -> None:
         """Put the cell's row on its lane, with things as they lie, under the operator's lease."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from twin.control.authority import RESET, TECHNICIAN
 from twin.control.guard import Guarded
 from twin.farm.cells import Cell
 from twin.farm.episodes import Episodes, Found
@@ -74,13 +75,23 @@ class Simulated(Episodes):
         """The row runs no more."""
         self.lanes[cell.lane].end(cell.row)
 
+    def break_off(self, cell: Cell) -> None:  # noqa: D102  as `Episodes` says
+        self._freed(cell)
+
     def _freed(self, cell: Cell) -> Lane:
         """The lane of a cell, whose row runs nothing (a stop may have broken off the reverse of a task)."""
         lane = self.lanes[cell.lane]
         if cell.undoing:
+            self.operating.let_go(cell, lane)
             lane.end(cell.row)
             cell.undoing = False
         return lane
+
+    def attend(self, cell: Cell, page: Any) -> None:  # noqa: D102  as `Episodes` says
+        self.operating.hold(cell, self._freed(cell), TECHNICIAN, page.person or "", page.event)
+
+    def attended(self, cell: Cell) -> None:  # noqa: D102  as `Episodes` says
+        self.operating.let_go(cell, self.lanes[cell.lane])
 
     def can_undo(self, cell: Cell, rung: ReverseRung) -> bool:
         """Whether the cell's lane knows the reverse of the task that it is set up for."""
@@ -103,6 +114,7 @@ class Simulated(Episodes):
         lane.begin(
             self.clock.now_us, cell.row, cell.count, name, start, self.chance.stream(cell.name, "undo/policy", cell.tried)
         )
+        self.operating.hold(cell, lane, RESET, name, None)
         cell.undoing = True
         cell.timers["reset"] = self.clock.after(rung.deadline_s, "undo.end", cell.name)
         self._run(cell)
