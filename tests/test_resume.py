@@ -97,6 +97,38 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path, way):
     same(whole.folder, resumed.folder)
 
 
+def midst():
+    """One cell that is stopped, fails, is undone in vain, is driven by an operator over a bad link, and breaks."""
+    made = scene(
+        robots={"arm": ROBOTS["arm"] | {"stop_recover_s": 2, "stops": {"restart_s": 1}, "reliability": {"repair_h": 0.001}}},
+        cells=cells("a", link="l"),
+        resets=[{"kind": "person", "pool": "ops", "remote": True, "deadline_s": 60, "drive": {"reaction_s": 0.2}}],
+        faults=[FAULTS[0] | {"onset": {"at_s": 1.5}}, breaks(19, "a")],
+        episode_timeout_s=5,
+        duration_s=34,
+        log={"snapshot_s": 2},
+    )
+    made["fleet"] |= {"links": {"l": {"latency_ms": 90, "loss": 0.1}}}
+    return made
+
+
+def test_a_run_cut_off_in_the_middle_of_a_stop_a_rescue_and_a_repair_goes_on_with_the_same_bits(tmp_path):
+    scenario = opened(tmp_path, midst())
+    whole, cuts = run(scenario, tmp_path / "whole"), range(2, 34, 2)
+    for _ in cuts:
+        with pytest.raises(Stop):
+            run(scenario, tmp_path / "cut", progress=stop_after(1))
+    same(whole.folder, run(scenario, tmp_path / "cut").folder)
+    told = pd.read_parquet(whole.folder / "events.parquet")
+    for begin, end in (
+        ("stop.protective", "stop.cleared"),
+        ("authority.taken", "authority.returned"),
+        ("repair.start", "repair.done"),
+    ):
+        first, last = (told.t_s[told.kind == kind].iloc[0] for kind in (begin, end))
+        assert any(first < cut < last for cut in cuts), (begin, first, last)
+
+
 def test_what_is_interrupted_has_something_to_lose(tmp_path):
     result = run(opened(tmp_path, busy()), tmp_path)
     kinds = set(pd.read_parquet(result.folder / "events.parquet").kind)
