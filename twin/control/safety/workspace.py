@@ -42,8 +42,9 @@ class WorkspaceBox:
                 which, last, last_v = which[leaving], last[leaving], last_v[leaving]
                 changed[which] = 1
                 command = command.copy()
-                slower = braked(self.bounds, last_v)
-                command[which, :-1] = last + self.bounds.reachable(slower, last, last_v) * self.bounds.dt
+                if np.count_nonzero(last_v):
+                    last = last + self.bounds.reachable(braked(self.bounds, last_v), last, last_v) * self.bounds.dt
+                command[which, :-1] = last
         return Certified(command, changed, left, stop)
 
     def _left(self, seen: Observation, command: Floats) -> Floats:
