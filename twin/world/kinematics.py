@@ -55,6 +55,7 @@ class Arm:
         self.stiffness, self.damping = _servo(model, joints)
         self.zero: Floats = np.array(model.qpos0[model.jnt_qposadr[joints]])
         self._first: Floats = fixed[0][:3, :, None].copy()
+        self._turn, self._shift = np.stack(fixed)[:, :3, :3, None], np.stack(fixed)[:, :3, 3:]
         turning = np.zeros((3, self.nq, 4, 4))
         after = np.stack(fixed[1:])
         turning[0, :, 0], turning[0, :, 1] = after[:, 0], after[:, 1]
@@ -86,14 +87,19 @@ class Arm:
         out += self._rest
 
     def point(self, q: Floats) -> Floats:
-        """Tool point (n, 3) m in the base frame; neighbours are multiplied until one is left, and no joint's frame is kept."""
-        product: Floats = np.empty((self.nq, 3, 4, len(q)))
-        self._links(q, product)
-        while len(product) > 1:
-            pairs = len(product) // 2
-            both = _after(product[0 : 2 * pairs : 2], product[1 : 2 * pairs : 2])
-            product = np.concatenate((both, product[2 * pairs :])) if len(product) % 2 else both
-        return product[0, :, 3].T.copy()
+        """Tool point (n, 3) m in the base frame, carried from the tool to the base, so that no frame is worked out."""
+        turn, n = (q - self.zero).T, len(q)
+        about: Floats = np.empty((self.nq, 2, 2, n))
+        np.cos(turn, out=about[:, 0, 0])
+        np.sin(turn, out=about[:, 1, 0])
+        np.negative(about[:, 1, 0], out=about[:, 0, 1])
+        about[:, 1, 1] = about[:, 0, 0]
+        at = np.repeat(self._shift[-1], n, axis=1)
+        for joint in range(self.nq - 1, -1, -1):
+            np.add.reduce(about[joint] * at[:2], axis=1, out=at[:2])
+            at = np.add.reduce(self._turn[joint] * at, axis=1)
+            at += self._shift[joint]
+        return at.T
 
     def fk(self, q: Floats) -> tuple[Floats, Floats]:
         """Tool point (n, 3) m and its rotation (n, 3, 3) in the base frame, from joint angles `q` (n, nq) rad."""
