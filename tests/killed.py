@@ -60,7 +60,8 @@ def run_killed(scenario, out, engine, kills, seed):
         round_ += 1
         folder, mine, status, due = out / str(round_) / name, 0, None, 0.0
         while status is None:
-            due = snapshot_s(folder)
+            if not (folder / "run.json").exists():  # else the kill came after the end
+                due = snapshot_s(folder)
             status = attempt([*command, str(folder.parent)], chance.uniform(0, whole_s) if killed < kills else None)
             mine, killed = mine + (status is None), killed + (status is None)
         meta = json.loads((folder / "run.json").read_text())
