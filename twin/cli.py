@@ -30,6 +30,7 @@ from twin.commands import (
     say,
     suites,
     tables,
+    tiers,
 )
 from twin.core.errors import Interrupted, SpecError, StorageError, TwinError, nearest
 
@@ -37,7 +38,7 @@ _ALL: Mapping[str, say.Command] = {
     name: command
     for group in (
         *(runs, suites, gates, envelopes, tables, comparisons),
-        *(calibration, replaylog, outcomes, predictions, files, bench),
+        *(calibration, replaylog, outcomes, tiers, predictions, files, bench),
     )
     for name, command in group.COMMANDS.items()
 }
@@ -55,6 +56,7 @@ _ORDER = (
         "calibrate",
         "replay-log",
         "fit-outcomes",
+        "tiers",
         "predict",
     ),
     *("check", "schema", "faults", "bench"),

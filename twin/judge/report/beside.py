@@ -182,14 +182,18 @@ def _group(group: Group, sides: tuple[str, str]) -> dict[str, Any]:
         name = unit_of(row.key, row.ratio)
         figure = Markup(curves.pair(row.sim or NOTHING, row.real or NOTHING, name))
         word = row.verdict.replace("_", " ")
-        told = {"word": word, "look": VERDICTS[row.verdict], "more": _why(row), "gap": _gap(row)}
+        told = {"word": word, "look": VERDICTS[row.verdict], "more": _why(row), "gap": gap(row)}
         rows.append({"row": row, "unit": name, "figure": figure, **told})
-    distances = _distances(group, sides)
-    figures = [Markup(f) for f in (_ecdf(group), _shifts(group, sides), _times(group)) if f]
-    return {"group": group, "name": group.name, "rows": rows, "figures": figures, "events": _events(group), "said": distances}
+    drawn: dict[str, Any] = {"figures": figures(group, sides), "events": _events(group), "said": _distances(group, sides)}
+    return {"group": group, "name": group.name, "rows": rows, **drawn}
 
 
-def _gap(row: Row) -> str:
+def figures(group: Group, sides: tuple[str, str]) -> list[Markup]:
+    """Durations and times to success of both sides, drawn."""
+    return [Markup(drawn) for drawn in (_ecdf(group, sides), _shifts(group, sides), _times(group, sides)) if drawn]
+
+
+def gap(row: Row) -> str:
     """How far apart the sides are, with the interval."""
     if row.gap.value is None:
         return words.NONE
@@ -199,12 +203,14 @@ def _gap(row: Row) -> str:
     return f"×{NB}{ends[0]} ({ends[1]} to {ends[2]})"
 
 
-def _ecdf(group: Group) -> str:
+def _ecdf(group: Group, names: tuple[str, str]) -> str:
     sides = [group.durations.get(side) or {} for side in ("sim", "real")]
     if not all(side.get("x") for side in sides):
         return ""
     high = min(max(s["x"][-1] for s in sides), 3 * max(_at(s, 0.9) for s in sides))
-    return curves.steps(sides, axis="cycle duration, s", left="share that took at most so long", high=high, rising=True)
+    return curves.steps(
+        sides, axis="cycle duration, s", left="share that took at most so long", high=high, rising=True, names=names
+    )
 
 
 def _at(side: Mapping[str, Any], p: float) -> float:
@@ -216,14 +222,14 @@ def _shifts(group: Group, sides: tuple[str, str]) -> str:
     return curves.shifts(told, axis=f"{_simulated(sides)} − {sides[1]}, s", left="quantile of cycle duration") if told else ""
 
 
-def _times(group: Group) -> str:
+def _times(group: Group, names: tuple[str, str]) -> str:
     sides = [group.time_to_success.get(side) or {} for side in ("sim", "real")]
     if not all(side.get("t") for side in sides):
         return ""
     drawn = [{"x": s["t"], "p": s["not_yet"], "low": s["low"], "high": s["high"]} for s in sides]
     high = max(s["t"][-1] for s in sides)
     axis = "time from the start of an attempt, s"
-    return curves.steps(drawn, axis=axis, left="share not yet successful", high=high, rising=False)
+    return curves.steps(drawn, axis=axis, left="share not yet successful", high=high, rising=False, names=names)
 
 
 def _distances(group: Group, sides: tuple[str, str]) -> list[str]:

@@ -34,7 +34,15 @@ def pair(sim: Interval, real: Interval, name: str, sides: Sequence[str] = ("simu
     return svg.figure(body, height=62, width=240, alt=alt, cls="pair")
 
 
-def steps(sides: Sequence[Mapping[str, Any]], *, axis: str, left: str, high: float, rising: bool) -> str:
+def steps(
+    sides: Sequence[Mapping[str, Any]],
+    *,
+    axis: str,
+    left: str,
+    high: float,
+    rising: bool,
+    names: Sequence[str] = ("simulation", "real robots"),
+) -> str:
     """Two step functions, `x` ascending and `p` a share; `low` and `high` of a side are drawn as a band."""
     x, y = svg.Scale(0, high, LEFT, RIGHT), svg.Scale(0, 1, BOTTOM, TOP)
     body = _frame(x, y, axis)
@@ -44,7 +52,7 @@ def steps(sides: Sequence[Mapping[str, Any]], *, axis: str, left: str, high: flo
             body.append(_band(side, x, y, high, cls))
         body.append(svg.path(_corners(side["x"], side["p"], x, y, high, start), cls=f"curve {cls}"))
     body.append(svg.text(LEFT - 44, 12, left, cls="tiny"))
-    return svg.figure(body, height=292, width=520, alt=f"{left}, against {axis}, for simulation and real robots")
+    return svg.figure(body, height=292, width=520, alt=f"{left}, against {axis}, for {' and '.join(names)}")
 
 
 def _corners(

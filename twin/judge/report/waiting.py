@@ -23,10 +23,16 @@ def write(told: Waiting, out: Path) -> Path:
     first, second = told.names
     differs = [(path, *values.split(" → ", 1)) for path, _, values in (line.partition(": ") for line in told.differs)]
     asked = [row for row in told.rows if row.group != "the farm"]
+    lost = [row for row in told.rows if row.group == "the farm"]
     parts = [("What differs between the two", sheet.table(["Value", first, second], differs) if differs else _nothing())]
     parts.append(("Who waited", _figures(told) + _table(told, asked)))
-    parts.append(("What was lost", _table(told, [row for row in told.rows if row.group == "the farm"]) + _note(told)))
+    parts.append(("What was lost", _table(told, lost) + _note(told)))
     return sheet.put(sheet.page("two farms", f"{first} beside {second}", told.sentence(), parts), Path(out))
+
+
+def tables(told: Waiting) -> str:
+    """All rows as one table with its note, for other pages."""
+    return _table(told, told.rows) + _note(told)
 
 
 def _nothing() -> str:
