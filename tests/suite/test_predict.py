@@ -8,6 +8,7 @@ from tests.farm.drawn import AUTO, drawn
 from tests.farm.scenes import cells, opened
 from twin.cli import main
 from twin.core.errors import InputError
+from twin.judge.report.prediction import miss
 from twin.scenario.load import load, ships
 from twin.suite.predict import assumptions, predict
 
@@ -69,3 +70,8 @@ def test_more_people_mean_shorter_waits_and_more_episodes(tmp_path, capsys):
     waits, rates = zip(*[(p["wait_s"], p["rate"]) for p in json.loads(capsys.readouterr().out)["points"]], strict=True)
     assert list(waits) == sorted(waits, reverse=True) and list(rates) == sorted(rates) and waits[-1] == 0
     assert main([*command, "fleet.people.nobody.count=1"]) == 2
+
+
+def test_a_prediction_that_misses_says_so_and_by_how_much():
+    assert "misses what was published by a factor of 3.0" in miss(300, 200, 400, 100)
+    assert "lies inside" in miss(300, 50, 400, 100) and "factor of 4.0" in miss(25, 10, 50, 100)

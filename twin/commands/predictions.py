@@ -21,7 +21,7 @@ def _define(command: argparse.ArgumentParser) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from twin.judge.report.prediction import write
+    from twin.judge.report.prediction import miss, write
     from twin.scenario.load import load
     from twin.suite.predict import predict
 
@@ -41,7 +41,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         print(
             f"  predicted {b.predicted:,.0f} ({b.low:,.0f} to {b.high:,.0f}), published {b.published:,.0f}: {inside} the range"
         )
-        print(f"    {b.source}")
+        print(f"    {b.source}\n    {miss(b.predicted, b.low, b.high, b.published)}")
     for a in found.assumptions:
         ends = f"{a.at_low:.3g} to {a.at_high:.3g} /h"
         print(f"  {ends:>20}  for {a.low:g} to {a.high:g} (taken: {a.value:g})  {a.path}: {a.source}")

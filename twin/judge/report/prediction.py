@@ -17,9 +17,19 @@ def write(found: Mapping[str, Any], out: Path) -> Path:
         f"{found['about']} Simulated in the outcome tier for {short(found['days'])} days, it yields {num(rate)} episodes "
         f"a cell and hour, {num(found['usable'])} of them usable."
     )
+    lead = " ".join([lead, *(miss(b["predicted"], b["low"], b["high"], b["published"]) for b in found["beside"])])
     parts = [("Predicted beside published", _beside(found))] if found["beside"] else []
     parts.append(("What hangs on each assumption", _assumptions(found["assumptions"], rate)))
     return sheet.put(sheet.page("prediction", str(found["name"]), lead, parts), Path(out))
+
+
+def miss(predicted: float, low: float, high: float, published: float) -> str:
+    """Whether the published count lies in the range, and if not by how much the prediction misses it."""
+    told = f"published {count(round(published))}, predicted {count(round(predicted))}"
+    if low <= published <= high:
+        return f"The published count lies inside the range of the assumptions ({told})."
+    factor = max(predicted, published) / max(min(predicted, published), 1e-9)
+    return f"The prediction misses what was published by a factor of {num(factor, 2)} ({told}): an assumption is wrong."
 
 
 def _beside(found: Mapping[str, Any]) -> str:

@@ -36,6 +36,7 @@ def _group(group: Group, names: tuple[str, str]) -> str:
         figure = Markup(curves.pair(row.sim or NOTHING, row.real or NOTHING, of, names))
         rows.append((row.name, _side(row.sim, of), _side(row.real, of), figure, row.words, beside.gap(row)))
     drawn = "".join(f"<figure>{figure}</figure>" for figure in beside.figures(group, names))
+    drawn = f'<div class="duo">{drawn}</div>' if drawn else ""
     legend = f'<p class="note">In the figures the solid line is the {names[0]}, the dashed one {names[1]}.</p>' if drawn else ""
     return sheet.table(heads, rows) + drawn + legend
 
