@@ -31,6 +31,8 @@ class Given:
     fleet: FleetSpec | None = None
     say: Say = lambda text: None
     """Progress, in a few words."""
+    fleet_folder: Path = Path()
+    """Where the fleet file lies, from which its robots' files are named."""
     results: list[PartResult] = field(default_factory=list)
     """What the parts before this one found."""
     _read: dict[str, Log | Episodes] = field(default_factory=dict)

@@ -8,7 +8,7 @@ import numpy as np
 
 from twin.calibrate.logs import Log
 from twin.calibrate.result import Finding
-from twin.core.records import Floats
+from twin.core.records import Bools, Floats
 
 LARGEST = {"angle": 4 * np.pi, "angular velocity": 60.0, "current": 100.0, "torque": 1000.0, "voltage": 500.0, "length": 50.0}
 """No joint of an arm goes beyond these, in SI."""
@@ -22,6 +22,8 @@ USUAL = {
 }
 STUCK = 0.02
 """Share of rows at the very same extreme value that makes a signal look cut off."""
+STRETCH = 10
+"""Rows without a break that a signal that is cut off stays at its extreme."""
 
 
 def suspect(log: Log, kinds: Mapping[str, str]) -> list[Finding]:
@@ -46,20 +48,25 @@ def _odd(x: Floats, kind: str) -> list[str]:
     elif len(x) >= 50:
         for word, extreme in (("highest", x.max()), ("lowest", x.min())):
             share = float(np.mean(x == extreme))
-            if share > STUCK and extreme != 0 and _flat(x, extreme):
+            if share > STUCK and extreme != 0 and lasting(x == extreme, STRETCH).any():
                 out.append(f"stays at its {word} value {extreme:.4g} in {share:.0%} of the rows: cut off or saturated?")
     return out
 
 
-def _flat(x: Floats, extreme: float) -> bool:
-    """Whether the extreme comes in stretches of many rows, as where a signal is cut off."""
-    there = np.concatenate(([False], x == extreme, [False]))
-    edges = np.flatnonzero(np.diff(there.astype(np.int8)))
-    return bool(((edges[1::2] - edges[::2]) >= 10).any())
+def lasting(flags: Bools, least: int) -> Bools:
+    """Only the stretches of true (n,) that are at least so long."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(int), [0]))))
+    out = np.zeros_like(flags)
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        out[start:end] = end - start >= least
+    return out
+
+
+def bond(a: Floats, b: Floats) -> float:
+    """Correlation of two signals; 0 where one never moves."""
+    return 0.0 if np.ptp(a) == 0 or np.ptp(b) == 0 else float(np.corrcoef(a, b)[0, 1])
 
 
 def sign_flip(command: Floats, motion: Floats) -> bool:
     """Whether a motion follows its command with the sign turned."""
-    if np.ptp(command) == 0 or np.ptp(motion) == 0:
-        return False
-    return bool(np.corrcoef(command, motion)[0, 1] < -0.5)
+    return bond(command, motion) < -0.5

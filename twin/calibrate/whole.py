@@ -34,9 +34,8 @@ def calibrate(plan: Plan, only: Collection[str] = (), say: Say = lambda text: No
     chosen = [(name, part) for name, part in listed if not only or name in only or part.kind in only]
     spec = plan.spec
     fleet: FleetSpec | None = load_fleet(plan.folder / spec.fleet) if spec.fleet else None
-    given = Given(
-        dict(spec.logs), plan.folder, {id(part): name for name, part in listed}, spec.confidence, spec.seed, fleet, say
-    )
+    names, beside = {id(part): name for name, part in listed}, (plan.folder / (spec.fleet or "")).parent
+    given = Given(dict(spec.logs), plan.folder, names, spec.confidence, spec.seed, fleet, say, beside)
     for i, (name, part) in enumerate(chosen):
         say(f"{name} ({i + 1} of {len(chosen)})")
         given.results.append(parts.fit(part, given))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -157,11 +157,12 @@ def _load(
     folder = file.parent if fleet_only else _graft_fleet(document, file, shown)
     at: Loc = () if fleet_only else ("fleet",)
     _graft_outcomes(document, at, folder, file, shown)
-    _graft_robots(document, at, folder, file, shown)
+    grafted = _graft_robots(document, at, folder, file, shown)
     if not fleet_only:
         _lay_over(document, file, shown)
     if over is not None and not fleet_only:
         overlay.apply(document, ("fleet",), read(over))
+    _graft_robots(document, at, folder, file, shown, grafted)
     traces.fill(document)
     replays.fill(document)
     root: type[ScenarioSpec] | type[FleetSpec] = FleetSpec if fleet_only else ScenarioSpec
@@ -205,13 +206,17 @@ def _graft_outcomes(document: Document, fleet: Loc, folder: Path, file: Path, sh
         _graft(document, (*fleet, "outcomes"), folder / name, file, shown, f"no file of outcomes {name!r} beside the fleet")
 
 
-def _graft_robots(document: Document, fleet: Loc, folder: Path, file: Path, shown: str) -> None:
-    """Put the sidecar of each robot of the user's own into its entry, and name its file from the scenario's folder."""
+def _graft_robots(document: Document, fleet: Loc, folder: Path, file: Path, shown: str, done: Collection[str] = ()) -> set[str]:
+    """Put the sidecar of each robot of the user's own into its entry, and name its file from the scenario's folder.
+
+    Returns these names; those that are `done` are left alone: what an overlay names is looked for after it was laid.
+    """
+    named = set(done)
     held = document.data.get("fleet") if fleet else document.data
     robots = held.get("robots") if isinstance(held, dict) else None
     for name, robot in robots.items() if isinstance(robots, dict) else ():
         model = robot.get("model") if isinstance(robot, dict) else None
-        if not isinstance(model, str) or not is_file(model):
+        if not isinstance(model, str) or not is_file(model) or (model in done and "own" in robot):
             continue
         path, at = folder / model, (*fleet, "robots", name)
         if not path.is_file():
@@ -220,8 +225,10 @@ def _graft_robots(document: Document, fleet: Loc, folder: Path, file: Path, show
             document.doubtful.append((*at, "own"))
             continue
         robot["model"] = os.path.relpath(path.resolve(), file.parent.resolve())
+        named.add(robot["model"])
         sidecar = path.with_suffix(".yaml")
         _graft(document, (*at, "own"), sidecar, file, shown, f"{model} needs its sidecar {sidecar.name!r} beside it")
+    return named
 
 
 def _graft(document: Document, at: Loc, path: Path, file: Path, shown: str, missing: str) -> None:

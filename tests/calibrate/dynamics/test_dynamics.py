@@ -65,6 +65,12 @@ def test_a_base_that_is_not_level_is_found(arm):
     assert covers(found.named["sensors.tilt.x"], 0.03) or covers(found.named["sensors.tilt.x"], -0.03)
 
 
+def test_a_zero_of_the_positions_is_found_where_it_can_be_and_else_left_open(arm):
+    arm.q[:, 0] += 0.04
+    found = arm.calibrate("rollout: null, sensors: [zero], friction: []").named
+    assert covers(found["sensors.zero.shoulder"], 0.04) and not found["sensors.zero.elbow"].identified
+
+
 def test_a_late_torque_is_found(arm):
     late = 5
     arm.tau = np.concatenate([np.repeat(arm.tau[:1], late, axis=0), arm.tau[:-late]])

@@ -9,6 +9,7 @@ import numpy as np
 
 from twin.calibrate.dynamics.signals import Motion, Stretch
 from twin.calibrate.result import Finding
+from twin.calibrate.suspicion import bond, lasting
 from twin.core.errors import InputError
 from twin.core.records import Bools, Floats
 
@@ -39,9 +40,9 @@ def usable(t: Floats, q: Floats, tau: Floats, names: Sequence[str]) -> tuple[Boo
     step = float(np.median(np.diff(t)))
     moving = np.abs(np.diff(q, axis=0, prepend=q[:1])).max(axis=1) > 0
     for j, name in enumerate(names):
-        frozen = _runs(_same(q[:, j]) & _same(tau[:, j]), max(int(STUCK_S / step), 3)) & _near(moving, int(STUCK_S / step))
+        frozen = lasting(_same(q[:, j]) & _same(tau[:, j]), max(int(STUCK_S / step), 3)) & _near(moving, int(STUCK_S / step))
         top, varies = np.abs(tau[:, j]).max(), np.ptp(tau[:, j]) > 0
-        flat = _runs((np.abs(tau[:, j]) >= top * (1 - 1e-9)) & varies, max(int(0.02 / step), 4))
+        flat = lasting((np.abs(tau[:, j]) >= top * (1 - 1e-9)) & varies, max(int(0.02 / step), 4))
         for bad, word in ((frozen, "frozen"), (flat, f"saturated at {top:.3g} Nm")):
             if bad.any():
                 first = float(t[int(np.argmax(bad))])
@@ -64,15 +65,6 @@ def _near(moving: Bools, rows: int) -> Bools:
     return np.asarray(seen[np.minimum(at + rows + 1, len(moving))] > seen[np.maximum(at - rows, 0)])
 
 
-def _runs(flags: Bools, least: int) -> Bools:
-    """Only the runs of true that are at least so long."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(int), [0]))))
-    out = np.zeros_like(flags)
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
-        out[start:end] = end - start >= least
-    return out
-
-
 def cut(stretch: Stretch, keep: Bools) -> list[Stretch]:
     """The unbroken pieces of a stretch that are kept."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], keep.astype(int), [0]))))
@@ -84,17 +76,14 @@ def cut(stretch: Stretch, keep: Bools) -> list[Stretch]:
 def velocity(stretches: Sequence[Stretch], names: Sequence[str]) -> list[Finding]:
     """Whether the logged velocity is the derivative of the position: its sign and its unit."""
     said = []
-    logged = np.concatenate([s.v for s in stretches if s.v is not None])
     for j, name in enumerate(names):
         pairs = [(np.gradient(s.q[:, j], s.t), s.v[:, j]) for s in stretches if s.v is not None and len(s.t) > 10]
         d, v = (np.concatenate(x) for x in zip(*pairs, strict=True))
-        if np.ptp(logged[:, j]) == 0 or not np.isfinite(d).all() or d.std() == 0:
-            continue
-        bond = float(np.corrcoef(d, v)[0, 1])
-        if bond < -0.5:
-            text = f"{name}: the logged velocity runs against the position (correlation {bond:.2f}): say sign: -1"
+        told = bond(d, v) if np.isfinite(d).all() else 0.0
+        if told < -0.5:
+            text = f"{name}: the logged velocity runs against the position (correlation {told:.2f}): say sign: -1"
             said.append(Finding("warning", text))
-        elif bond > 0.5:
+        elif told > 0.5:
             said += _factor(name, "velocity", float(np.sum(d * v) / np.sum(d * d)))
     return said
 
@@ -104,14 +93,12 @@ def torque(measured: Floats, expected: Floats, names: Sequence[str]) -> list[Fin
     said = []
     for j, name in enumerate(names):
         m, e = measured[:, j], expected[:, j]
-        if m.std() == 0 or e.std() == 0:
-            continue
-        bond, ratio = float(np.corrcoef(m, e)[0, 1]), float(m.std() / e.std())
-        if bond < -0.7:
-            text = f"{name}: the torque runs against what the model asks for (correlation {bond:.2f}): say sign: -1"
+        told = bond(m, e)
+        if told < -0.7:
+            text = f"{name}: the torque runs against what the model asks for (correlation {told:.2f}): say sign: -1"
             said.append(Finding("warning", text))
-        elif abs(bond) > 0.7:
-            said += _factor(name, "torque", ratio, loose=1.6)
+        elif told > 0.7:
+            said += _factor(name, "torque", float(m.std() / e.std()), loose=1.6)
     return said
 
 

@@ -18,7 +18,9 @@ from twin.calibrate.dynamics.regressor import PER_BODY, body_parameters, movable
 from twin.calibrate.dynamics.signals import Motion, low_pass, thin
 from twin.core.records import Floats
 
-Group = Literal["gain", "tilt", "delay"]
+Group = Literal["gain", "tilt", "delay", "zero"]
+SMALL: Final = 1e-4
+"""Step of numerical derivatives with respect to positions, rad."""
 ENDS: Final = 2.0
 """Periods of the cut-off that are left out at each end of a piece."""
 
@@ -60,8 +62,8 @@ class Layout:
         return self.rigid + len(self.friction) + sum(self.group_width(group) for group in self.sensors)
 
     def group_width(self, group: Group) -> int:
-        """Columns of a group of sensor errors: a gain a joint but one, two tilts, one delay."""
-        return {"gain": self.nv - 1, "tilt": 2, "delay": 1}[group]
+        """Columns of a group of sensor errors: a gain a joint but one, two tilts, one delay, a zero of position a joint."""
+        return {"gain": self.nv - 1, "tilt": 2, "delay": 1, "zero": self.nv}[group]
 
     def gained(self) -> list[int]:
         """Joints whose gain is fitted: all but the reference, since a common gain is a common scale of all masses."""
@@ -121,8 +123,13 @@ def rows(layout: Layout, motion: Motion, cutoff_hz: float, x: Floats | None, *, 
 
 def rigid_torque(layout: Layout, motion: Motion, x: Floats) -> Floats:
     """Torque (n, nv) of inertia, gravity and armature at the motion's own rate."""
+    return _rigid_at(layout, motion, x[: layout.rigid])
+
+
+def _rigid_at(layout: Layout, motion: Motion, at: Floats) -> Floats:
+    """Torque (n, nv) of inertia, gravity and armature for values `at` (rigid,)."""
     Y, known = _rigid(layout, motion)
-    return np.asarray(Y @ x[: layout.rigid] + known)
+    return np.asarray(Y @ at + known)
 
 
 def _rigid(layout: Layout, motion: Motion) -> tuple[Floats, Floats]:
@@ -165,6 +172,10 @@ def _sensor(layout: Layout, group: Group, motion: Motion, at: Floats, total: Flo
         return out
     if group == "delay":
         return -np.gradient(total, motion.dt, axis=0)[:, :, None]
+    if group == "zero":
+        step = SMALL * np.eye(nv)
+        ends = [[_rigid_at(layout, replace(motion, q=motion.q + sign * row), at) for sign in (-1, 1)] for row in step]
+        return np.stack([(low - high) / (2 * SMALL) for low, high in ends], axis=2)
     still = replace(motion, v=np.zeros_like(motion.v), a=np.zeros_like(motion.a))
     model, level = layout.model, np.array(layout.model.opt.gravity)
     size, columns = float(np.linalg.norm(level)) or 9.81, []

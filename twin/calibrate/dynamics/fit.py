@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
 from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 
-from twin.calibrate.dynamics import checks, dry, story
+from twin.calibrate.dynamics import checks, dry, fleet, story
 from twin.calibrate.dynamics.design import Layout, friction_columns, prior, rigid_torque
 from twin.calibrate.dynamics.identify import Base, base_parameters
 from twin.calibrate.dynamics.models import Robot, Values, as_given, with_values
@@ -46,8 +46,11 @@ class Outcome:
 
 def fit(spec: DynamicsSpec, given: Given) -> PartResult:
     """What the log tells of the arm's dynamics."""
+    sidecar = fleet.check(spec, given)
     with threadpool_limits(1):
-        return story.result(spec, given, outcome(spec, given))
+        told = story.result(spec, given, outcome(spec, given))
+    more = fleet.estimates(spec, given, sidecar, given.signals(spec.log).source)
+    return replace(told, estimates=(*told.estimates, *more))
 
 
 def outcome(spec: DynamicsSpec, given: Given) -> Outcome:
@@ -144,8 +147,10 @@ def friction_torque(layout: Layout, x: Floats, motion: Motion) -> Floats:
 
 
 def corrected(fitted: Fitted, motion: Motion) -> Motion:
-    """The motion with torques as the arm felt them: without what was found to be the sensors' error."""
-    layout, tau = fitted.layout, motion.tau
+    """The motion as the arm made and felt it: without what was found to be the sensors' error."""
+    layout, tau, q = fitted.layout, motion.tau, motion.q
+    if "zero" in layout.sensors:
+        q = q - fitted.x[layout.at("zero")]
     for column in layout.friction:
         if column.kind == "offset":
             tau = tau - np.eye(layout.nv)[column.joint] * fitted.x[layout.at(column)[0]]
@@ -156,7 +161,7 @@ def corrected(fitted: Fitted, motion: Motion) -> Motion:
     if "delay" in layout.sensors:
         rows = np.arange(len(tau)) + fitted.x[layout.at("delay")[0]] / motion.dt
         tau = np.column_stack([np.interp(rows, np.arange(len(tau)), column) for column in tau.T])
-    return Motion(motion.run, motion.dt, motion.q, motion.v, motion.a, tau)
+    return Motion(motion.run, motion.dt, q, motion.v, motion.a, tau)
 
 
 def roll(spec: DynamicsSpec, task: Task, fitted: Fitted, values: Values) -> tuple[list[Window], list[Window]] | None:

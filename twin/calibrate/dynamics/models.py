@@ -68,7 +68,12 @@ def robot(model: str, folder: Path, joints: Sequence[str] | None, columns: int) 
 
 
 def _bare(spec: mujoco.MjSpec) -> mujoco.MjSpec:
-    """The arm alone: nothing drives, holds or touches it; joints without a name get one."""
+    """The arm alone: nothing drives, holds or touches it; what its drives can do stays as the joints' limit; all have names."""
+    for drive in spec.actuators:
+        if drive.trntype == mujoco.mjtTrn.mjTRN_JOINT and drive.forcerange[0] < drive.forcerange[1]:
+            joint = spec.joint(drive.target)
+            if joint.actfrcrange[0] >= joint.actfrcrange[1]:
+                joint.actfrcrange = np.array(drive.forcerange) * abs(float(drive.gear[0]))
     for items in (spec.actuators, spec.sensors, spec.keys, spec.tendons, spec.equalities, spec.excludes, spec.pairs):
         for item in list(items):
             spec.delete(item)

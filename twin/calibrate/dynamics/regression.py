@@ -27,6 +27,8 @@ OFFSET_SPREAD: Final = 0.1
 """How far a torque's zero may plausibly be off, as a share of the joint's torque (one standard deviation)."""
 TILT_SPREAD: Final = 0.02
 """How far a base may plausibly be off level, rad (one standard deviation)."""
+ZERO_SPREAD: Final = 0.03
+"""How far an encoder's zero may plausibly be off, rad (one standard deviation)."""
 INDEPENDENT: Final = 2 / OVERSAMPLE
 """Share of the rows that count as independent: a signal of bandwidth f has 2 f values a second."""
 ARMATURE: Final = 0.01
@@ -37,6 +39,7 @@ WORDS: Final[dict[Group, str]] = {
     "gain": "gains of the torque sensors",
     "tilt": "a base that is not level",
     "delay": "a delay of the torques",
+    "zero": "zeros of the positions",
 }
 
 
@@ -90,7 +93,7 @@ def ridge(layout: Layout, made: Sequence[Rows], spread: float) -> Floats:
         size = np.sqrt(np.mean(A[:, column.joint, at] ** 2)) + 1e-12
         spread_of = np.std(b[:, column.joint]) * (OFFSET_SPREAD if column.kind == "offset" else 1.0)
         out[at] = (size / (spread_of + 1e-9)) ** 2
-    known: dict[str, float] = {"gain": spread, "tilt": TILT_SPREAD, "delay": 0.02}
+    known: dict[str, float] = {"gain": spread, "tilt": TILT_SPREAD, "delay": 0.02, "zero": ZERO_SPREAD}
     for group in layout.sensors:
         out[layout.at(group)] = 1 / known[group] ** 2
     return out

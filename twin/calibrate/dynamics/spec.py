@@ -10,7 +10,7 @@ from twin.calibrate.partspec import PartSpec
 from twin.core.spec import Spec
 
 Extra = Literal["presliding", "stribeck", "load", "quadratic"]
-Sensor = Literal["gain", "tilt", "delay"]
+Sensor = Literal["gain", "tilt", "delay", "zero"]
 
 
 class RolloutSpec(Spec):
@@ -55,7 +55,8 @@ class DynamicsSpec(PartSpec):
     friction: tuple[Extra, ...] = ("presliding", "stribeck", "load", "quadratic")
     """What is tried beyond Coulomb and viscous friction; it is taken only where unseen blocks are predicted better."""
     sensors: tuple[Sensor, ...] = ("gain", "tilt", "delay")
-    """Errors of measurement that are tried: a gain a torque sensor, a base that is not level, torques that come late."""
+    """Errors of measurement that are tried: a gain a torque sensor, a base that is not level, torques that come late, zeros
+    of the positions (slower, and only if asked for)."""
     gain_spread: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """How far a torque sensor's gain may plausibly be off (one standard deviation)."""
     rollout: RolloutSpec | None = RolloutSpec()
@@ -63,3 +64,5 @@ class DynamicsSpec(PartSpec):
     """Left out: the regression's values are kept."""
     save: str | None = None
     """Where the fitted model is written (MJCF), relative to the plan."""
+    robot: str | None = None
+    """The robot of the fleet that runs with the fitted model under the overlay: one brought as a file, with its sidecar."""

@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from twin.calibrate.dynamics.identify import TOLD, formula, open_directions, told
 from twin.calibrate.dynamics.physical import is_possible
+from twin.calibrate.dynamics.regression import ZERO_SPREAD
 from twin.calibrate.dynamics.regressor import PER_BODY
 from twin.calibrate.dynamics.rollouts import Window, growth
 from twin.calibrate.dynamics.spec import DynamicsSpec
@@ -101,10 +102,12 @@ def _joint_estimates(found: Outcome, estimate: object, alone: set[str]) -> list[
         path = ("joints", found.task.bot.joints[column.joint], column.kind)
         out.append(estimate(path, eye[at], units.get(column.kind, "Nm"), True))
     for group in layout.sensors:
-        gained = tuple(found.task.bot.joints[j] for j in layout.gained())
-        labels = {"gain": gained, "tilt": ("x", "y"), "delay": ("all",)}[group]
+        gained, joints = tuple(found.task.bot.joints[j] for j in layout.gained()), found.task.bot.joints
+        labels = {"gain": gained, "tilt": ("x", "y"), "delay": ("all",), "zero": joints}[group]
+        unit = {"tilt": "rad", "delay": "s", "zero": "rad"}.get(group, "")
         for at, label in zip(layout.at(group), labels, strict=True):
-            out.append(estimate(("sensors", group, label), eye[at], {"tilt": "rad", "delay": "s"}.get(group, ""), True))
+            sure = group != "zero" or bool(np.sqrt(found.fitted.cov[at, at]) < 0.5 * ZERO_SPREAD)
+            out.append(estimate(("sensors", group, label), eye[at], unit, sure))
     return out
 
 

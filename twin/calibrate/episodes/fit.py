@@ -12,11 +12,10 @@ from twin.calibrate.episodes import success
 from twin.calibrate.episodes.picture import forecasts, robots
 from twin.calibrate.episodes.spec import EpisodesSpec
 from twin.calibrate.episodes.success import Group
+from twin.calibrate.found import Found, survival
 from twin.calibrate.given import Given
 from twin.calibrate.laws import estimate, law_estimates
-from twin.calibrate.reliability.fit import Found
 from twin.calibrate.reliability.history import symptoms_seen, with_symptom
-from twin.calibrate.reliability.tell import survival
 from twin.calibrate.result import Estimate, Finding, PartResult, Score
 from twin.calibrate.stats.forecast import Scored, rolling
 from twin.calibrate.stats.lifetimes import Times, choose

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from twin.calibrate.episodelog import Episodes
+from twin.calibrate.found import Found, survival
 from twin.calibrate.given import Given
 from twin.calibrate.laws import estimate, law_estimates
 from twin.calibrate.operations import detector, people, resets
 from twin.calibrate.operations.spec import OperationsSpec
-from twin.calibrate.reliability.fit import Found
-from twin.calibrate.reliability.tell import survival
 from twin.calibrate.result import Estimate, Finding, PartResult, Path
 from twin.calibrate.stats.belief import share
 from twin.calibrate.stats.lifetimes import Times, choose

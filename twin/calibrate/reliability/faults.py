@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from twin.calibrate.episodelog import Episodes
 from twin.calibrate.figures import BOTTOM, LEFT, RIGHT, TOP, frame
+from twin.calibrate.found import Found
 from twin.calibrate.given import Given
 from twin.calibrate.laws import estimate, law_estimates
 from twin.calibrate.reliability import history, tell
@@ -29,7 +28,7 @@ CHANGES = 0.95
 """With so much probability that a share changes, a steady one is refused, whatever a straight line says."""
 
 
-def symptom(spec: ReliabilitySpec, given: Given, log: Episodes, what: str, cells: list[Happened], found: Any) -> None:
+def symptom(spec: ReliabilitySpec, given: Given, log: Episodes, what: str, cells: list[Happened], found: Found) -> None:
     """One symptom, of all cells together or of each."""
     groups = {"": cells} if spec.per == "all" else {c.cell: [c] for c in cells}
     for cell, members in groups.items():
@@ -38,7 +37,7 @@ def symptom(spec: ReliabilitySpec, given: Given, log: Episodes, what: str, cells
         _recovery(spec, given, log, list(groups), found)
 
 
-def _recovery(spec: ReliabilitySpec, given: Given, log: Episodes, cells: list[str], found: Any) -> None:
+def _recovery(spec: ReliabilitySpec, given: Given, log: Episodes, cells: list[str], found: Found) -> None:
     """How long a stop holds a robot: what it costs its cycle, where that is clearly more than the time until it is cleared."""
     assert log.events is not None
     held, lost = history.stop_times(log.events), history.time_lost(log.frame, log.events)
@@ -67,7 +66,9 @@ def _path(what: str, cell: str) -> Path:
     return ("faults", f"{name} {cell}" if cell else name) if what in FAULTS else ("models", "symptoms", what)
 
 
-def _group(spec: ReliabilitySpec, given: Given, log: Episodes, what: str, cell: str, cells: list[Happened], found: Any) -> None:
+def _group(
+    spec: ReliabilitySpec, given: Given, log: Episodes, what: str, cell: str, cells: list[Happened], found: Found
+) -> None:
     label = what.replace("_", " ") + (f" of {cell}" if cell else "")
     path = _path(what, cell)
     count, seconds = sum(c.count for c in cells), sum(c.operated for c in cells)
@@ -116,7 +117,7 @@ def in_order(cells: list[Happened]) -> Floats:
     return np.asarray(had[np.argsort(began, kind="stable")])
 
 
-def _changes(label: str, had: Floats, level: Level, found: Any) -> bool:
+def _changes(label: str, had: Floats, level: Level, found: Found) -> bool:
     """Whether the share of cycles changes, by a straight line or by what is known of its level."""
     known = had[~np.isnan(had)]
     line, parts = trend.of_cycles(known), trend.halves(known, 120)
@@ -125,6 +126,7 @@ def _changes(label: str, had: Floats, level: Level, found: Any) -> bool:
         return False
     refused = line.p < tell.SURE or level.changes > CHANGES
     figures = found.facts.setdefault("figures", {})
+    assert isinstance(figures, dict)
     figures[label] = {"trend_p": line.p, "first_against_last_p": parts.p, "stationary_refused": refused}
     told = f"{line.name} p = {line.p:.2g}, {parts.name}, p = {parts.p:.2g}; it changes with probability {level.changes:.3f}"
     if refused:

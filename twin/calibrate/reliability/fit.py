@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import numpy as np
 
 from twin.calibrate.episodelog import Episodes
+from twin.calibrate.found import Found
 from twin.calibrate.given import Given
 from twin.calibrate.laws import law_estimates
 from twin.calibrate.reliability import faults, history, repairs, tell
 from twin.calibrate.reliability.history import Happened
 from twin.calibrate.reliability.spec import ReliabilitySpec
-from twin.calibrate.result import Estimate, Figure, Finding, PartResult, Path
+from twin.calibrate.result import Finding, PartResult, Path
 from twin.calibrate.stats.lifetimes import Law, Times, choose
 from twin.calibrate.stats.shared import common_cause
 from twin.core.errors import TableError
 from twin.scenario.cells import expand, only_site
-
-
-@dataclass
-class Found:
-    """What is gathered on the way."""
-
-    estimates: list[Estimate] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    figures: list[Figure] = field(default_factory=list)
-    facts: dict[str, object] = field(default_factory=dict)
 
 
 def fit(spec: ReliabilitySpec, given: Given) -> PartResult:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from twin.calibrate.figures import BOTTOM, LEFT, RIGHT, TOP, frame
+from twin.calibrate.found import Found, survival
 from twin.calibrate.laws import estimate
 from twin.calibrate.reliability.history import Happened
-from twin.calibrate.result import Figure, Finding, Path
+from twin.calibrate.result import Finding, Path
 from twin.calibrate.stats import trend
 from twin.calibrate.stats.belief import rate
-from twin.calibrate.stats.lifetimes import Law, Times, inverse, kaplan_meier, largest_gap
+from twin.calibrate.stats.lifetimes import Law, Times, inverse, largest_gap
 from twin.core.chance import Stream
-from twin.judge.report import svg
 
 SURE = 0.001
 """A trend with a smaller p refuses the stationary model."""
 
 
-def nothing_happened(label: str, hours: float, path: Path, source: str, confidence: float, found: Any) -> None:
+def nothing_happened(label: str, hours: float, path: Path, source: str, confidence: float, found: Found) -> None:
     """None in so many hours is a bound, and no zero."""
     if hours <= 0:
         found.findings.append(Finding("warning", f"{label}: no operating time is known, so nothing can be said"))
@@ -34,7 +30,7 @@ def nothing_happened(label: str, hours: float, path: Path, source: str, confiden
     found.findings.append(Finding("note", text))
 
 
-def laws(label: str, told: Sequence[Law], data: Times, unit: str, count: int, hours: float | None, found: Any) -> None:
+def laws(label: str, told: Sequence[Law], data: Times, unit: str, count: int, hours: float | None, found: Found) -> None:
     """Which law was taken and why, and how far it leaves Kaplan and Meier's curve."""
     best = told[0]
     rows = [
@@ -50,32 +46,7 @@ def laws(label: str, told: Sequence[Law], data: Times, unit: str, count: int, ho
     found.figures.append(survival(label, best, data, unit))
 
 
-def survival(label: str, law: Law, data: Times, unit: str) -> Figure:
-    """The law (line) over Kaplan and Meier's curve (dashes) with its interval."""
-    curve = kaplan_meier(data)
-    high = float(np.quantile(data.t, 0.99)) * 1.05
-    x, y = svg.Scale(0, high, LEFT, RIGHT), svg.Scale(0, 1, BOTTOM, TOP)
-    body = frame(x, y, unit, "share that lasts longer")
-    keep = np.unique(np.linspace(0, curve.t.size - 1, min(200, curve.t.size)).astype(int))
-    inside = keep[(curve.t[keep] <= high) & np.isfinite(curve.low[keep]) & np.isfinite(curve.high[keep])]
-    if inside.size > 1:
-        upper = [(x(float(curve.t[i])), y(float(curve.high[i]))) for i in inside]
-        lower = [(x(float(curve.t[i])), y(float(curve.low[i]))) for i in inside]
-        body.append(svg.path([*upper, *reversed(lower)], cls="band real"))
-    points, at = [(x(0.0), y(1.0))], 1.0
-    for i in keep[curve.t[keep] <= high]:
-        points += [(x(float(curve.t[i])), y(at)), (x(float(curve.t[i])), y(float(curve.lasting[i])))]
-        at = float(curve.lasting[i])
-    body.append(svg.path(points, cls="curve real"))
-    grid = np.linspace(high / 400, high, 200)
-    body.append(svg.path([(x(float(t)), y(float(s))) for t, s in zip(grid, law.survival(grid), strict=True)], cls="curve sim"))
-    caption = (
-        f"{label}: {law.family} (line) over Kaplan and Meier's curve (dashes, 90 % band), {data.events} of {data.t.size} ended."
-    )
-    return Figure(svg.figure(body, height=284, width=520, alt=caption), caption)
-
-
-def steadiness(label: str, cells: Sequence[Happened], stream: Stream, found: Any) -> bool:
+def steadiness(label: str, cells: Sequence[Happened], stream: Stream, found: Found) -> bool:
     """Whether moments are a Poisson process; True where a trend refuses a stationary model."""
     systems = [whole for c in cells if (whole := c.whole).until > 0]
     told = [trend.laplace(systems), trend.mil_hdbk_189(systems), trend.lewis_robinson(systems)]

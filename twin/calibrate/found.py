@@ -1,0 +1,47 @@
+"""What a part gathers on its way, and the figure that times between happenings share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from twin.calibrate.figures import BOTTOM, LEFT, RIGHT, TOP, frame
+from twin.calibrate.result import Estimate, Figure, Finding
+from twin.calibrate.stats.lifetimes import Law, Times, kaplan_meier
+from twin.judge.report import svg
+
+
+@dataclass
+class Found:
+    """What is gathered on the way."""
+
+    estimates: list[Estimate] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+def survival(label: str, law: Law, data: Times, unit: str) -> Figure:
+    """The law (line) over Kaplan and Meier's curve (dashes) with its interval."""
+    curve = kaplan_meier(data)
+    high = float(np.quantile(data.t, 0.99)) * 1.05
+    x, y = svg.Scale(0, high, LEFT, RIGHT), svg.Scale(0, 1, BOTTOM, TOP)
+    body = frame(x, y, unit, "share that lasts longer")
+    keep = np.unique(np.linspace(0, curve.t.size - 1, min(200, curve.t.size)).astype(int))
+    inside = keep[(curve.t[keep] <= high) & np.isfinite(curve.low[keep]) & np.isfinite(curve.high[keep])]
+    if inside.size > 1:
+        upper = [(x(float(curve.t[i])), y(float(curve.high[i]))) for i in inside]
+        lower = [(x(float(curve.t[i])), y(float(curve.low[i]))) for i in inside]
+        body.append(svg.path([*upper, *reversed(lower)], cls="band real"))
+    points, at = [(x(0.0), y(1.0))], 1.0
+    for i in keep[curve.t[keep] <= high]:
+        points += [(x(float(curve.t[i])), y(at)), (x(float(curve.t[i])), y(float(curve.lasting[i])))]
+        at = float(curve.lasting[i])
+    body.append(svg.path(points, cls="curve real"))
+    grid = np.linspace(high / 400, high, 200)
+    body.append(svg.path([(x(float(t)), y(float(s))) for t, s in zip(grid, law.survival(grid), strict=True)], cls="curve sim"))
+    caption = (
+        f"{label}: {law.family} (line) over Kaplan and Meier's curve (dashes, 90 % band), {data.events} of {data.t.size} ended."
+    )
+    return Figure(svg.figure(body, height=284, width=520, alt=caption), caption)
