@@ -1,4 +1,4 @@
-from tests.farm.scenes import breaks, cells, jobs, play
+from tests.farm.scenes import SCENE, breaks, cells, jobs, play
 
 NEVER = {"kind": "automatic", "attempts": 1, "seconds": 1, "success": 0}
 OPS = {"kind": "person", "pool": "ops", "deadline_s": 10}
@@ -32,3 +32,21 @@ def test_a_broken_cell_and_one_at_rest_are_named(tmp_path):
     assert [line for line in played.farm.pending() if line.startswith("cell")] == [
         "cell a: broken, page 1", "cell b: resting, until 63 s",
     ]  # fmt: skip
+
+
+STORM = [
+    {"component": "safety", "mode": "e_stop", "onset": {"at_s": 4}, "duration_s": 9, "target": "a"},
+    {"component": "safety", "mode": "power_cut", "onset": {"at_s": 4.2}, "duration_s": 9, "target": "b"},
+    breaks(4.4, "c"),
+    {"component": "safety", "mode": "protective_stop", "onset": {"at_s": 4.6}, "recover_s": 4, "target": "d"},
+]
+
+
+def test_in_a_storm_every_cell_that_waits_says_for_what_and_after_it_nothing_waits(tmp_path):
+    four, work = cells("a", "b", "c", "d", "e"), jobs(*({"episodes": 2} for _ in range(10)))
+    quick = {"arm": SCENE["fleet"]["robots"]["arm"] | {"reliability": {"repair_h": 0.001}}}
+    lines = play(tmp_path, cells=four, jobs=work, faults=STORM, duration_s=5.5).farm.pending()
+    waits = {line.split()[1].rstrip(":"): line for line in lines if line.startswith("cell ")}
+    assert "held by safety-e_stop-1" in waits["a"] and "held by safety-power_cut-2" in waits["b"] and "page" in waits["c"]
+    assert all(any(word in line for word in ("held by", "page", "until", "episode")) for line in waits.values())
+    assert play(tmp_path, cells=four, jobs=work, faults=STORM, robots=quick, duration_s=200).farm.pending() == []

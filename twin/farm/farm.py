@@ -372,4 +372,6 @@ class Farm:
 
     def pending(self) -> list[str]:
         """What still waits or goes on, and for what: jobs, cells that are not free, calls that are not done."""
-        return pending(self.clock, self.cells, self.work.jobs, self.recovery.people.pages)
+        causes = {name: why[0][0].name for name, why in self.controllers.causes.items() if why}
+        causes |= {name: self.trouble.injections[held].name for (name, _), (held, _) in self.trouble.holding.items()}
+        return pending(self.clock, self.cells, self.work.jobs, self.recovery.people.pages, causes)
