@@ -17,6 +17,8 @@ def _define(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, help="instead of the file's")
     command.add_argument("--duration-s", type=float, metavar="X", help="simulated seconds of each run instead of the file's")
     command.add_argument("--vary", metavar="PATH=V1,V2,…", help="yield and waiting over a number of the file instead")
+    command.add_argument("--sites", action="store_true", help="instead: sites that learn from each other or alone, one lost")
+    command.add_argument("--lost", metavar="SITE", help="with --sites: the site that is lost (default: the largest)")
     command.add_argument("--out", type=Path, metavar="F.html", help="default: NAME-prediction.html")
 
 
@@ -28,6 +30,8 @@ def _predict(arguments: argparse.Namespace) -> int:
     scenario = load(arguments.scenario, seed=arguments.seed, duration_s=arguments.duration_s)
     if arguments.vary:
         return _vary(arguments, scenario)
+    if arguments.sites:
+        return _sites(arguments, scenario)
     with say.bar(scenario.name, hidden=arguments.json) as progress:
         found = predict(scenario, progress)
     plain = asdict(found) | {"name": scenario.name, "about": scenario.spec.about, "days": scenario.spec.duration_s / 86400}
@@ -70,6 +74,26 @@ def _vary(arguments: argparse.Namespace, scenario: Any) -> int:
     for p in points:
         waits = "nobody was called" if p.wait_s is None else f"calls wait {p.wait_s:,.0f} s"
         print(f"  {path} = {p.value:g}: {p.rate:.3g} episodes a cell and hour, {p.usable:.3g} usable, {waits}")
+    print(f"the page is {out}")
+    say.then(f"open {out}")
+    return 0
+
+
+def _sites(arguments: argparse.Namespace, scenario: Any) -> int:
+    """Pooled data against own, and one site lost."""
+    from twin.judge.report.sites import sentence, write
+    from twin.suite.sites import ways
+
+    with say.bar(scenario.name, hidden=arguments.json) as progress:
+        found = [asdict(way) for way in ways(scenario, arguments.lost, progress)]
+    out = write(scenario.name, found, arguments.out or Path(f"{scenario.name}-sites.html"))
+    if arguments.json:
+        say.print_json({"ways": found, "report": out, "status": 0})
+        return 0
+    for way in found:
+        levels = ", ".join(f"{site} {level:.1%}" for site, level in way["level"].items())
+        print(f"  {way['name']}: success of the last version at {levels}")
+    print(sentence(found))
     print(f"the page is {out}")
     say.then(f"open {out}")
     return 0
