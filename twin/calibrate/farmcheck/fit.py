@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from twin.calibrate import overlay
+from twin.calibrate.farmcheck.adjust import Adjusted, adjust, put, uncertain
 from twin.calibrate.farmcheck.perturb import drawn
 from twin.calibrate.farmcheck.spec import FarmSpec
 from twin.calibrate.farmcheck.summaries import cell_hours, shared, summarise
 from twin.calibrate.given import Given
-from twin.calibrate.result import Figure, Finding, PartResult
-from twin.core.errors import InputError, TwinError
+from twin.calibrate.result import Estimate, Figure, Finding, PartResult
+from twin.core.errors import InputError, TwinError, nearest
 from twin.core.records import Floats
 from twin.judge.report import svg
 from twin.judge.words import short
 from twin.log.tables import read_run
-from twin.scenario.load import load
+from twin.scenario.load import load, remade
 from twin.suite.code import surroundings
 from twin.suite.plan import Unit
 from twin.suite.pool import run_units
+
+SHORT_H, TRIALS = 0.5, 2
+"""Length and number of the runs that a number of the scenario is adjusted by."""
 
 
 def fit(spec: FarmSpec, given: Given) -> PartResult:
@@ -34,49 +39,94 @@ def fit(spec: FarmSpec, given: Given) -> PartResult:
     cells = max(1, len(given.fleet.cells) if given.fleet else 1)
     hours = spec.hours or cell_hours(log.frame) / cells
     with tempfile.TemporaryDirectory(prefix="twin-farm-") as temp:
-        sims = _run(spec, given, Path(temp), 3600 * hours, symptoms)
-    rows = judge(real, sims)
-    outside = [row for row in rows if not row["inside"]]
+        farm = _Farm(spec, given, Path(temp), symptoms)
+        adjusted = _adjusted(farm, log.frame, real, 3600 * min(hours, SHORT_H))
+        seeds = range(1, spec.seeds + 1)
+        moved = [
+            {one.path: one.draw(spec.adjust[one.path], given.stream(spec, one.path, k)) for one in adjusted} for k in seeds
+        ]
+        sims = farm.run(moved, 3600 * hours)
+    rows = judge(real, sims, {one.summary for one in adjusted})
+    judged = [row for row in rows if not row["adjusted"]]
+    outside = [row for row in judged if not row["inside"]]
     findings = [Finding("warning", _words(row, len(sims))) for row in outside]
-    told = f"{len(rows) - len(outside)} of {len(rows)} summaries of the log lie inside the 90 % predictive intervals"
+    told = f"{len(judged) - len(outside)} of {len(judged)} summaries of the log lie inside the 90 % predictive intervals"
     findings.insert(0, Finding("note", f"{told} of {len(sims)} runs ({spec.engine}, {hours:.3g} h each)"))
+    findings += [
+        Finding("note", f"{a.path}: {a.value:.4g} gives runs the log's {a.summary}; set it in the scenario") for a in adjusted
+    ]
     figures = (picture(rows, len(sims)),) if rows else ()
-    return PartResult("farm", name, (), (), tuple(findings), figures, {"summaries": rows, "runs": len(sims), "hours": hours})
+    estimates = tuple(_estimate(name, one, len(log.frame), log.source) for one in adjusted)
+    facts: dict[str, object] = {"summaries": rows, "runs": len(sims), "hours": hours}
+    return PartResult("farm", name, estimates, (), tuple(findings), figures, facts)
 
 
-def _run(spec: FarmSpec, given: Given, temp: Path, seconds: float, symptoms: list[str]) -> list[dict[str, float]]:
-    data = overlay.as_data(given.results, overlay.Made("farm", ""))
-    for name, value in spec.set.items():
-        *above, last = name.split(".")
-        holder: dict[str, Any] = data
-        for step in above:
-            holder = holder.setdefault(step, {})
-        holder[last] = value
-    units = []
-    for seed in range(1, spec.seeds + 1):
-        path = temp / f"overlay-{seed}.yaml"
-        overlay.write(drawn(data, given.stream(spec, "parameters", seed)), path)
-        scenario = load(given.folder / spec.scenario, seed=seed, duration_s=seconds, engine=spec.engine, overlay=path)
-        units.append(Unit(scenario, str(spec.scenario), surroundings(scenario)))
-    done = 0
+def _estimate(name: str, one: Adjusted, n: int, source: str) -> Estimate:
+    low, high = (float(one.value * np.exp(z * one.error)) for z in (-1.645, 1.645))
+    path = ("models", name, *one.path.split("."))
+    return Estimate(path, one.value, low, high, n, "", source, f"runs have the log's {one.summary}")
 
-    def seen(_: object) -> None:
-        nonlocal done
-        done += 1
-        given.say(f"{given.name(spec)}: {done} of {len(units)} runs")
 
-    out = []
-    for row in run_units(units, temp / "runs", workers=spec.workers, seen=seen).rows:
-        if row.folder is None:
-            raise InputError(f"the calibrated twin did not run: {'; '.join(row.reasons)}")
-        try:
-            out.append(summarise(read_run(Path(row.folder)).episodes, symptoms))
-        except TwinError as error:
-            raise InputError(f"a run of the calibrated twin cannot be read: {error}") from error
+def _adjusted(farm: _Farm, frame: pd.DataFrame, real: Mapping[str, float], seconds: float) -> list[Adjusted]:
+    """The numbers of the scenario that are moved, one after the other."""
+    out: list[Adjusted] = []
+    for path, wanted in farm.spec.adjust.items():
+        if wanted.summary not in real:
+            raise InputError(f"`adjust`: the log has no summary {wanted.summary!r}{nearest(wanted.summary, real)}")
+        known = {one.path: one.value for one in out}
+
+        def run(value: float, path: str = path, name: str = wanted.summary, known: dict[str, float] = known) -> float:
+            told = farm.run([known | {path: value}] * TRIALS, seconds, drawing=False)
+            return float(np.mean([sim[name] for sim in told]))
+
+        error = uncertain(frame, wanted.summary, farm.symptoms, farm.given.stream(farm.spec, path))
+        out.append(adjust(path, wanted, real[wanted.summary], error, run))
     return out
 
 
-def judge(real: Mapping[str, float], sims: Sequence[Mapping[str, float]]) -> list[dict[str, object]]:
+class _Farm:
+    """The calibrated twin, run as often as asked."""
+
+    def __init__(self, spec: FarmSpec, given: Given, temp: Path, symptoms: list[str]) -> None:
+        self.spec, self.given, self.temp, self.symptoms = spec, given, temp, symptoms
+        self.data = overlay.as_data(given.results, overlay.Made("farm", ""))
+        self.done = 0
+        for name, value in spec.set.items():
+            *above, last = name.split(".")
+            holder: dict[str, Any] = self.data
+            for step in above:
+                holder = holder.setdefault(step, {})
+            holder[last] = value
+
+    def run(self, moved: Sequence[Mapping[str, float]], seconds: float, *, drawing: bool = True) -> list[dict[str, float]]:
+        """Summaries of one run a seed, its scenario with the numbers `moved`, its fleet drawn from what is believed of it."""
+        units = [self._unit(seed, values, seconds, drawing) for seed, values in enumerate(moved, start=1)]
+        out = []
+        for row in run_units(units, self.temp / "runs", workers=self.spec.workers, seen=self._seen).rows:
+            if row.folder is None:
+                raise InputError(f"the calibrated twin did not run: {'; '.join(row.reasons)}")
+            try:
+                out.append(summarise(read_run(Path(row.folder)).episodes, self.symptoms))
+            except TwinError as error:
+                raise InputError(f"a run of the calibrated twin cannot be read: {error}") from error
+        return out
+
+    def _unit(self, seed: int, values: Mapping[str, float], seconds: float, drawing: bool) -> Unit:
+        spec, path = self.spec, self.temp / f"overlay-{seed}.yaml"
+        overlay.write(drawn(self.data, self.given.stream(spec, "parameters", seed)) if drawing else self.data, path)
+        scenario = load(self.given.folder / spec.scenario, seed=seed, duration_s=seconds, engine=spec.engine, overlay=path)
+        if values:
+            scenario = remade(scenario, put(scenario.spec.model_dump(mode="json", by_alias=True), values))
+        return Unit(scenario, str(spec.scenario), surroundings(scenario))
+
+    def _seen(self, _: object) -> None:
+        self.done += 1
+        self.given.say(f"{self.given.name(self.spec)}: {self.done} runs")
+
+
+def judge(
+    real: Mapping[str, float], sims: Sequence[Mapping[str, float]], adjusted: Collection[str] = ()
+) -> list[dict[str, object]]:
     """Every summary that both sides tell: the log's value, quantiles 5, 50 and 95 % of the runs, and whether it lies inside.
 
     Inside: its rank among the runs is not one of the outer 5 % on either side.
@@ -90,7 +140,8 @@ def judge(real: Mapping[str, float], sims: Sequence[Mapping[str, float]]) -> lis
         below, above = int((values < value).sum()), int((values > value).sum())
         outer = 0.05 * (values.size + 1)
         inside = below >= outer - 1e-9 and above >= outer - 1e-9 if np.ptp(values) > 0 else bool(np.isclose(value, values[0]))
-        rows.append({"summary": name, "real": float(value), "low": low, "median": mid, "high": high, "inside": bool(inside)})
+        rows.append({"summary": name, "real": float(value), "low": low, "median": mid, "high": high, "inside": bool(inside),
+                     "adjusted": name in adjusted})  # fmt: skip
     return rows
 
 
@@ -114,7 +165,7 @@ def picture(rows: Sequence[Mapping[str, object]], n: int) -> Figure:
         body.append(svg.text(left - 12, y + 4.5, str(row["summary"]), cls="lab", anchor="end"))
         body.append(svg.line(x(ends[0]), y, x(ends[1]), y, cls="whisk l1"))
         body.append(svg.rect(x(ends[2]) - 4.5, y - 4.5, 9, 9, cls="dot real"))
-        mark = "" if row["inside"] else "  outside"
+        mark = "  adjusted" if row["adjusted"] else "" if row["inside"] else "  outside"
         body.append(svg.text(914, y + 4.5, f"{short(real)} ({short(low)}–{short(high)}){mark}", cls="num"))
     caption = (
         f"The log (squares) against 90 % predictive intervals of {n} runs of the calibrated twin (lines), over their median."

@@ -7,6 +7,16 @@ from typing import Literal
 from pydantic import Field
 
 from twin.calibrate.partspec import PartSpec
+from twin.core.spec import Spec
+
+
+class AdjustSpec(Spec):
+    """Which summary of the log fixes a number of the scenario, and between which values it lies."""
+
+    summary: str
+    """As the report calls it: `duration 50% (s)`."""
+    low: float = Field(gt=0)
+    high: float = Field(gt=0)
 
 
 class FarmSpec(PartSpec):
@@ -25,4 +35,7 @@ class FarmSpec(PartSpec):
     """Of each run; left out: as long as the log, without its pauses."""
     set: dict[str, float | int | str] = Field(default_factory=dict)
     """Values of the fleet for these runs only, by path (`robots.ur3.control_ms: 200`): what the check does not hang on."""
+    adjust: dict[str, AdjustSpec] = Field(default_factory=dict)
+    """Numbers of the scenario that no log tells directly, by path (`policy.speed`): moved until runs have a summary of the log.
+    That summary is then no evidence, and is not counted among those that lie inside."""
     workers: int = Field(default=2, ge=1)

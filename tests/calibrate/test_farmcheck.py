@@ -1,0 +1,65 @@
+"""Is the farm like its log? What lies outside is told; what no log tells is found so that a summary agrees."""
+
+import numpy as np
+import pytest
+
+from twin.calibrate.farmcheck.adjust import adjust, put, uncertain
+from twin.calibrate.farmcheck.fit import judge
+from twin.calibrate.farmcheck.perturb import drawn
+from twin.calibrate.farmcheck.spec import AdjustSpec
+from twin.core.chance import Chance
+from twin.core.errors import InputError
+from twin.log.episodes import episode_frame
+
+SPEED = AdjustSpec(summary="duration 50% (s)", low=0.1, high=1.0)
+
+
+def rng(name="draws", number=0):
+    return Chance(3).stream("test", name, number)
+
+
+def frame(lasts):
+    """Episodes of one cell, one after the other."""
+    known = {"source": "real", "schema": 1, "cell": "a", "censored": False}
+    return episode_frame(known | {"episode": i, "start_s": 30.0 * i, "duration_s": d} for i, d in enumerate(lasts, start=1))
+
+
+def test_a_number_that_no_log_tells_is_found_from_what_runs_do_with_it():
+    found = adjust("policy.speed", SPEED, 24.0, 1.2, lambda speed: 6.0 + 7.2 / speed)
+    assert found.value == pytest.approx(0.4, rel=0.01)
+    assert found.error == pytest.approx(1.2 / 18, rel=0.1)  # 7.2 / 0.4 s go as one over the speed
+
+
+def test_where_no_value_makes_runs_like_the_log_that_is_said():
+    with pytest.raises(InputError, match=r"no policy.speed in \[0.1, 1\] makes runs like the log"):
+        adjust("policy.speed", SPEED, 5.0, 0.1, lambda speed: 6.0 + 7.2 / speed)
+
+
+def test_a_path_that_the_scenario_lacks_is_refused():
+    assert put({"policy": {"speed": 1.0}}, {"policy.speed": 0.4}) == {"policy": {"speed": 0.4}}
+    with pytest.raises(InputError, match=r"the scenario has no number 'policy\.sped'"):
+        put({"policy": {"speed": 1.0}}, {"policy.sped": 0.4})
+
+
+def test_the_error_of_a_summary_is_that_of_episodes_drawn_again():
+    lasts = 20 + 2 * rng().standard_normal(400)
+    assert uncertain(frame(lasts), "duration 50% (s)", [], rng("blocks")) == pytest.approx(1.25 * 2 / 20, rel=0.4)
+
+
+def test_intervals_of_runs_hold_what_was_drawn_alike_and_not_what_lies_beyond():
+    sims = [{"a": value, "b": value} for value in rng("sims").standard_normal(39)]
+    rows = {row["summary"]: row for row in judge({"a": 0.1, "b": 4.0, "c": 1.0}, sims, {"b"})}
+    assert rows["a"]["inside"] and not rows["b"]["inside"] and rows["b"]["adjusted"] and "c" not in rows
+
+
+def test_nine_of_ten_logs_that_are_alike_lie_inside():
+    draws = (rng("alike", i).standard_normal(20) for i in range(300))
+    told = [judge({"a": real}, [{"a": v} for v in sims])[0]["inside"] for real, *sims in draws]
+    assert 0.86 <= np.mean(told) <= 0.94
+
+
+def test_every_run_draws_what_is_believed_and_keeps_what_is_known():
+    node = {"a": {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}, "b": {"value": 2.0}, "c": [3]}
+    values = [drawn(node, rng("drawn", i)) for i in range(200)]
+    assert np.quantile([v["a"]["value"] for v in values], [0.05, 0.95]) == pytest.approx([0.4, 0.6], abs=0.02)
+    assert all(v["b"] == {"value": 2.0} and v["c"] == [3] for v in values)
