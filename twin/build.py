@@ -18,7 +18,7 @@ from twin.control.guard import Guarded
 from twin.control.inbox import Inbox, Machine, Server
 from twin.control.links import LinkBank
 from twin.control.policy import Setup
-from twin.control.releases import Chains, Releases, Versions
+from twin.control.releases import Chains, Releases, Versions, role_of
 from twin.control.safety.build import build_filter, promised, promises
 from twin.control.safety.chain import Chain, Filter, Mapped
 from twin.control.safety.limits import Bounds
@@ -27,7 +27,7 @@ from twin.control.safety.promises import BREACHES, Promises
 from twin.control.scripted import Scripted
 from twin.control.selftest import SelfTest
 from twin.control.sensing import Sensors
-from twin.control.spec import KnownPolicy, ScriptedPolicy, SeparationFilter, UseSpec
+from twin.control.spec import KnownPolicy, SeparationFilter, UseSpec
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.core.errors import UseError
@@ -44,7 +44,6 @@ from twin.farm.host import Host
 from twin.farm.jobs import Arrivals
 from twin.farm.lane import Lane
 from twin.farm.people import People
-from twin.farm.recorder import Recorder
 from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
 from twin.farm.schedulers import SCHEDULERS
@@ -56,6 +55,7 @@ from twin.farm.wear import Wear
 from twin.farm.work import Work
 from twin.faults.compute import StrategyFault
 from twin.faults.group import Body
+from twin.faults.injection import InForce
 from twin.faults.ports import Ports
 from twin.scenario.arms import located
 from twin.scenario.load import Scenario
@@ -75,25 +75,25 @@ from twin.world.tasks import tasks_of
 def build(scenario: Scenario, run: str, threads: int) -> Farm:
     """A farm at time zero. `run` names the run in episode rows; `threads` changes no bit of any result."""
     spec, fleet = scenario.spec, scenario.spec.fleet
-    clock, chance = Clock(), Chance(scenario.seed)
+    clock, chance, in_force = Clock(), Chance(scenario.seed), InForce()
     book = Book(clock, spec.everyday)
     cells, groups = _cells(scenario)
-    machines: Machines = {name: Machine(name, server, chance) for name, server in fleet.compute.items()}
+    machines: Machines = {name: Machine(name, server, chance, in_force) for name, server in fleet.compute.items()}
     drawn = spec.tier == "outcome"
     keys = {} if drawn else groups
     lanes = [_lane(scenario, i, key, members, machines, chance, threads) for i, (key, members) in enumerate(keys.items())]
-    people = _people(scenario, clock, book, chance)
+    people = _people(scenario, clock, book, chance, in_force)
     recovery = Recovery(fleet, clock, book, chance, people)
     hosts = [Host(role, make) for role, make in strategies(scenario).items()]
-    work = Work(clock, book, cells, recovery, hosts, _not_wired)
+    work = Work(clock, book, cells, recovery, hosts, _not_wired, in_force)
     repair, wear = Repair(fleet, clock, book, chance, recovery), Wear(cells, clock, book, chance)
     plan = _plan(scenario)
-    trouble = Trouble(plan, targets(scenario), cells, lanes, to_us(spec.duration_s), clock, book, chance)
+    trouble = Trouble(plan, targets(scenario), cells, lanes, to_us(spec.duration_s), clock, book, chance, in_force)
     book.watched = frozenset(trouble.onsets.on)
     work.watches = any(isinstance(fault, StrategyFault) for fault in plan)
-    recorder = Recorder(fleet.store, clock, book, chance, trouble)
+    desk = DataDesk(fleet.store, clock, book, chance, in_force)
     facts = _facts(scenario, run)
-    parts = (clock, book, chance, work, recovery, repair, wear, trouble, DataDesk(fleet.store, chance), recorder, facts)
+    parts = (clock, book, chance, work, recovery, repair, wear, trouble, desk, facts)
     outcomes = fleet.outcomes if drawn else None
     episodes: Episodes
     if outcomes is None:
@@ -122,14 +122,14 @@ def _not_wired(cell: Cell) -> None:
     raise AssertionError("the farm sets what starts an episode")
 
 
-def _people(scenario: Scenario, clock: Clock, book: Book, chance: Chance) -> People:
+def _people(scenario: Scenario, clock: Clock, book: Book, chance: Chance, in_force: InForce) -> People:
     """Everybody, by the clock of their site (of a pool without a site: the first one's)."""
     spec, fleet = scenario.spec, scenario.spec.fleet
     first = next(iter(fleet.sites.values()), SiteSpec())
     homes = {name: fleet.sites[pool.site] if pool.site else first for name, pool in fleet.people.items()}
     zones = {name: ZoneInfo(home.time_zone) for name, home in homes.items()}
     where = {cell.name: i for i, cell in enumerate(scenario.cells)}
-    return People(fleet.people, clock, book, chance, zones, datetime.fromisoformat(spec.start_utc), where)
+    return People(fleet.people, clock, book, chance, zones, datetime.fromisoformat(spec.start_utc), where, in_force)
 
 
 def _facts(scenario: Scenario, run: str) -> dict[str, Any]:
@@ -235,10 +235,11 @@ def _lane(
         by_server.setdefault(cell.spec.compute, np.zeros(n, bool))[row] = True
     in_the_cell = Machine("", None, chance)
     servers = [Server(machines[name] if name else in_the_cell, rows) for name, rows in by_server.items()]
-    policy = _policy(scenario, model, period_us / 1e6)
+    policy = _policy(scenario, spec.policy, model, period_us / 1e6)
     others = list(spec.releases.values())
-    if isinstance(spec.policy, ScriptedPolicy) and any(other.policy for other in others):
-        policy = Versions([policy, *(Scripted(model, other.policy or spec.policy, period_us / 1e6) for other in others)])
+    if any(other.policy for other in others):
+        named = [other.policy or spec.policy for other in others]
+        policy = Versions([policy, *(_policy(scenario, one, model, period_us / 1e6) for one in named)])
     inbox = Inbox(policy, links, servers, n, arm.nq, model.things)
     box = np.stack((model.workspace.low, model.workspace.high))
     bounds = _bounds(arm, robot, period_us / 1e6)
@@ -252,7 +253,7 @@ def _lane(
     lane = Lane(index, world, arm, inbox, chain, ports, sensors, test, period_us, tasks_of(model),
                 model.things, float(model.width_m[0]), box, bounds)  # fmt: skip
     if isinstance(chain, Chains):
-        lane.releases = Releases(spec.releases, inbox, chain)
+        lane.releases = Releases(spec.releases, inbox, chain, ports.process.rolled)
     lane.stops.limit_us = to_us(robot.stops.limit_s)
     lane.persons = _persons(spec.filters, model, n)
     lane.promises = _promises(scenario, model, bounds, lane.persons, n)
@@ -285,8 +286,7 @@ def _promises(scenario: Scenario, model: CellModel, bounds: Bounds, persons: Per
     return promises(asked, model, bounds, persons, n) if asked else None
 
 
-def _policy(scenario: Scenario, model: CellModel, period_s: float) -> Any:
-    spec = scenario.spec.policy
+def _policy(scenario: Scenario, spec: Any, model: CellModel, period_s: float) -> Any:
     assert not isinstance(spec, KnownPolicy), "the scenario's check lets it pass in the outcome tier only"
     if isinstance(spec, UseSpec):
         setup = Setup(model.arm, tuple(tasks_of(model)), model.things, model.object_m, model.stroke_m, period_s)
@@ -334,7 +334,8 @@ def strategies(scenario: Scenario) -> Mapping[str, Any]:
         **DISPATCHERS,
         **{kind: functools.partial(cls, seed=scenario.seed) for kind, cls in CURRICULA.items()},
     }
-    asked = {"scheduler": spec.scheduler, "dispatch": spec.dispatch, "idle": spec.idle}
+    asked: dict[str, Any] = {"scheduler": spec.scheduler, "dispatch": spec.dispatch, "idle": spec.idle}
+    asked |= {role_of(name): other.scheduler for name, other in spec.releases.items() if other.scheduler is not None}
 
     def maker(role: str, item: Any) -> Any:
         return lambda: make(item, scenario, info) if isinstance(item, UseSpec) else built_in[type(item)](info, item)

@@ -33,7 +33,7 @@ def _constants(farm: Farm) -> list[Any]:
     for cell in farm.cells.values():
         found += [cell.spec, cell.robot_spec, *cell.spec.maintenance]
     found += [life.spec for lives in farm.wear.lives.values() for life in lives.values()]
-    found += [fault.spec for fault in farm.trouble.injections]
+    found += [fault.planned for fault in farm.trouble.injections]
     people = farm.recovery.people
     found += [*people.pools.values(), people.zones, people.where]
     return [item for item in found if item is not None]
@@ -83,7 +83,6 @@ def thaw(farm: Farm, blob: bytes, makers: Mapping[str, Callable[[], Strategy]]) 
     for lane, kept in zip(farm.lanes, state["worlds"], strict=True):
         lane.world.restore(kept)
     farm.__dict__.update(state["farm"])
-    farm.trouble.farm = farm
     for host in farm.work.hosts:
         host.revive(makers[host.role])
     return farm

@@ -118,7 +118,7 @@ def test_a_fault_of_an_episode_ends_with_it(tmp_path):
         tmp_path, faults=[{"component": "sensor", "mode": "stuck", "joint": 0, "onset": {"per_episode": 1, "within_s": 1}}]
     )
     spans = [e.t_us for e in played.of("fault.onset", "fault.cleared", "episode.end")]
-    assert played.kinds("fault", "episode.end")[:3] == ["fault.onset", "fault.cleared", "episode.end"]
+    assert played.kinds("fault", "episode.end")[:3] == ["fault.onset", "episode.end", "fault.cleared"]
     assert spans[1] == spans[2] == 2_000_000
     assert all(row["injected"] == ["sensor-stuck-1"] for row in played.rows if row["end_reason"])
 

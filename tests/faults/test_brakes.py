@@ -36,6 +36,36 @@ def test_an_arm_without_power_sags_where_its_brake_slips(tmp_path, arm):
     assert 1.5 < row["exposed_s"] < 3.5 and row["cleared_s"] == 6.5
 
 
+CUT = {"component": "safety", "mode": "power_cut", "onset": {"at_s": 0.8}, "duration_s": 4}
+
+
+@pytest.mark.parametrize("arm", arms())
+def test_an_arm_whose_power_is_cut_is_held_by_its_brakes_and_sags_where_one_slips(tmp_path, arm):
+    slip = SLIP | {"joint": HEAVY.get(arm, 1)}
+    row = receipt(made(tmp_path, slip, CUT, arm=arm))
+    assert (row["status"], row["cleared_s"]) == ("acted", 6.5) and 0.01 < row["effect"] < 3.2 and 1.5 < row["exposed_s"] < 4.2
+    sound, q = begun(made(tmp_path, CUT, arm=arm), 1.2), []
+    for until_s in (1.2, 3):
+        while sound.step(to_us(until_s)):
+            pass
+        q.append(sound.lanes[0].world.truth(np.zeros(1, np.int32)).q[0])
+    assert np.abs(q[1] - q[0]).max() < 0.01 and not len(sound.lanes[0].rows)
+
+
+def test_a_brake_that_begins_to_slip_while_the_power_is_gone_lets_the_arm_sag_then(tmp_path):
+    late = SLIP | {"onset": {"at_s": 3}, "duration_s": 1}
+    row = receipt(made(tmp_path, late, CUT))
+    assert row["status"] == "acted" and row["effect"] > 0.01 and row["exposed_s"] == pytest.approx(1, abs=0.11)
+
+
+def test_a_farm_with_a_dark_cell_goes_on_from_a_snapshot_as_it_would_have(tmp_path):
+    scenario = made(tmp_path, SLIP, CUT)
+    farm, other = begun(scenario, 8), thaw(build(scenario, "run", 1), freeze(begun(scenario, 1.9)), strategies(scenario))
+    while other.step(to_us(8)):
+        pass
+    assert farm.book.chain.digest == other.book.chain.digest and farm.trouble.receipts() == other.trouble.receipts()
+
+
 @pytest.mark.parametrize("change", [{"holds": 0.95}, {"joint": 0}])
 def test_a_brake_that_still_bears_the_arm_is_masked(tmp_path, change):
     assert receipt(made(tmp_path, SLIP | change, PRESSED))["status"] == "masked"

@@ -13,7 +13,6 @@ from tests.faults.modes import CASES, plan
 from twin.build import build, strategies
 from twin.core.clock import to_us
 from twin.faults.catalogue import FAULTS, names
-from twin.faults.injection import SURELY
 from twin.faults.messages import NEVER
 from twin.scenario.arms import arms
 from twin.snapshot import freeze, thaw
@@ -25,7 +24,7 @@ ON_S, FOR_S, END_S = 1.0, 15.0, 17.0
 LANE_PORTS = ("sense", "command", "actuator", "world", "link")
 
 
-def made(folder, arm, engine, faulty=True):
+def made(folder, arm, engine, faulty=True, cases=CASES):
     """The scenario of one arm and world; without faults only the quiet cells work."""
     every = [QUIET[0], *CELLS, QUIET[1]]
     (folder / "trace.csv").write_text("20\n60\n200\n")
@@ -37,7 +36,7 @@ def made(folder, arm, engine, faulty=True):
         "jobs": [{"kind": "list", "jobs": [{"job": n, "on": n, "episodes": 99} for n in (every if faulty else QUIET)]}],
         "workcells": {"table": {"physics_step_ms": 4}},
         "filters": [{"kind": "joint_limits"}],
-        "faults": [plan(case, cell, ON_S, FOR_S) for case, cell in zip(CASES, CELLS, strict=True)] if faulty else [],
+        "faults": [plan(case, cell, ON_S, FOR_S) for case, cell in zip(cases, CELLS, strict=False)] if faulty else [],
     }
     return opened(folder, scene(**changes, episode_timeout_s=30, duration_s=60), engine=engine)
 
@@ -110,6 +109,15 @@ def test_all_of_them_go_on_from_a_snapshot_as_they_would_have(run):
     assert farm.book.chain.digest == other.book.chain.digest and farm.trouble.receipts() == other.trouble.receipts()
 
 
+SURE = {
+    "intermittent": {"every_s": 0.3},
+    "loss": {"loss": 1.0},
+    "burst_loss": {"good_to_bad": 1.0, "bad_to_good": 1e-6},
+    "duplicate": {"share": 1.0},
+}
+"""What makes an effect all but certain in 15 s; of `reorder` it never is, see test_link.py."""
+
+
 def passing(fault, alter, now, signal, memory):
     """Do what there is to do, and let all pass."""
     alter(fault, now, signal, memory)
@@ -125,7 +133,7 @@ def test_ports_that_do_nothing_are_found_out_whatever_the_mode(tmp_path, monkeyp
             monkeypatch.setattr(kind, "alter", partialmethod(passing, kind.alter))
     monkeypatch.setattr(KinematicWorld, "set_field", lambda *_: None)
     monkeypatch.setattr(KinematicWorld, "shift", lambda *_: None)
-    farm, _ = watched(made(tmp_path, "ur3", "kinematic"))
-    status = [row["status"] for row in farm.trouble.receipts()]
-    by_chance = [fault.expected is not None and fault.expected < SURELY for fault in farm.trouble.injections]
-    assert status == ["masked" if few else "inert" for few in by_chance] and sum(by_chance) < 12
+    sure = [case._replace(more=case.more | SURE.get(case.mode, {})) for case in CASES if case.mode != "reorder"]
+    farm, _ = watched(made(tmp_path, "ur3", "kinematic", cases=sure))
+    wrong = [(case, row["status"]) for case, row in zip(sure, farm.trouble.receipts(), strict=True) if row["status"] != "inert"]
+    assert wrong == []

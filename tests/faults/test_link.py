@@ -11,7 +11,8 @@ from twin.control.spec import LinkSpec
 from twin.core.chance import Chance
 from twin.faults.catalogue import FaultSpec
 from twin.faults.group import Body, enter, leave
-from twin.faults.injection import Injection
+from twin.faults.injection import SURELY, Injection
+from twin.faults.link import LinkReorder
 from twin.faults.messages import NEVER, LinkPort
 
 ROW = np.zeros(1, np.int32)
@@ -63,7 +64,7 @@ def test_bursts_lose_more_in_a_row_than_chance_would():
     wire, fault = line("burst_loss", good_to_bad=0.02, bad_to_good=0.2)
     gone = np.array([arrives is None for arrives in wire.sends(6000)])
     assert (gone[1:] & gone[:-1]).mean() > 5 * gone.mean() ** 2
-    assert fault.effect == gone.sum() == pytest.approx(fault.expected, rel=0.1)
+    assert fault.effect == gone.sum() == pytest.approx(fault.doubt / SURELY, rel=0.1)  # a burst loses all, else none
 
 
 def test_copies_are_on_the_line_for_whoever_takes_them():
@@ -84,6 +85,14 @@ def test_what_is_held_up_for_too_short_a_time_is_not_overtaken_and_the_receipt_s
     wire.sends(200)
     fault.exposed_us = 1
     assert fault.effect == 0 and fault.status() == "inert"
+
+
+def test_a_line_that_holds_nothing_up_is_found_out(monkeypatch):
+    monkeypatch.setattr(LinkReorder, "carry", lambda fault, message, memory: message.arrives_us)
+    wire, fault = line("reorder", share=0.3, held_ms=250)
+    wire.sends(100)
+    fault.exposed_us = 1
+    assert fault.status() == "inert"
 
 
 def test_a_narrow_link_makes_messages_wait_for_their_length_and_for_each_other():

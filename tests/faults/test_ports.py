@@ -219,7 +219,7 @@ def test_loss_is_as_large_as_it_says_and_counted():
     arrived = (rig.send(2000) < NEVER).sum(axis=0)
     rig.leave(lossy)
     assert arrived.tolist() == pytest.approx([1000, 600, 1000], rel=0.1)
-    assert lossy.expected == pytest.approx(400, rel=0.1) and lossy.effect == pytest.approx(400, rel=0.15)
+    assert lossy.doubt == pytest.approx(-1000 * np.log(0.6), rel=0.1) and lossy.effect == pytest.approx(400, rel=0.15)
 
 
 def test_faults_on_one_link_act_one_after_the_other_and_each_answers_for_itself():
@@ -242,7 +242,7 @@ def test_too_few_messages_to_expect_a_loss_are_no_proof_that_it_did_not_work():
     lossy = fault("link", "loss", loss=0.1)
     lossy.exposed_us = 1
     found = []
-    for lossy.expected in (0.9 * SURELY, 1.1 * SURELY):
+    for lossy.doubt in (0.9 * SURELY, 1.1 * SURELY):
         found.append(lossy.status())
     assert found == ["masked", "inert"]
 

@@ -1,87 +1,166 @@
-"""Faults outside a lane's loop, over whole runs: each acts with the right effect, or says that nothing was there to act on."""
+"""Faults outside a lane's loop, all of them in one farm: each acts with the right effect, is masked where nothing is there to
+act on, is inert where what should carry it out does nothing, survives kills, and is felt by no other cell."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from tests.farm.scenes import cells, fails, jobs, play
+from tests.farm.scenes import SCENE, begun, breaks, play
+from tests.faults.everything import AT_S, CASES, END_S, QUIET, everything
+from twin.build import build, strategies
+from twin.control.releases import Releases
+from twin.control.safety.persons import Persons
+from twin.core.clock import to_us
+from twin.farm.breaking import Breaking
+from twin.farm.controllers import Controllers
+from twin.farm.lapses import Lapses
+from twin.farm.site import Site
+from twin.farm.stopping import Stopping
+from twin.farm.trouble import Trouble
+from twin.farm.wear import Wear
+from twin.farm.work import Work
+from twin.faults import recorder
+from twin.faults.catalogue import FAULTS, names
+from twin.faults.compute import ClockSkew
+from twin.faults.controller import ProcessPort
+from twin.faults.link import LinkPartition
+from twin.faults.spec import LANE_PORTS
+from twin.scenario.arms import arms
+from twin.snapshot import freeze, thaw
 
-NAMES = ("a", "b", "c")
-BASE = {
-    "cells": cells(*NAMES, link="wifi", compute="gpu"),
-    "links": {"wifi": {"latency_ms": 20}},
-    "compute": {"gpu": {"inference_ms": 30}},
-    "groups": {"row": ["b", "c"]},
-    "robots": fails(scale=100),
-    "people": {
-        "ops": {"count": 2, "skills": ["reset"], "response_s": 3, "work_s": 4},
-        "techs": {"count": 1, "skills": ["repair"], "response_s": 5, "work_s": 1},
-    },
-    "resets": [{"kind": "person", "pool": "ops", "deadline_s": 60}],
-    "jobs": jobs(*({"on": name, "episodes": 99} for name in NAMES)),
-    "episode_timeout_s": 8,
-    "duration_s": 60,
-}
-IDLE = {"jobs": jobs({"on": "a", "at_s": 59, "episodes": 1})}
-
-
-def fault(component, mode, target="b", at_s=5, lasts_s=25, **more):
-    return {"component": component, "mode": mode, "target": target, "onset": {"at_s": at_s}, "duration_s": lasts_s} | more
-
-
-FAULTS = {
-    "overrun": (fault("compute", "overrun", share=0.4), 20, 90),
-    "pause": (fault("compute", "pause"), 40, 126),
-    "crash": (fault("compute", "crash"), 25, 25),
-    "server pause": (fault("compute", "server_pause", "gpu"), 3, 50),
-    "server crash": (fault("compute", "server_crash", "gpu", lasts_s=5, cold_start_s=2), 3, 50),
-    "scheduler pause": (fault("compute", "scheduler_pause", "scheduler"), 1, 200),
-    "scheduler crash": (fault("compute", "scheduler_crash", "scheduler"), 1, 200),
-    "clock": (fault("compute", "clock_skew", skew_s=-3), 3, 3),
-    "disk": (fault("compute", "disk_full"), 10, 25),
-    "human": (fault("safety", "human_enters"), 10, 27),
-    "button": (fault("safety", "e_stop"), 10, 27),
-    "curtain": (fault("safety", "light_curtain", every_s=3, for_s=0.5), 1, 20),
-    "power": (fault("safety", "power_cut"), 25, 25),
-    "frames": (fault("recorder", "drops_frames", share=0.5), 100, 500),
-    "desync": (fault("recorder", "desynchronised", offset_ms=80), 80, 80),
-    "extrinsics": (fault("recorder", "wrong_extrinsics", off_mm=12), 12, 12),
-    "recorder disk": (fault("recorder", "disk_full"), 200, 900),
-    "upload": (fault("recorder", "upload_stalls"), 5, 25),
-    "truncated": (fault("recorder", "truncated", kept=0.25), 100, 700),
-    "absent": (fault("people", "absent", "ops"), 5, 75),
-    "slow": (fault("people", "slow", "ops", factor=2), 7, 60),
-    "wrong cell": (fault("people", "wrong_cell", "ops"), 2, 20),
-    "wrong command": (fault("people", "wrong_command", "ops", probability=0.7), 1, 20),
-    "abandons": (fault("people", "abandons", "ops", probability=0.7), 1, 20),
-    "two": (fault("people", "two_at_once", "ops", lasts_s=50), 1, 20),
-    "brownout": (fault("facility", "brownout", "row"), 40, 50),
-    "network": (fault("facility", "network_lost", "row"), 5, 100),
-    "parts": (fault("facility", "part_batch", "row", life=0.01), 10, 1000),
-}
-"""The effect of each, at least and at most."""
-SMALL = {"jobs": [{"kind": "poisson", "per_hour": 900, "at_start": 3}]}
-MORE = {"scheduler pause": SMALL, "scheduler crash": SMALL}
+WHATEVER_IT_DOES = {"crash", "disk", "power", "brownout", "parts", "button", "breaks", "configuration", "scheduler-pause"}
+"""An idle cell has power, a controller, a button and parts that wear, too."""
 
 
-def receipt(tmp_path, one, **changes):
-    rows = play(tmp_path, **BASE | changes, faults=[one]).farm.receipts()
-    return next(row for row in rows if not row["fault"].startswith("wear"))
+def by_name(farm):
+    return {row["fault"]: row for row in farm.trouble.receipts()}
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_every_fault_acts_with_an_effect_of_the_right_size(tmp_path, name):
-    one, low, high = FAULTS[name]
-    row = receipt(tmp_path, one, **MORE.get(name, {}))
-    assert row["status"] == "acted" and low * (1 - 1e-6) <= row["effect"] <= high * (1 + 1e-6), row
-    assert (row["target"], row["onset_s"], row["exposed_s"] > 0) == (one["target"], 5.0, True)
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory):
+    return everything(tmp_path_factory.mktemp("all"))
 
 
-WHATEVER_IT_DOES = ("crash", "disk", "power", "brownout", "parts", "button", "scheduler pause")
-"""An idle cell has power, a controller and a button, too."""
+@pytest.fixture(scope="module")
+def sound(scenario):
+    """The farm as it ran, and the states of the quiet cells at every tick."""
+    return watched(scenario)
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name not in WHATEVER_IT_DOES])
-def test_a_fault_that_finds_nothing_to_act_on_is_masked(tmp_path, name):
-    row = receipt(tmp_path, FAULTS[name][0], **IDLE)
-    assert (row["status"], row["effect"]) == ("masked", None), row
+BOTH = [(arm, engine) for arm in arms() for engine in ("kinematic", "mujoco")]
+
+
+@pytest.fixture(scope="module", params=BOTH, ids="-".join)
+def world(request, tmp_path_factory):
+    """The same on every arm and world: how it is made, and how it ran."""
+    named = dict(zip(("arm", "engine"), request.param, strict=True))
+    return named, *watched(everything(tmp_path_factory.mktemp("all"), **named))
+
+
+def watched(scenario):
+    farm, kept = begun(scenario, -1), {}
+    world, rows = farm.lanes[0].world, np.array([farm.cells[name].row for name in QUIET], np.int32)
+    step = world.step
+
+    def taking(stepped, *rest):
+        step(stepped, *rest)
+        kept[farm.clock.now_us] = world.state(rows).tobytes()
+
+    world.step = taking
+    while farm.step(to_us(END_S)):
+        pass
+    return farm, kept
+
+
+def test_every_mode_outside_a_lanes_loop_has_a_case_here():
+    known = {(component, modes[0]) for kind in FAULTS if kind.PORT not in LANE_PORTS for component, modes in [names(kind)]}
+    assert known == {(case.component, case.mode) for case in CASES.values()}
+
+
+def test_every_fault_acts_with_an_effect_of_the_right_size_and_clears_on_every_arm_and_world(world):
+    rows, wrong = by_name(world[1]), []
+    for name, case in CASES.items():
+        row = rows[name]
+        right = row["status"] == "acted" and case.low * (1 - 1e-6) <= row["effect"] <= case.high * (1 + 1e-6)
+        if not (right and row["exposed_s"] > 0 and AT_S <= row["onset_s"] <= row["cleared_s"]):
+            wrong.append(row)
+    assert wrong == [] and not any(world[1].controllers.causes.values()) and world[1].lanes[0].faults.idle()
+
+
+def test_no_other_cell_feels_any_of_them(world, tmp_path):
+    _, kept = watched(everything(tmp_path, faulty=False, **world[0]))
+    before = [now_us for now_us in kept if now_us < 36e6]  # then the strategies that serve all cells are hit
+    assert len(before) > 90 and [world[2][now_us] for now_us in before] == [kept[now_us] for now_us in before]
+
+
+def test_a_farm_that_is_killed_again_and_again_ends_as_one_that_is_not(scenario, sound):
+    farm = begun(scenario, 1)
+    for until_s in (3, 5, 8, 14, 26, 28, 37.5, 41, END_S):
+        farm = thaw(build(scenario, "run", 1), freeze(farm), strategies(scenario))
+        while farm.step(to_us(until_s)):
+            pass
+    assert farm.book.chain.digest == sound[0].book.chain.digest and by_name(farm) == by_name(sound[0])
+
+
+def test_a_fault_that_finds_nothing_to_act_on_is_masked(tmp_path):
+    rows = by_name(begun(everything(tmp_path, busy=False), END_S))
+    assert {name for name in CASES if rows[name]["status"] != "masked"} == WHATEVER_IT_DOES
+
+
+APPLIES = [
+    (ProcessPort, "misses", lambda port, tick, rows: np.zeros(len(rows), bool)),
+    (Site, "_down", lambda *_: None),
+    (Persons, "enter", lambda *_: None),
+    (Controllers, "down", lambda *_: None),
+    (Controllers, "stands", lambda *_: False),
+    (Stopping, "stop", lambda *_, **__: False),
+    (Breaking, "robot", lambda *_: False),
+    (Wear, "shrink", lambda *_: True),
+    (Work, "down", lambda *_: None),
+    (ClockSkew, "off_s", lambda *_: 0.0),
+    (Lapses, "away", lambda *_: False),
+    (Lapses, "_slowed", lambda lapses, fault, seconds: seconds),
+    (Lapses, "_strikes", lambda *_: False),
+    (Releases, "_apply", lambda releases, row, k: releases.chains.ticks.__setitem__(row, 0)),
+    (Trouble, "_take_back", lambda *_: None),
+    (LinkPartition, "carry", lambda fault, message, memory: message.arrives_us),
+    *((kind, "record", lambda *_: None) for kind in recorder.MODES),
+]
+"""All that carries a fault out; what measures it is left as it is."""
+
+
+@pytest.fixture(scope="module")
+def broken(scenario):
+    """The same farm, where nothing that a fault asks for is done."""
+    with pytest.MonkeyPatch.context() as patch:
+        for where, what, instead in APPLIES:
+            patch.setattr(where, what, instead)
+        return by_name(begun(scenario, END_S))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_that_nobody_carries_out_is_inert(broken, name):
+    assert (broken[name]["status"], broken[name]["effect"]) == ("inert", 0.0), broken[name]
+
+
+def test_a_site_that_begins_nothing_is_found_out(scenario, monkeypatch):
+    monkeypatch.setattr(Site, "_begin", lambda *_: True)
+    rows = by_name(begun(scenario, END_S))
+    found = {name for name, row in rows.items() if row["status"] == "inert"}
+    assert found >= {"crash", "protective", "power", "brownout", "parts", "breaks", "server-crash", "scheduler-crash"}
+
+
+def test_of_two_stops_the_stricter_takes_over_and_both_end_with_it(tmp_path):
+    mild = {"component": "safety", "mode": "protective_stop", "onset": {"at_s": 0.5}, "recover_s": 1}
+    strict = {"component": "safety", "mode": "e_stop", "onset": {"at_s": 1}, "duration_s": 3}
+    played = play(tmp_path, faults=[mild, strict], duration_s=10)
+    rows = played.farm.receipts()
+    assert [row["status"] for row in rows] == ["acted", "acted"] and [row["cleared_s"] for row in rows] == [4.5, 4.0]
+
+
+def test_somebody_who_is_in_the_cell_stops_the_reset_that_begins_too(tmp_path):
+    there = {"component": "safety", "mode": "human_enters", "onset": {"at_s": 5}, "duration_s": 30}
+    mended = {"arm": SCENE["fleet"]["robots"]["arm"] | {"reliability": {"repair_h": 1 / 3600}}}
+    played = play(tmp_path, robots=mended, faults=[breaks(1), there], duration_s=30)
+    assert played.of("reset.start")[0].t_us == played.of("stop.protective")[0].t_us > 5e6

@@ -37,6 +37,7 @@ MUTANTS = {
     "run elsewhere": ([*SOUND[:4], event(1, "episode.start", "c2", job="j", episode=2), *SOUND[4:]], ROWS, "ran on c2"),
     "run too often": (SOUND, [*ROWS, ROWS[0] | {"episode": 2}], "asked for 1 episodes and ran 2"),
     "lost": (SOUND[:2], ROWS, "waits beside a free cell"),
+    "left undone": ([*SOUND[:4], event(3, "authority.offered", "c1", lease=2)], ROWS, "was left undone by c1"),
     "arrived twice": ([*SOUND, SOUND[1]], ROWS, "arrived twice"),
 }
 

@@ -34,12 +34,15 @@ def test_parameters_say_what_they_take():
     }
 
 
-def test_every_fault_of_a_lane_ships_with_a_scenario_of_its_own():
-    wanted = [fault for fault in LISTED if fault["port"] in ("sense", "command", "actuator", "world", "link")]
-    for fault in wanted:
-        planned = [(each.component, each.mode) for each in load(ROOT / fault["scenario"]).spec.faults]
-        needed = [("safety", "e_stop")] if fault["mode"] == "brake_slip" else []  # a brake slips where power is gone
-        assert planned == [(fault["component"], fault["mode"]), *needed]
+NEEDS = {"brake_slip": {("safety", "e_stop")}, "roll_back": {("release", "mixed"), ("release", "bad_configuration")}}
+"""What else a scenario needs: a brake slips where power is gone, and what is rolled back was rolled out."""
+
+
+@pytest.mark.parametrize("fault", LISTED, ids=lambda fault: f"{fault['component']}-{fault['mode']}")
+def test_every_fault_ships_with_a_scenario_of_its_own_in_which_it_must_act(fault):
+    spec = load(ROOT / fault["scenario"]).spec
+    planned = {(each.component, each.mode): each.must_act for each in spec.faults}
+    assert planned.pop((fault["component"], fault["mode"])) and set(planned) == NEEDS.get(fault["mode"], set()) and spec.checks
 
 
 def test_the_words_of_px4_are_known():

@@ -10,11 +10,11 @@ from twin.core.errors import SpecError
 ARM = SCENE["fleet"]["robots"]["arm"]
 
 
-def played(folder, table, **changes):
+def played(folder, table, *more, **changes):
     (folder / "stops.csv").write_text(table)
     onset = {"table": "stops.csv", "clock": "operating"}
     stop = {"component": "safety", "mode": "protective_stop", "onset": onset}
-    return Played(opened(folder, scene(**{"faults": [stop], "episode_timeout_s": 30} | changes)))
+    return Played(opened(folder, scene(**{"faults": [stop, *more], "episode_timeout_s": 30} | changes)))
 
 
 def test_a_table_in_operating_time_is_replayed_with_its_durations(tmp_path):
@@ -39,22 +39,26 @@ def test_a_table_that_is_none_is_refused_at_its_row(tmp_path, table, says):
         played(tmp_path, table)
 
 
-def onsets(path):
-    """Onsets and lengths of the recording's stops in s of recording (what was not recorded took no time)."""
+def onsets(path, what):
+    """Onsets and lengths of a flag of the recording in s of recording (what was not recorded took no time)."""
     with path.open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file, delimiter=";") if row["Timestamp"]]
-    up = [row["Robot_ProtectiveStop"].strip().lower() in ("true", "1", "1.0") for row in rows]
+    up = [row[what].strip().lower() in ("true", "1", "1.0") for row in rows]
     starts = [i for i, now in enumerate(up) if now and not (i and up[i - 1])]
     return [(i, next((k for k in range(i, len(up)) if not up[k]), len(up)) - i) for i in starts]
 
 
 @pytest.mark.real
-def test_a_shift_with_the_108_recorded_stops_accounts_for_all_of_them(tmp_path, real_data):
-    found = onsets(next((real_data / "ur3_cobotops").glob("dataset*.csv")))
-    table = "at_s,duration_s\n" + "".join(f"{at},{long}\n" for at, long in found)
+def test_a_shift_with_the_108_recorded_stops_and_77_grip_losses_accounts_for_all_of_them(tmp_path, real_data):
+    data = next((real_data / "ur3_cobotops").glob("dataset*.csv"))
+    found, lost = onsets(data, "Robot_ProtectiveStop"), onsets(data, "grip_lost")
+    table, slips = ("at_s,duration_s\n" + "".join(f"{at},{long}\n" for at, long in each) for each in (found, lost))
+    (tmp_path / "slips.csv").write_text(slips)
+    grip = {"component": "gripper", "mode": "slips", "onset": {"table": "slips.csv", "clock": "operating"}}
     slow = {"arm": ARM | {"control_ms": 400, "stops": {"restart_s": 0}}}
     ladder = [{"kind": "automatic", "attempts": 2, "seconds": 1, "success": 1}, {"kind": "person", "pool": "ops"}]
-    run = played(tmp_path, table, robots=slow, resets=ladder, duration_s=9500, log={"snapshot_s": 1000})
-    fault = run.farm.trouble.injections[0]
+    run = played(tmp_path, table, grip, robots=slow, resets=ladder, duration_s=9500, log={"snapshot_s": 1000})
+    fault, slip = run.farm.trouble.injections
+    assert len(lost) == 77 == slip.onsets + slip.coincident and slip.status() == "acted"
     assert len(found) == 108 == fault.onsets + fault.coincident and fault.missed == 0
     assert len(run.of("stop.protective")) == fault.onsets

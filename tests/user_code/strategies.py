@@ -29,6 +29,24 @@ class Lifo:
         return self.next_us if self.waiting and self.free else None
 
 
+class Keeper(Lifo):
+    """Keeps what it knows, and takes it up again after it was killed."""
+
+    KEPT = ("waiting", "free", "next_us", "asked", "turn")
+
+    def saved(self):
+        return {name: getattr(self, name) for name in self.KEPT}
+
+    def restore(self, state):
+        vars(self).update(state)
+
+
+class Forgetful(Keeper):
+    """Does not keep which jobs wait."""
+
+    KEPT = ("free", "next_us", "asked", "turn")
+
+
 class LockedLifo(Lifo):
     """Does not pickle: its mail is kept instead. Even how often it was asked when to wake shows in what it does."""
 
@@ -39,6 +57,15 @@ class LockedLifo(Lifo):
     def wake_at(self):
         self.turn += 1
         return super().wake_at()
+
+
+class LockedKeeper(Keeper, LockedLifo):
+    """Keeps what it knows, and does not pickle."""
+
+
+class Unkept(Lifo):
+    def saved(self):
+        return threading.Lock()
 
 
 class Patient:

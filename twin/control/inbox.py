@@ -20,6 +20,8 @@ from twin.core.chance import Chance
 from twin.core.errors import UseError
 from twin.core.quantity import draw
 from twin.core.records import Bools, Floats, Observation, Rows
+from twin.faults.compute import ServerFault
+from twin.faults.injection import InForce, Injection
 from twin.faults.messages import NEVER
 
 IDLE, ASKED, ANSWERED, READY, LAST = range(5)
@@ -49,8 +51,9 @@ class Machine:
     Inference times are drawn in blocks keyed by its name: a block and a counter are all of the state.
     """
 
-    def __init__(self, name: str, spec: ComputeSpec | None, chance: Chance) -> None:
-        self.name, self.spec, self.chance = name, spec, chance
+    def __init__(self, name: str, spec: ComputeSpec | None, chance: Chance, in_force: InForce | None = None) -> None:
+        """in_force: where it asks for its faults; None: it has none."""
+        self.name, self.spec, self.chance, self.in_force = name, spec, chance, in_force
         self.free_us = 0
         self.batches = 0
         self._times_us: list[int] = []
@@ -68,6 +71,11 @@ class Machine:
             if outage.fault is fault and outage.until_us is None:
                 outage.until_us = now_us
                 self.free_us = max(self.free_us, now_us + outage.cold_us)
+
+    def served(self, now_us: int) -> None:
+        """It serves: what should have kept it from that does nothing."""
+        for fault in self.in_force.of(self.name, ServerFault) if self.in_force is not None else ():
+            fault.measured(0.0, int(fault.began_us <= now_us))
 
     def inference_us(self) -> int:
         """How long the next batch takes."""
@@ -124,7 +132,8 @@ class Inbox:
         self.late: Rows = NOBODY
         """Rows whose request went unanswered for too long at this tick and was sent again."""
         self.barred_us = np.zeros(n, np.int64)
-        """No chunk that was asked for before this may be played; `stale` are rows that began one at this tick all the same."""
+        """No chunk that was asked for before this may be played; `stale` are rows that began one at this tick all the same, or
+        got an answer long after they should have given it up."""
         self.born_us = np.zeros(n, np.int64)
         self.stale: Rows = NOBODY
         self.strays: list[tuple[int, int, int, int]] = []
@@ -132,7 +141,7 @@ class Inbox:
         self.rejected = np.zeros(n, np.int64)
         """Answers that came to a row which did not wait for them any more."""
 
-    def begin(self, row: int, seen: Observation, stream: Any, hold: Floats, episode: int) -> None:
+    def begin(self, row: int, seen: Observation, stream: Any, hold: Floats, episode: int, now_us: int = 0) -> None:
         """A new episode on `row`: nothing under way, hold `hold` (nu,) until the first chunk arrives."""
         rows = np.array([row])
         part = {k: v[rows] for k, v in self.memory.items()}
@@ -140,19 +149,20 @@ class Inbox:
         for key, value in part.items():
             self.memory[key][rows] = value
         self.goal[row], self.task[row] = seen.goal[0], seen.task[0]
-        self._strand(row, 0)
+        self._drop(row, hold, now_us)
         self.links.begin(row, episode)
-        self.state[row] = IDLE
-        self.cursor[row] = self.horizon
-        self.chunk[row] = hold
-        self.answers[row] = self.timeouts[row] = self.barred_us[row] = 0
+        self.answers[row] = self.timeouts[row] = 0
 
-    def forget(self, row: int, hold: Floats) -> None:
+    def forget(self, row: int, hold: Floats, now_us: int) -> None:
         """Drop all that was commanded or asked on `row`: hold `hold` (nu,) until a chunk comes that is asked for later."""
+        self._drop(row, hold, now_us)
+
+    def _drop(self, row: int, hold: Floats, now_us: int) -> None:
         self._strand(row, 0)
         self.state[row] = IDLE
         self.cursor[row] = self.horizon
         self.chunk[row] = hold
+        self.born_us[row] = now_us
 
     def due(self, now_us: int, rows: Rows, seen: Observation, playing: Bools) -> Floats:
         """(n, nu) what the policy asks of `rows` now. Rows not `playing` (stopped) ask for nothing."""
@@ -176,7 +186,7 @@ class Inbox:
             which = rows[swap]
             self.chunk[which] = self.coming[which]
             if (self.born_us[which] < self.barred_us[which]).any():
-                self.stale = which[self.born_us[which] < self.barred_us[which]]
+                self.stale = np.union1d(self.stale, which[self.born_us[which] < self.barred_us[which]])
             self.state[which] = np.where(self.coming_done[which], LAST, IDLE)
             cursor[swap] = 0
             over = cursor >= self.horizon
@@ -270,25 +280,17 @@ class Inbox:
             there = (self.state[rows] == ASKED) & server.rows[rows] & (arrives < until_us)
             met = there & (arrives > server.met.get(outage.from_us, -1))
             if np.count_nonzero(met):
-                outage.fault.measured(float(self._hit(rows[met], outage.lossy)), self.period(now_us, outage))
+                hit = rows[met]
+                if outage.lossy:
+                    self.arrives_us[hit] = NEVER
+                spoilt = self.arrives_us[hit] >= NEVER if outage.lossy else self.state[hit] == ASKED
+                outage.fault.measured(float(np.count_nonzero(spoilt)), 1)
             server.met[outage.from_us] = until_us - 1
             serves &= outage.until_us is not None
         return serves
 
-    def _hit(self, rows: Rows, lossy: bool) -> int:
-        """Requests that met an outage: how many are lost, or have to wait."""
-        if lossy:
-            self.arrives_us[rows] = NEVER
-        return len(rows)
-
-    @staticmethod
-    def period(now_us: int, outage: Outage) -> int:
-        """How long an outage has lasted, at least a µs."""
-        return max(1, (now_us if outage.until_us is None else outage.until_us) - outage.from_us)
-
-    def lost_at(self, machine: Machine, now_us: int) -> None:
+    def lost_at(self, machine: Machine, fault: Injection, now_us: int) -> None:
         """A machine died: answers that it had not sent yet never come."""
-        fault = machine.outages[-1].fault
         for server in self.servers:
             if server.machine is machine:
                 lost = server.rows & (self.state == ANSWERED) & (self.leaves_us > now_us)
@@ -314,6 +316,7 @@ class Inbox:
             if len(batch) > server.batch:
                 batch = np.sort(batch[np.argsort(arrives[there], kind="stable")][: server.batch])
             self._act(batch)
+            server.machine.served(start)
             server.machine.free_us = start + server.machine.inference_us()
             self.state[batch] = ANSWERED
             self.leaves_us[batch] = server.machine.free_us
@@ -351,5 +354,8 @@ class Inbox:
             self.memory[key][arrived] = value[arrived]
         self.state[arrived] = READY
         self.born_us[arrived] = self.asked_us[arrived]
+        old = arrives[there] - self.asked_us[arrived] > 2 * self.timeout_us[arrived]
+        if np.count_nonzero(old):
+            self.stale = arrived[old]
         self.ages_us[arrived, self.answers[arrived] % AGES] = arrives[there] - self.asked_us[arrived]
         self.answers[arrived] += 1

@@ -225,19 +225,6 @@ def _above(low: tuple[float, ...], high: tuple[float, ...]) -> None:
         raise ValueError(f"high_m {list(high)} must lie above low_m {list(low)} in every coordinate")
 
 
-BuiltInFilter = Annotated[
-    JointLimitsFilter
-    | WorkspaceFilter
-    | TrackingMonitor
-    | KeepOutFilter
-    | BarrierFilter
-    | ContactFilter
-    | SeparationFilter
-    | StaleFilter
-    | TorqueFilter,
-    Field(discriminator="kind"),
-]
-
 FilterSpec = Annotated[
     Annotated[JointLimitsFilter, Tag("joint_limits")]
     | Annotated[WorkspaceFilter, Tag("workspace_box")]
@@ -254,9 +241,15 @@ FilterSpec = Annotated[
 
 
 class ReleaseSpec(Spec):
-    """Another release: the scripted policy with other parameters, or other filters; what is left out is the fleet's."""
+    """Another release: another policy, or other filters; what is left out is the fleet's."""
 
     stack_version: str | None = None
     """What episode rows say of it."""
-    policy: ScriptedPolicy | None = None
-    filters: tuple[BuiltInFilter, ...] | None = None
+    policy: (
+        Annotated[
+            Annotated[ScriptedPolicy, Tag("scripted")] | Annotated[UseSpec, Tag("use:")],
+            Discriminator(built_in_or_use("scripted")),
+        ]
+        | None
+    ) = None
+    filters: tuple[FilterSpec, ...] | None = None

@@ -14,12 +14,10 @@ from twin.build import build
 from twin.core.errors import InputError, nearest
 from twin.farm.farm import Farm
 from twin.farm.spec import CellSpec, FleetSpec
+from twin.faults.spec import LANE_PORTS
 from twin.scenario.cells import expand
 from twin.scenario.load import Scenario, load, load_fleet
 from twin.world.spec import TASKS
-
-ON_LANE = ("sense", "command", "actuator", "world", "link")
-"""Ports of faults that a lane has; all others need a farm."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def farm_of(asked: Options, n: int, seed: int) -> Farm:
     alike = replace(scenario, spec=scenario.spec.model_copy(update={"fleet": fleet}), cells=cells)
     farm = build(alike, "env", asked.threads)
     for fault in farm.trouble.injections:
-        if fault.spec.PORT not in ON_LANE:
+        if fault.spec.PORT not in LANE_PORTS:
             raise InputError(f"fault {fault.name}: {fault.spec.component} faults need a farm; an environment has a lane only")
     return farm
 

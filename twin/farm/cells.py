@@ -29,6 +29,9 @@ class Cell:
     state: str = "free"
     lease: int = 0
     job: str | None = None
+    leased_by: str = ""
+    """The strategy that gave it its latest job."""
+    leased_us: int = 0
     setup: str | None = None
     """The task that it is set up for."""
     yields: bool = False

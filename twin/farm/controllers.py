@@ -5,83 +5,77 @@ A cell that comes back tests itself before it gets work, and its mess is reset, 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from twin.core.clock import US, Clock
+from twin.core.clock import Clock
 from twin.farm.cells import Cell
 from twin.faults.injection import Injection
+
+if TYPE_CHECKING:
+    from twin.farm.episodes import Episodes
 
 WORKABLE = ("free", "held", "leased", "setup", "episode", "test", "reset", "stopped")
 """States of a cell that its controller keeps going."""
 
 
 class Controllers:
-    """What keeps each cell from working, and for how long it did."""
+    """What keeps each cell from working. A cell that starts again is entered on the clock as `cell.ready`."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.causes: dict[str, list[tuple[Injection, str]]] = {}
-        """Cell → the faults that hold it down, each with the word for it."""
-        self.since: dict[tuple[str, str], int] = {}
-        """(cell, fault) → since when it has been exposed."""
+    def __init__(self, clock: Clock, cells: Mapping[str, Cell], episodes: Episodes) -> None:
+        self.clock, self.cells, self.episodes = clock, cells, episodes
+        self.causes: dict[str, list[Injection]] = {}
+        """Cell → the faults that hold it down."""
 
-    def down(self, farm: Any, name: str, fault: Injection, why: str, at_once: bool = True) -> None:
-        """A cause begins; `at_once`: whatever runs there dies, else it is finished and nothing new begins."""
-        cell: Cell = farm.cells[name]
-        self.causes.setdefault(name, []).append((fault, why))
-        if cell.state == "down" or (cell.state in WORKABLE and (at_once or cell.state in ("free", "held"))):
-            self.since[name, fault.name] = self.clock.now_us
-            if cell.state != "down":
-                self._halt(farm, cell, why)
+    def down(self, cell: Cell, fault: Injection) -> None:
+        """A cause begins."""
+        spec = fault.spec
+        self.causes.setdefault(cell.name, []).append(fault)
+        if spec.AT_ONCE:
+            cell.suspect = cell.suspect or "restarted"
+        if cell.state in WORKABLE and (spec.AT_ONCE or cell.state in ("free", "held")):
+            self._halt(cell, spec.WHY)
+        if spec.DARK and cell.state == "down":
+            self.episodes.darken(cell)
 
-    def _halt(self, farm: Any, cell: Cell, why: str) -> None:
+    def dark(self, cell: Cell) -> bool:
+        """Whether a cell stands without power."""
+        return cell.state == "down" and any(cause.spec.DARK for cause in self.causes.get(cell.name, ()))
+
+    def holds(self, cell: Cell, fault: Injection) -> bool:
+        """Whether a cell stands because of a fault."""
+        return cell.state == "down" and fault in self.causes.get(cell.name, ())
+
+    def _halt(self, cell: Cell, why: str) -> None:
         """Everything in the cell stands."""
         if cell.state == "episode":
-            farm.episodes.end(cell, "crash")
+            self.episodes.end(cell, "crash")
         elif cell.state == "test":
-            farm.episodes.halt_test(cell)
+            self.episodes.halt_test(cell)
         elif cell.undoing:
-            farm.episodes.break_off(cell)
-        farm.recovery.cancel(cell, "reset", "rung", "rest")
-        farm.stopping.over(cell)
-        cell.suspect = cell.suspect or "restarted"
-        self._dark(farm, cell, why)
+            self.episodes.break_off(cell)
+        self.episodes.recovery.cancel(cell, "reset", "rung", "rest")
+        self.episodes.stopping.over(cell)
+        self._dark(cell, why)
 
-    def _dark(self, farm: Any, cell: Cell, why: str) -> None:
-        farm.work.withdraw(cell, why)
+    def _dark(self, cell: Cell, why: str) -> None:
+        self.episodes.work.withdraw(cell, why)
         cell.state = "down"
 
-    def stands(self, farm: Any, cell: Cell) -> bool:
+    def stands(self, cell: Cell) -> bool:
         """A cell would go on: False where nothing keeps it down."""
         causes = self.causes.get(cell.name)
-        if not causes:
-            return False
-        for fault, _ in causes:
-            self.since.setdefault((cell.name, fault.name), self.clock.now_us)
-        if cell.state != "down":
-            self._dark(farm, cell, causes[0][1])
-        return True
+        if causes and cell.state != "down":
+            self._dark(cell, causes[0].spec.WHY)
+            if self.dark(cell):
+                self.episodes.darken(cell)
+        return bool(causes)
 
-    def up(self, farm: Any, name: str, fault: Injection) -> None:
+    def up(self, cell: Cell, fault: Injection) -> None:
         """A cause ends; with the last one the cell starts again."""
-        cell: Cell = farm.cells[name]
-        self._measure(cell, fault)
-        self.since.pop((name, fault.name), None)
-        left = [(other, why) for other, why in self.causes.get(name, ()) if other is not fault]
-        self.causes[name] = left
+        left = [other for other in self.causes.get(cell.name, ()) if other is not fault]
+        self.causes[cell.name] = left
+        if fault.spec.DARK and not any(cause.spec.DARK for cause in left):
+            self.episodes.light(cell)
         if not left and cell.state == "down":
-            farm.go_on(cell)
-
-    def _measure(self, cell: Cell, fault: Injection) -> None:
-        """How long it was exposed, and how long the cell indeed stood."""
-        since = self.since.get((cell.name, fault.name))
-        if since is not None:
-            spent = self.clock.now_us - since
-            fault.measured(spent / US if cell.state == "down" else 0.0, spent)
-            self.since[cell.name, fault.name] = self.clock.now_us
-
-    def settle(self, farm: Any) -> None:
-        """Bring what is still down up to date."""
-        for name, causes in self.causes.items():
-            for fault, _ in causes:
-                self._measure(farm.cells[name], fault)
+            cell.timers["reset"] = self.clock.after(0.0, "cell.ready", cell.name)

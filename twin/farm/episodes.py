@@ -17,7 +17,6 @@ from twin.farm.data import DataDesk
 from twin.farm.detector import label
 from twin.farm.jobs import Job
 from twin.farm.lane import Lane
-from twin.farm.recorder import Recorder
 from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
 from twin.farm.rows import ended
@@ -58,13 +57,12 @@ class Episodes:
         wear: Wear,
         trouble: Trouble,
         desk: DataDesk,
-        recorder: Recorder,
         facts: Mapping[str, Any],
     ) -> None:
         """facts: constants of the run that episode rows carry."""
         self.clock, self.book, self.chance = clock, book, chance
         self.work, self.recovery, self.trouble = work, recovery, trouble
-        self.repair, self.wear, self.recorder = repair, wear, recorder
+        self.repair, self.wear = repair, wear
         self.stopping = Stopping(clock, book, chance, self, work, recovery, trouble)
         self.desk, self.facts = desk, dict(facts)
         recovery.tier = self
@@ -129,6 +127,12 @@ class Episodes:
         """Set a self-test going; its result comes to `test_over`."""
         raise NotImplementedError
 
+    def darken(self, cell: Cell) -> None:
+        """A cell in which nothing runs has no power: what its arm does on its brakes."""
+
+    def light(self, cell: Cell) -> None:
+        """It has power again."""
+
     def halt_test(self, cell: Cell) -> None:
         """Take a self-test off its cell, because it is over or cut short."""
         raise NotImplementedError
@@ -182,7 +186,6 @@ class Episodes:
         if reason in ("crash", "stop"):
             self.stopping.over(cell)
         self.recovery.cancel(cell, "timeout", "failure", "drawn")
-        self.trouble.episode_ends(cell)
         truth, cell.in_reach, columns, cell.stands, reached = self.halt(cell, job, reason)
         cell.stands &= reason in ("done", "timeout")
         spent = now - cell.started_us
@@ -201,22 +204,11 @@ class Episodes:
         else:
             self.book.usual("episode.truth", cell, job=job.name, episode=episode, cause=cause, known=False, truth=truth)
         of = self.work.count_attempt(job, episode, bool(seen), reason)
-        spoilt = self.recorder.refuses(cell, spent)
-        filed = self.desk.file(cell, now, seen, truth, reached)
-        if reason not in REACHABLE or spoilt is not None:
-            filed = filed._replace(reject=spoilt if reason in REACHABLE else reason, goal=None)
-        if filed.reject is None:
-            self.desk.saved[cell.site] = self.desk.saved.get(cell.site, 0) + 1
-        if filed.reject is not None:
-            self.book.emit("data.rejected", cell, job=job.name, episode=episode, reason=filed.reject)
-        elif self.recorder.holds(cell, job.name, episode, filed.goal):
-            pass  # told when it has been uploaded
-        elif filed.goal is not None:
-            self.book.emit("data.saved", cell, job=job.name, episode=episode, goal=filed.goal)
-        else:
-            self.book.usual("data.saved", cell, job=job.name, episode=episode)
+        filed = self.desk.file(cell, spent, seen, truth, reached, None if reason in REACHABLE else reason)
+        self.desk.keep(cell, job.name, episode, filed)
         row = ended(self.facts, cell, job, now, reason=reason, truth=truth, attempt_of=of, filed=filed)
         self.book.row({**row, **columns})
+        self.trouble.episode_ends(cell)
         self._fresh(cell)
         self.repair.doubt(cell, seen)
         cell.state = "leased"

@@ -15,7 +15,8 @@ from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.core.quantity import nominal
 from twin.farm.book import Book
-from twin.farm.cells import ROBOT, Cell
+from twin.farm.breaking import Breaking
+from twin.farm.cells import Cell
 from twin.farm.controllers import Controllers
 from twin.farm.episodes import Episodes
 from twin.farm.jobs import Arrivals
@@ -23,11 +24,11 @@ from twin.farm.lane import Lane
 from twin.farm.pending import pending
 from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
+from twin.farm.site import Site
 from twin.farm.stopping import Stopping
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
 from twin.farm.work import Work
-from twin.faults.injection import Injection
 
 
 class Farm:
@@ -52,8 +53,9 @@ class Farm:
         self.cells, self.episodes = dict(cells), episodes
         self.work, self.recovery, self.arrivals, self.trouble = work, recovery, arrivals, trouble
         self.repair, self.wear, self.servers = repair, wear, dict(servers)
-        self.controllers = Controllers(clock)
-        work.start, trouble.farm = episodes.start, self
+        self.controllers, self.breaking = Controllers(clock, self.cells, episodes), Breaking(episodes)
+        site = (clock, self.cells, trouble.members, self.servers, self.controllers, self.breaking, episodes, trouble.in_force)
+        work.start, trouble.site = episodes.start, Site(*site)
 
     @property
     def lanes(self) -> Sequence[Lane]:
@@ -79,6 +81,7 @@ class Farm:
             return False
         self.clock.pop()
         getattr(self, "_on_" + entry[3].replace(".", "_"))(entry[4], entry[5])
+        self.trouble.look()
         self._follow()
         self._tell()
         return True
@@ -138,7 +141,7 @@ class Farm:
     def _on_robot_breaks(self, name: str, component: str) -> None:
         cell = self.cells[name]
         cell.timers.pop("failure", None)
-        self._break(cell, component)
+        self.breaking.robot(cell, component)
 
     def _on_stop_recover(self, name: str, _: Any) -> None:
         cell = self.cells[name]
@@ -276,16 +279,16 @@ class Farm:
         self.trouble.onset(*payload)
 
     def _on_curtain_trip(self, _: str, payload: Any) -> None:
-        fault = self.trouble.injections[payload[0]]
-        if fault.active and fault.onsets == payload[1]:
-            fault.spec.trip(self, fault)
+        fault, onset = payload
+        if fault.active and fault.onsets == onset:
+            self.trouble.site.trip(fault)
 
     def _on_fault_off(self, cell: str, payload: Any) -> None:
         self.trouble.over(*payload)
 
     def go_on(self, cell: Cell) -> None:
         """A cell in order: self-test where there is doubt, rest, maintenance, the job's next episode, or a new lease."""
-        if self.controllers.stands(self, cell):
+        if self.controllers.stands(cell):
             return
         if cell.suspect is not None:
             self.episodes.test(cell)
@@ -317,61 +320,12 @@ class Farm:
             return "resting", now + to_us(60 * duty.rest_min)
         return None, now
 
-    def stop(self, cell: Cell, category: int | None, cause: str, **how: Any) -> bool:
-        """Stop the robot of a cell (see `Stopping.stop`). False where nothing moves it or it is stopped."""
-        return self.stopping.stop(cell, category, cause, **how)
-
-    def hold(self, fault: Injection, **how: Any) -> bool:
-        """A planned fault stops a robot (see `Stopping.stop`), until it is unlocked. False where it did not."""
-        cell = self.cells[fault.cell]
-        if not self.stopping.stop(cell, None, fault.name, **how):
-            return False
-        self.trouble.holds(cell, "stop", fault)
-        return True
-
-    def let_go(self, fault: Injection) -> None:
-        """What held a robot's stop lets go."""
-        cell = self.cells[fault.cell]
-        if self.trouble.holding.get((cell.name, "stop"), (None, 0))[0] == self.trouble.number(fault):
-            self.stopping.release(cell)
-
-    def break_robot(self, cell: Cell, cause: int | None, fault: Injection) -> bool:
-        """The robot breaks as a whole, by a plan. False where that cannot be."""
-        broke = self._break(cell, None, cause)
-        if broke:
-            self.trouble.holds(cell, "break", fault)
-        return broke
-
-    def _break(self, cell: Cell, component: str | None, cause: int | None = None) -> bool:
-        """A robot breaks, by wear of a component or by a plan (None). False where it is broken or out of service, or switched
-        off for the person who works at it."""
-        if cell.state in ("broken", "out"):
-            return False
-        if cell.page is not None and not self.recovery.people.expire(cell.page):
-            return False
-        if component is not None:
-            cause = self.wear.broke(cell, component)
-        cell.component = component or ROBOT
-        if cell.state == "episode":
-            self.episodes.end(cell, "crash")
-        elif cell.state == "test":
-            self.episodes.halt_test(cell)
-        self.stopping.over(cell)
-        self.recovery.cancel(cell, "rest")
-        self.work.withdraw(cell, "broken")
-        self.repair.broken(cell, cause)
-        return True
-
     def receipts(self) -> list[dict[str, Any]]:
         """What became of every planned fault, and of everything that can wear out."""
-        self.controllers.settle(self)
-        self.work.settle()
-        self.episodes.recorder.settle(self.cells)
-        self.recovery.people.settle()
         return self.trouble.receipts() + self.wear.receipts(self.cells)
 
     def pending(self) -> list[str]:
         """What still waits or goes on, and for what: jobs, cells that are not free, calls that are not done."""
-        causes = {name: why[0][0].name for name, why in self.controllers.causes.items() if why}
-        causes |= {name: self.trouble.injections[held].name for (name, _), (held, _) in self.trouble.holding.items()}
+        causes = {name: why[0].name for name, why in self.controllers.causes.items() if why}
+        causes |= {name: fault.name for (name, _), fault in self.trouble.site.holding.items()}
         return pending(self.clock, self.cells, self.work.jobs, self.recovery.people.pages, causes)

@@ -31,14 +31,14 @@ class Host:
         self.strategy: Any = make()
         self.life = 0
         """How often it was started again."""
-        self.down: Any = None
-        """The fault that keeps it down; its mail waits."""
+        self.down = False
+        """It answers nothing, and its mail waits."""
         self.mail: list[Event] = []
         self.told = 0
-        """Events that it should have been told so far."""
-        self.saved: Any = None
+        """Events that it was or should have been told so far."""
+        self.saved: bytes | None = None
         """Its own saved state, where it keeps one (`saved()` and `restore(state)`)."""
-        self.origin: Any = None
+        self.origin: bytes | None = None
         """The saved state from which it was started last."""
         self.hears = _hears(type(self.strategy))
         """Kinds of events that the strategy wants to be told of; None: all."""
@@ -58,20 +58,28 @@ class Host:
             if mail and not events:
                 return []
         self.told += len(events)
-        if self.down is not None:
+        if self.down:
             self.mail += events
             return []
         answer = self._handle(now_us, events)
         if hasattr(self.strategy, "saved"):
-            self.saved = self._call(now_us, "saved")
+            self.saved = self._saved(now_us)
         return answer
+
+    def _saved(self, now_us: int) -> bytes:
+        """A copy of what the strategy keeps: what it does with it later changes nothing here."""
+        state = self._call(now_us, "saved")
+        try:
+            return pickle.dumps(state)
+        except Exception as error:
+            raise UseError(f"{self.role}: what saved() returns cannot be pickled ({type(error).__name__}: {error})") from error
 
     def restart(self, now_us: int, standing: Sequence[Event]) -> None:
         """The strategy was killed and is made anew: from its own saved state where it keeps one, else told what stands."""
         self.strategy, self.life, self.inbox = self.make(), self.life + 1, []
         self.origin = self.saved
         if self.origin is not None:
-            self._call(now_us, "restore", self.origin)
+            self._call(now_us, "restore", pickle.loads(self.origin))
         else:
             self.mail = [event for event in standing if self.hears is None or event.kind in self.hears]
 
@@ -93,7 +101,7 @@ class Host:
 
     def wake_at(self, now_us: int) -> int | None:
         """When the strategy wants to be called without an event; a time that has passed is no wish."""
-        if self.down is not None:
+        if self.down:
             return None
         wake = self.strategy.wake_at() if self.ours else self._call(now_us, "wake_at")
         if wake is not None and (not isinstance(wake, int) or isinstance(wake, bool)):
@@ -132,7 +140,7 @@ class Host:
             return
         self.strategy = make()
         if self.origin is not None:
-            self._call(0, "restore", self.origin)
+            self._call(0, "restore", pickle.loads(self.origin))
         for now_us, texts in self.inbox:
             list(self._call(now_us, "handle", now_us, _mail(texts)))
             self._call(now_us, "wake_at")

@@ -11,7 +11,6 @@ import numpy as np
 from twin.control.authority import Authority
 from twin.control.handover import HandOver
 from twin.control.inbox import Inbox
-from twin.control.late import Late
 from twin.control.links import LinkBank
 from twin.control.releases import Releases
 from twin.control.safety.chain import Chain
@@ -64,7 +63,7 @@ class Lane:
         bounds: what the joints may do in a period; box (2, 3) m: where the tool must stay, judged on ground truth."""
         n, self.index, self.world, self.arm = world.n, index, world, arm
         self.inbox, self.safety, self.faults, self.sensors = inbox, safety, ports, sensors
-        self.test, self.late = test, Late()
+        self.test, self.late = test, ports.process
         self.period_us, self.period_s, self.steps = period_us, period_us / US, period_us // world.step_us
         self.tasks, self.width_m, self.box = tasks, width_m, box
         self.hold_ticks = math.ceil(HOLD_S / self.period_s)
@@ -98,21 +97,21 @@ class Lane:
         """Row `row` runs an episode of a task from `start` (one row)."""
         seen = self._place(now_us, row, episode, start)
         seen.goal, seen.task = start.goal, np.array([list(self.tasks).index(task)])
-        self.inbox.begin(row, seen, stream, self.sent[row], episode)
-        self.inbox.born_us[row] = now_us
+        self.inbox.begin(row, seen, stream, self.sent[row], episode, now_us)
+        self.inbox.barred_us[row] = now_us
         self._join(row)
 
     def begin_test(self, now_us: int, row: int, episode: int, start: Start) -> None:
         """Row `row` tests itself from `start` (one row): no policy is asked."""
         self._place(now_us, row, episode, start)
-        self.inbox.forget(row, self.sent[row])
+        self._forget(now_us, row)
         self.test.begin(row, self.sent[row])
         self._join(row)
 
     def begin_driven(self, now_us: int, row: int, episode: int, start: Start) -> None:
         """Row `row` is driven from afar from `start` (one row): no policy is asked."""
         self._place(now_us, row, episode, start)
-        self.inbox.forget(row, self.sent[row])
+        self._forget(now_us, row)
         self._join(row)
 
     def _place(self, now_us: int, row: int, episode: int, start: Start) -> Observation:
@@ -153,9 +152,14 @@ class Lane:
         """Stop a row; what it was commanded before is forgotten. False where it is stopped so strictly already."""
         if not self.stops.trip(row, category, now_us, self.world):
             return False
-        self.inbox.forget(row, self.sent[row])
-        self.inbox.barred_us[row] = now_us
+        self._forget(now_us, row)
         return True
+
+    def darken(self, now_us: int, row: int) -> None:
+        """Row `row`, which runs nothing, has lost its power: its brakes take the arm from where it is."""
+        self._forget(now_us, row)
+        self.stops.trip(row, 0, now_us, self.world)
+        self._join(row)
 
     def reset_stop(self, row: int) -> bool:
         """Unlatch a stop that has come to rest: nothing moves."""
@@ -166,9 +170,14 @@ class Lane:
         if not self.stops.start(row):
             return False
         self.safety.begin(row)
-        self.inbox.forget(row, self.sent[row])
-        self.inbox.born_us[row] = now_us
+        self._forget(now_us, row)
+        self.jumps.watch(now_us, row, self.sent[row, :-1], self.sent_v[row])
         return True
+
+    def _forget(self, now_us: int, row: int) -> None:
+        """What was commanded or asked on a row is gone; that none of it comes back is watched."""
+        self.inbox.forget(row, self.sent[row], now_us)
+        self.inbox.barred_us[row] = now_us
 
     def relieve(self, now_us: int, fault: Injection) -> None:
         """A fault at one of the lane's ports ends. A drive that is given back goes on from where the arm stands."""
@@ -176,33 +185,33 @@ class Lane:
         row = fault.row
         if fault.spec.DRIVES and self.faults.place[row] >= 0:
             arm = self.world.truth(np.array([row], np.int32))
-            self._resume(row, arm.q[0], arm.dq[0])
+            self._resume(now_us, row, arm.q[0], arm.dq[0])
             self.jumps.watch(now_us, row, arm.q[0], arm.dq[0])
 
-    def _resume(self, row: int, q: Floats, dq: Floats) -> None:
+    def _resume(self, now_us: int, row: int, q: Floats, dq: Floats) -> None:
         """What was commanded is forgotten: the next command goes on from `q` (nq,) at speed `dq` (nq,)."""
         self.sent[row, :-1], self.sent_v[row] = q, dq
         self.safety.begin(row)
-        self.inbox.forget(row, self.sent[row])
+        self._forget(now_us, row)
 
     def hand_over(self, now_us: int, row: int, holder: int, name: str, silence_s: float | None = None) -> int | None:
         """Somebody takes a row over, in the middle of what it does; the lease, or None where another has it who must give it
         back first. What was commanded before is forgotten, and what comes is approached smoothly."""
         lease = self.authority.take(row, holder, name, now_us, silence_s)
         if lease is not None:
-            self._passes(row)
+            self._passes(now_us, row)
         return lease
 
     def hand_back(self, now_us: int, row: int, lease: int) -> bool:
         """Who took a row over is done: the policy plans anew from where the arm is. False for a lease that is over."""
         if not self.authority.give_back(row, lease, now_us):
             return False
-        self._passes(row)
+        self._passes(now_us, row)
         return True
 
-    def _passes(self, row: int) -> None:
+    def _passes(self, now_us: int, row: int) -> None:
         self.console.seats.pop(row, None)
-        self.inbox.forget(row, self.sent[row])
+        self._forget(now_us, row)
         self.passing.begin(row)
 
     def _set_rows(self, rows: Rows) -> None:

@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from twin.core.chance import Chance
 from twin.core.clock import US, Clock
-from twin.faults.injection import Injection
-from twin.faults.people import Absent, Slow
+from twin.faults.injection import InForce, Injection
+from twin.faults.people import Absent, PeopleFault, Slow
 
 
 class Lapses:
     """Faults of people in force. A fault's target is a pool or one person of it."""
 
-    def __init__(self, clock: Clock, chance: Chance) -> None:
-        self.clock, self.chance = clock, chance
-        self.faults: list[Injection] = []
+    def __init__(self, clock: Clock, chance: Chance, in_force: InForce) -> None:
+        self.clock, self.chance, self.in_force = clock, chance, in_force
 
-    def of(self, person: str, kind: type[Any]) -> Iterator[Injection]:
+    def of(self, person: str, kind: type[PeopleFault]) -> list[Injection]:
         """Faults of a kind that are about a person."""
-        pool = person.rpartition("/")[0]
-        return (f for f in self.faults if isinstance(f.spec, kind) and f.cell in (person, pool))
+        return [*self.in_force.of(person, kind), *self.in_force.of(person.rpartition("/")[0], kind)]
 
     def away(self, person: str) -> bool:
         """Whether a person is not there."""
-        return any(True for _ in self.of(person, Absent))
+        return bool(self.of(person, Absent))
 
-    def slowed(self, person: str, seconds: float) -> float:
+    def sent(self, person: str) -> None:
+        """A person answers a call: somebody who should have been away is one whose absence does nothing."""
+        for fault in self.of(person, Absent):
+            fault.measured(0.0, 1)
+
+    def takes(self, person: str, seconds: float) -> float:
         """How long something takes a person that would take others `seconds`."""
-        took = seconds
         for fault in self.of(person, Slow):
-            longer = took * fault.spec.factor
-            fault.measured(longer - took, round(took * US))
-            took = longer
-        return took
+            longer = self._slowed(fault, seconds)
+            fault.measured(longer - seconds, round(longer * US))
+            seconds = longer
+        return seconds
 
-    def absences(self, pool: str) -> Iterator[Injection]:
+    def _slowed(self, fault: Injection, seconds: float) -> float:
+        slowed: float = seconds * fault.spec.factor
+        return slowed
+
+    def absences(self, pool: str, people: int) -> list[Injection]:
         """Faults that keep people of a pool away."""
-        return (f for f in self.faults if isinstance(f.spec, Absent) and f.cell.partition("/")[0] == pool)
-
-    def number(self, fault: Injection) -> int:
-        """A fault's place in the list, which it keeps."""
-        return self.faults.index(fault)
-
-    def leave(self, fault: Injection) -> None:
-        """It is over; its place stays, so that what is under way can still name it."""
-        self.faults = [Injection("", fault.spec, "", -1, -1) if other is fault else other for other in self.faults]
+        named = [pool, *(f"{pool}/{i + 1}" for i in range(people))]
+        return [fault for name in named for fault in self.in_force.of(name, Absent)]
 
     def strikes(self, kind: type[Any], page: Any) -> Injection | None:
-        """The fault of a kind that strikes at a call, if any does; it is measured where it comes about."""
+        """The fault of a kind that strikes at a call, if any does. What comes of it is measured by who called."""
         for fault in self.of(page.person or "", kind):
-            luck = self.chance.uniform(page.cell.name, f"fault/{fault.name}", page.cell.calls)
-            if luck < fault.spec.probability:
+            fault.measured(0.0, 1, chance=fault.spec.probability)
+            if self._strikes(fault, page):
                 return fault
         return None
+
+    def _strikes(self, fault: Injection, page: Any) -> bool:
+        luck = self.chance.uniform(page.cell.name, f"fault/{fault.name}", page.cell.calls)
+        struck: bool = luck < fault.spec.probability
+        return struck

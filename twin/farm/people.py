@@ -16,7 +16,7 @@ from twin.farm.cells import Cell
 from twin.farm.lapses import Lapses
 from twin.farm.shifts import on_duty
 from twin.farm.spec import PeopleSpec
-from twin.faults.injection import Injection
+from twin.faults.injection import InForce, Injection
 from twin.faults.people import Abandons, TwoAtOnce, WrongCell, WrongCommand
 
 
@@ -59,6 +59,7 @@ class People:
         zones: Mapping[str, ZoneInfo],
         start: datetime,
         where: Mapping[str, int],
+        in_force: InForce,
     ) -> None:
         self.pools, self.clock, self.book, self.chance = dict(pools), clock, book, chance
         self.zones, self.start, self.where = zones, start, where
@@ -67,7 +68,7 @@ class People:
         """How many of a pool are on duty."""
         self.at: dict[str, int] = {}
         """Person → the place of the cell that it went to last."""
-        self.lapses = Lapses(clock, chance)
+        self.lapses = Lapses(clock, chance, in_force)
         self.pages: dict[int, Page] = {}
         self.count = 0
 
@@ -109,12 +110,13 @@ class People:
             self._waited(page)
             self._take(person, here)
             page.person, page.state = person, "coming"
+            self.lapses.sent(person)
             seconds = draw(spec.response_s, self._stream(page, "response")) + self._walk(page, person)
-            page.timer = self._sent(page, self.lapses.slowed(person, seconds))
+            page.timer = self._sent(page, self.lapses.takes(person, seconds))
             if here and (fault := self.lapses.strikes(TwoAtOnce, page)) is not None:
                 page.second = here[0]
                 self._take(here[0], here)
-                self.clock.after(seconds, "person.second", pool, (page.number, page.second, self.lapses.number(fault)))
+                self.clock.after(seconds, "person.second", pool, (page.number, page.second, fault))
         for page in waiting if len(here) < len(free) else ():
             page.kept_us = self.clock.now_us if page.kept_us is None else page.kept_us
 
@@ -127,7 +129,7 @@ class People:
         astray = len(self.where) > 1 and self.lapses.strikes(WrongCell, page)
         if not astray:
             return self.clock.after(seconds, "person.arrive", page.pool, page.number)
-        astray.measured(1.0, 1)
+        astray.measured(1.0)
         others = [name for name in self.where if name != page.cell.name]
         other = others[int(self.chance.uniform(page.cell.name, "people/astray", page.cell.calls) * len(others))]
         self.book.emit("person.astray", page.cell, cause=page.event, person=page.person, pool=page.pool, went_to=other)
@@ -138,34 +140,26 @@ class People:
         page = self.pages[number]
         page.timer = self.clock.after(seconds, "person.arrive", page.pool, page.number)
 
-    def second(self, number: int, person: str, fault: int) -> None:
+    def second(self, number: int, person: str, fault: Injection) -> None:
         """Somebody comes to a cell at which another one is at work already, and is refused."""
         page = self.pages.get(number)
         if page is not None:
             page.second = None
             self.book.emit("authority.refused", page.cell, cause=page.event, role="people", action="take_over", id=person,
                            reason=f"{page.person} has it")  # fmt: skip
-            self.lapses.faults[fault].measured(1.0, 1)
+            fault.measured(1.0)
         self._home(person)
 
     def _waited(self, page: Page) -> None:
         """A call is answered, or dropped: how long it waited for want of people who are away."""
         if page.kept_us is not None:
             waited = self.clock.now_us - page.kept_us
-            for fault in self.lapses.absences(page.pool):
+            for fault in self.lapses.absences(page.pool, self.pools[page.pool].count):
                 fault.measured(waited / US, waited)
             page.kept_us = None
 
-    def enter(self, fault: Injection) -> None:
-        """Something about people is wrong from now on."""
-        self.lapses.faults.append(fault)
-        for pool in self.pools:
-            self._assign(pool)
-
-    def leave(self, fault: Injection) -> None:
-        """It is over."""
-        self.settle()
-        self.lapses.leave(fault)
+    def changed(self) -> None:
+        """Somebody is away from now on, or back."""
         for pool in self.pools:
             self._assign(pool)
 
@@ -213,12 +207,12 @@ class People:
 
     def work(self, page: Page, work: Any) -> None:
         """The person works for as long as `work` (a quantity in s) says."""
-        seconds = self.lapses.slowed(page.person or "", draw(work, self._stream(page, "work")))
+        seconds = self.lapses.takes(page.person or "", draw(work, self._stream(page, "work")))
         left = self.lapses.strikes(Abandons, page)
         if left is None:
             self.clock.after(seconds, "person.finish", page.pool, page.number)
             return
-        left.measured(1.0, 1)
+        left.measured(1.0)
         self.clock.after(0.5 * seconds, "person.leaves", page.pool, page.number)
 
     def leaves(self, number: int) -> Page:
@@ -233,7 +227,7 @@ class People:
         """Whether a reset that is done was done wrong."""
         wrong = self.lapses.strikes(WrongCommand, page)
         if wrong is not None:
-            wrong.measured(1.0, 1)
+            wrong.measured(1.0)
         return wrong is not None
 
     def finish(self, number: int) -> Page:

@@ -10,6 +10,7 @@ import numpy as np
 
 from twin.control.authority import RESET, TECHNICIAN
 from twin.control.guard import Guarded
+from twin.control.releases import Versions
 from twin.farm.cells import Cell
 from twin.farm.episodes import Episodes, Found
 from twin.farm.jobs import Job
@@ -27,6 +28,8 @@ class Simulated(Episodes):
         self.lanes = list(lanes)
         self.at = {(c.lane, c.row): c for c in cells.values()}
         self.operating = Operating(self.clock, self.book, self.chance)
+        self.dark: set[str] = set()
+        """Cells without power whose rows are stepped."""
         self.running = [False] * len(self.lanes)
         """Lanes that have an entry on the clock."""
 
@@ -34,8 +37,10 @@ class Simulated(Episodes):
         """What lanes are built from; not a user's policy, which may keep state."""
         found = super().constants()
         for lane in self.lanes:
-            own = None if isinstance(lane.inbox.policy, Guarded) else lane.inbox.policy
-            found += [lane.persons.body, lane.world, lane.arm, lane.tasks, own, lane.stops.bounds, lane.box]
+            policy = lane.inbox.policy
+            versions = policy.policies if isinstance(policy, Versions) else (policy,)
+            found += [None if isinstance(one, Guarded) else one for one in versions]
+            found += [lane.persons.body, lane.world, lane.arm, lane.tasks, lane.stops.bounds, lane.box]
             found += [lane.inbox.links.specs, lane.inbox.links.names, lane.console.links.names]
             found += [server.machine.spec for server in lane.inbox.servers]
         return found
@@ -83,8 +88,10 @@ class Simulated(Episodes):
         lane = self.lanes[cell.lane]
         if cell.undoing:
             self.operating.let_go(cell, lane)
+        if cell.undoing or cell.name in self.dark:
             lane.end(cell.row)
             cell.undoing = False
+            self.dark.discard(cell.name)
         return lane
 
     def attend(self, cell: Cell, page: Any) -> None:  # noqa: D102  as `Episodes` says
@@ -92,6 +99,16 @@ class Simulated(Episodes):
 
     def attended(self, cell: Cell) -> None:  # noqa: D102  as `Episodes` says
         self.operating.let_go(cell, self.lanes[cell.lane])
+
+    def darken(self, cell: Cell) -> None:
+        """The row is stepped until its arm has come to rest, and on while a brake slips."""
+        self._freed(cell).darken(self.clock.now_us, cell.row)
+        self.dark.add(cell.name)
+        self._run(cell)
+
+    def light(self, cell: Cell) -> None:
+        """The row runs no more."""
+        self._freed(cell)
 
     def can_undo(self, cell: Cell, rung: ReverseRung) -> bool:
         """Whether the cell's lane knows the reverse of the task that it is set up for."""
@@ -139,7 +156,7 @@ class Simulated(Episodes):
         lane, one = self.lanes[cell.lane], np.array([cell.row], np.int32)
         lane.end(cell.row)
         if lane.releases is not None:
-            lane.releases.over(cell.row, self.clock.now_us - cell.started_us)
+            lane.releases.over(cell.row, self.clock.now_us - cell.started_us, cell.leased_by, cell.leased_us)
         columns = {
             **self.versions_of(cell),
             "filtered_ticks": int(lane.filtered[cell.row]),
@@ -174,8 +191,16 @@ class Simulated(Episodes):
         self._run(cell)
         return True
 
-    def _reset_outcome(self, cell: Cell, what: str, detail: Any) -> None:
-        """The same of a row that is driven, or runs the reverse of a task: whatever ends it, it is looked at at once."""
+    def _between(self, cell: Cell, what: str, detail: Any) -> None:
+        """The same of a row that tests itself, has no power, is driven, or runs the reverse of a task: whatever ends that, the
+        cell is looked at at once."""
+        if cell.state == "test" and what in ("tested", "stop", "filter_failed", "void"):
+            self.test_over(cell, detail if what == "tested" else [what])
+            return
+        if cell.name in self.dark:
+            if what == "standstill" and not self.lanes[cell.lane].faults.world.slips(cell.row):
+                self._freed(cell)
+            return
         if what in ("operated", "void", "stop", "filter_failed"):
             self.operating.over(cell, self.lanes[cell.lane], detail if what == "operated" else what)
         if cell.undoing and cell.state == "reset" and what in ("finished", "void", "stop", "filter_failed"):
@@ -184,11 +209,8 @@ class Simulated(Episodes):
 
     def _outcome(self, cell: Cell, what: str, detail: Any) -> None:
         """Something a lane's tick brought about. An episode that ended at this tick hears of nothing more."""
-        if cell.state == "test" and what in ("tested", "stop", "filter_failed", "void"):
-            self.test_over(cell, detail if what == "tested" else [what])
-            return
         if cell.state != "episode":
-            self._reset_outcome(cell, what, detail)
+            self._between(cell, what, detail)
             return
         match what:
             case "void":

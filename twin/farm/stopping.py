@@ -19,7 +19,7 @@ from twin.farm.trouble import Trouble
 from twin.farm.work import Work
 
 Kind = Literal["protective", "emergency"]
-UNMOVED = ("stuck", "broken", "resting", "maintenance", "out")
+UNMOVED = ("stuck", "broken", "resting", "maintenance", "down", "out")
 """States in which no program moves the robot: there is nothing to stop."""
 STILL_MOVING_S = 0.1
 """A reset that comes while the arm still moves is tried again after this."""
@@ -136,5 +136,5 @@ class Stopping:
             return
         self.book.emit("stop.cleared", cell, job=cell.job, episode=cell.episode if cell.state == "episode" else None)
         if cell.stopped_from_us is not None:
-            self.trouble.stop_cleared(cell, self.clock.now_us - cell.stopped_from_us)
+            self.trouble.done(cell, "stop")
         cell.stop = cell.stopped_from_us = None

@@ -14,7 +14,6 @@ from twin.farm.book import Book
 from twin.farm.cells import ROBOT, Cell
 from twin.farm.spec import WearSpec
 from twin.faults.hazards import draw_life
-from twin.faults.injection import Injection
 
 HOUR_US = 3600 * US
 
@@ -92,13 +91,16 @@ class Wear:
         return self.book.emit("fault.onset", cell, episode=cell.episode, known=False, fault=life.name,
                               component="joint", mode="breaks", onset=life.breakages)  # fmt: skip
 
-    def shrink(self, name: str, share: float, fault: Injection) -> bool:
-        """What is left of each life in a robot shrinks to a share; the operating time that this takes away is measured."""
+    def left_h(self, name: str) -> float:
+        """Operating hours that the components of a robot have left, in all."""
+        sound = (life for life in self.lives[name].values() if life.since_us is None)
+        return sum(max(0.0, life.ends_us - life.age_us) / HOUR_US for life in sound if life.ends_us is not None)
+
+    def shrink(self, name: str, share: float) -> bool:
+        """What is left of each life in a robot shrinks to a share."""
         for life in self.lives[name].values():
             if life.ends_us is not None and life.since_us is None:
-                left = max(0, life.ends_us - life.age_us)
-                life.ends_us = life.age_us + round(share * left)
-                fault.measured((left - (life.ends_us - life.age_us)) / HOUR_US, left)
+                life.ends_us = life.age_us + round(share * max(0, life.ends_us - life.age_us))
         return bool(self.lives[name])
 
     def repaired(self, cell: Cell) -> None:

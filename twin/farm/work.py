@@ -6,9 +6,10 @@ broke or rests refuses with a reason that the strategy is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from twin.control.releases import role_of
 from twin.core.clock import Clock
 from twin.core.errors import UseError
 from twin.core.records import Action, Event
@@ -19,7 +20,9 @@ from twin.farm.jobs import Job
 from twin.farm.recovery import Recovery
 from twin.farm.spec import JobSpec
 from twin.farm.standing import Standing
-from twin.faults.injection import Injection
+from twin.faults.compute import StrategyFault
+from twin.faults.injection import InForce, Injection
+from twin.faults.release import MixedRelease
 
 ROUNDS = 1000
 """Strategies that answer each other longer than this at one instant are in a loop."""
@@ -40,12 +43,15 @@ class Work:
         recovery: Recovery,
         hosts: list[Host],
         start: Callable[[Cell], None],
+        in_force: InForce,
     ) -> None:
         self.clock, self.book, self.cells, self.recovery = clock, book, cells, recovery
-        self.hosts, self.start = hosts, start
+        self.hosts, self.start, self.in_force = hosts, start, in_force
         self.standing = Standing()
         """What a strategy that starts empty is told; kept up to date where one may."""
         self.watches = False
+        self.versions = frozenset(host.role for host in hosts if "@" in host.role)
+        """Roles of schedulers that releases bring."""
         self.jobs: dict[str, Job] = {}
         self.carried: dict[str, None] = {}
         """Ids of actions that were carried out: an id acts once."""
@@ -125,9 +131,28 @@ class Work:
             if self.watches:
                 self.standing.saw(events)
             for host in self.hosts:
-                self._ask(host, events)
+                self._ask(host, self._for(host, events))
         roles = " and ".join(host.role for host in self.hosts)
         raise UseError(f"{roles} answered {ROUNDS} times at {self.book.now_s():.6f} s of simulated time: they are in a loop")
+
+    def scheduler_of(self, cell: Cell) -> str:
+        """The role of the scheduler that gives work to a cell."""
+        for fault in reversed(self.in_force.of(cell.name, MixedRelease) if self.versions else ()):
+            if (role := role_of(fault.spec.release)) in self.versions:
+                return role
+        return "scheduler"
+
+    def _for(self, host: Host, events: Sequence[Event]) -> Sequence[Event]:
+        """What a strategy is told: schedulers hear of all jobs, and of offers of the cells that are theirs."""
+        if not self.versions or not host.role.startswith("scheduler"):
+            return events
+        return [e for e in events if e.kind != "authority.offered" or self.scheduler_of(self.cells[e.cell or ""]) == host.role]
+
+    def handed(self, cell: Cell) -> None:
+        """Another scheduler may serve a cell from now on: one that is free is offered anew."""
+        if self.versions and cell.state == "free":
+            self.withdraw(cell, "release")
+            self.offer(cell)
 
     def wake(self, role: str) -> None:
         """A strategy asked to be called now."""
@@ -139,34 +164,31 @@ class Work:
     def down(self, fault: Injection) -> None:
         """A strategy answers nothing from now on."""
         host = self._host(fault.cell)
-        host.down, host.told, host.mail = fault, 0, []
+        host.down = True
         was = self.wakes.pop(host.role, None)
         if was is not None:
             self.clock.cancel(was[1])
 
-    def up(self, fault: Injection, again: bool) -> None:
-        """It answers again, told what it missed; `again`: it was killed, and is told all that stands."""
+    def up(self, fault: Injection) -> None:
+        """It answers again, unless something else keeps it down: told what it missed, or all that stands if it was killed."""
         host = self._host(fault.cell)
-        self.settle()
-        host.down = None
-        if again:
-            host.restart(self.clock.now_us, self.standing.told_again())
-        events, host.mail = tuple(host.mail), []
-        self._ask(host, events)
-
-    def settle(self) -> None:
-        """How many events strategies that are down should have been told, and how many wait."""
-        for host in self.hosts:
-            if host.down is not None and host.told:
-                host.down.measured(float(len(host.mail)), self.clock.now_us - host.down.began_us)
-                host.told = 0
+        if fault.spec.KILLS:
+            host.restart(self.clock.now_us, self._for(host, self.standing.told_again()))
+        host.down = bool(self.in_force.of(host.role, StrategyFault))
+        if not host.down:
+            events, host.mail = tuple(host.mail), []
+            self._ask(host, events)
 
     def _host(self, role: str) -> Host:
         return next(host for host in self.hosts if host.role == role)
 
-    def _ask(self, host: Host, events: tuple[Event, ...]) -> None:
+    def _ask(self, host: Host, events: Sequence[Event]) -> None:
+        told, waited = host.told, len(host.mail)
         for action in host.handle(self.clock.now_us, events):
             self._carry_out(host, action)
+        if host.told > told:
+            for fault in self.in_force.of(host.role, StrategyFault):
+                fault.measured(float(len(host.mail) - waited), 1)
         wake, (was, order) = host.wake_at(self.clock.now_us), self.wakes.get(host.role, (None, 0))
         if wake == was:
             return
@@ -184,7 +206,7 @@ class Work:
         if key in self.carried or key in self.refused:
             return
         cell = self.cells.get(action.cell or "")
-        why = self._refusal(action, cell)
+        why = self._refusal(action, cell, role)
         if why is None:
             self.carried[key] = None
             if len(self.carried) > REMEMBERED:
@@ -196,24 +218,24 @@ class Work:
             "authority.refused", cell, job=action.job, role=role, action=action.kind, id=action.id, reason=why, **wanted
         )
 
-    def _refusal(self, action: Action, cell: Cell | None) -> str | None:
+    def _refusal(self, action: Action, cell: Cell | None, role: str) -> str | None:
         """Carry an action out, or say why not."""
         match action.kind:
             case "assign":
-                return self._assign(action, cell)
+                return self._assign(action, cell, role)
             case "page":
                 return "no such cell" if cell is None else self.recovery.page(cell, action.pool or "", action.deadline_s)
             case "cancel":
                 return self._cancel(action)
             case "practise":
-                return "no such cell" if cell is None else self._practise(action, cell)
+                return "no such cell" if cell is None else self._practise(action, cell, role)
             case "release":
                 return "no such cell" if cell is None else self._release(action, cell)
             case "hold":
                 return "no such cell" if cell is None else self._hold(cell)
         return f"{action.kind} is not something this farm can do yet"
 
-    def _assign(self, action: Action, cell: Cell | None) -> str | None:
+    def _assign(self, action: Action, cell: Cell | None, role: str) -> str | None:
         job = self.jobs.get(action.job or "")
         if cell is None:
             return "no such cell"
@@ -225,14 +247,16 @@ class Work:
             return f"lease {action.lease} is stale, the cell's is {cell.lease}"
         if not job.fits(cell):
             return "cell cannot do this job"
+        if role.startswith("scheduler") and role != self.scheduler_of(cell):
+            return f"the cell's work is given by {self.scheduler_of(cell)}"
         job.state, job.cell = "assigned", cell.name
-        cell.job, cell.state = job.name, "leased"
+        cell.job, cell.state, cell.leased_by, cell.leased_us = job.name, "leased", role, self.clock.now_us
         self.book.emit("job.assigned", cell, job=job.name)
         self.book.emit("authority.granted", cell, job=job.name, lease=cell.lease)
         self.start(cell)
         return None
 
-    def _practise(self, action: Action, cell: Cell) -> str | None:
+    def _practise(self, action: Action, cell: Cell, role: str) -> str | None:
         """An episode of a task that nobody asked for: a job of its own, on this cell."""
         if cell.state != "free":
             return f"cell is {cell.state}"
@@ -247,7 +271,7 @@ class Work:
         self.jobs[job.name] = job
         goal: dict[str, Any] = {} if action.goal is None else {"goal": action.goal}
         self.book.emit("job.arrived", job=job.name, **job.payload(), **goal)
-        return self._assign(Action("assign", action.id, cell=cell.name, job=job.name, lease=cell.lease), cell)
+        return self._assign(Action("assign", action.id, cell=cell.name, job=job.name, lease=cell.lease), cell, role)
 
     def _release(self, action: Action, cell: Cell) -> str | None:
         """End a lease between two episodes: its job goes back to the queue. A cell that is held goes back to work."""

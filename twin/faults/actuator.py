@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -9,12 +10,12 @@ from pydantic import Field, model_validator
 
 from twin.core.records import Bools, Floats
 from twin.faults import behaviours as b
-from twin.faults.fields import FieldFault
+from twin.faults.fields import JointField
 from twin.faults.group import Memory, Moment
 from twin.faults.signals import SAME, Channel, Signal, SignalFault, joint
 
 
-class _Drive(FieldFault):
+class _Drive(JointField):
     """A drive that gives less torque than it should."""
 
     EFFECT: ClassVar[str] = "part of the torque asked for that was not delivered"
@@ -24,12 +25,6 @@ class _Drive(FieldFault):
     DRIVES: ClassVar[bool] = True
 
     component: Literal["actuator"]
-    joint: int = Field(ge=0)
-    """Index of the joint, from 0 at the base."""
-
-    def column(self) -> int:
-        """Its joint."""
-        return self.joint
 
 
 class ActuatorOff(_Drive):
@@ -47,6 +42,7 @@ class ActuatorOff(_Drive):
 class ActuatorWeak(_Drive):
     """A drive gives a fraction of the torque that it should."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"torque": 1.0}
     FIELD: ClassVar[str] = "actuator_gain"
 
     mode: Literal["weak"]
@@ -61,6 +57,7 @@ class ActuatorWeak(_Drive):
 class ActuatorSaturated(_Drive):
     """A drive gives what it should, but no more than a fraction of its limit."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"limit": 1.0}
     FIELD: ClassVar[str] = "actuator_strength"
 
     mode: Literal["saturated"]
@@ -80,6 +77,7 @@ class ActuatorSaturated(_Drive):
 class ActuatorOverheating(_Drive):
     """A drive heats up with the square of its torque, gives less when it is hot, and cools when it rests."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"heats_by_K": 0.0}
     FIELD: ClassVar[str] = "actuator_strength"
     MOVES: ClassVar[bool] = True
 
@@ -123,7 +121,7 @@ class ActuatorOverheating(_Drive):
         return more
 
 
-class ActuatorJam(FieldFault):
+class ActuatorJam(JointField):
     """A joint is stuck fast, whatever its drive gives."""
 
     FIELD: ClassVar[str] = "joint_drag"
@@ -133,12 +131,6 @@ class ActuatorJam(FieldFault):
 
     component: Literal["actuator"]
     mode: Literal["jam"]
-    joint: int = Field(ge=0)
-    """Index of the joint, from 0 at the base."""
-
-    def column(self) -> int:
-        """Its joint."""
-        return self.joint
 
     def scale(self, now: Moment, memory: Memory) -> Floats:
         """Twice what the drive can overcome."""
@@ -181,6 +173,7 @@ class ActuatorDelayed(b.Delayed, _Told):
 class ActuatorRunaway(_Told):
     """A drive turns on and on, to the end of its joint."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"speed": 0.0}
     EFFECT: ClassVar[str] = "largest |delivered - sent| command"
     FOLD = "max"
     MEASURE: ClassVar[str] = "deviation"
@@ -204,6 +197,7 @@ class ActuatorRunaway(_Told):
 class ActuatorBacklash(_Told):
     """A gear has play: what it drives stays behind when it turns back."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"play_rad": 0.0}
     EFFECT: ClassVar[str] = "largest |delivered - sent| command"
     FOLD = "max"
     MEASURE: ClassVar[str] = "deviation"

@@ -7,6 +7,7 @@ can be off; how things are turned is left as it is.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -80,6 +81,7 @@ class Stuck(SignalFault):
 class Bias(SignalFault):
     """Off by always as much."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"bias": 0.0}
     EFFECT: ClassVar[str] = "largest |out - in|"
     FOLD = "max"
     MEASURE: ClassVar[str] = "deviation"
@@ -97,6 +99,7 @@ class Bias(SignalFault):
 class Drift(SignalFault):
     """Off by more and more."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"drift_per_min": 0.0}
     EFFECT: ClassVar[str] = "largest |out - in|"
     FOLD = "max"
     MEASURE: ClassVar[str] = "deviation"
@@ -120,6 +123,7 @@ class Drift(SignalFault):
 class Noise(SignalFault):
     """Off by something else each time, normally distributed."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"noise": 0.0}
     EFFECT: ClassVar[str] = "mean |out - in| of the axis that is furthest off"
     FOLD = "mean"
     MEASURE: ClassVar[str] = "deviation"
@@ -135,6 +139,7 @@ class Noise(SignalFault):
 class Garbage(SignalFault):
     """Some values are nonsense: not a number, or one that cannot be."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"share": 0.0}
     EFFECT: ClassVar[str] = "nonsense passed on"
     UNIT: ClassVar[str] = "values"
     MEASURE: ClassVar[str] = "altered"
@@ -151,7 +156,7 @@ class Garbage(SignalFault):
         instead = np.where(u[:, 1] < nan, np.nan, np.where(u[:, 1] < 0.5 * (1.0 + nan), -NONSENSE, NONSENSE))
         return Signal(np.where((u[:, 0] < self.share)[:, None], instead[:, None], signal.value), signal.taken_us)
 
-    def expected(self, now: Moment) -> float:
+    def chance(self, now: Moment) -> float:
         """That share."""
         return self.share
 
@@ -159,6 +164,7 @@ class Garbage(SignalFault):
 class Quantised(SignalFault):
     """Only whole steps."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"step": 0.0}
     EFFECT: ClassVar[str] = "largest |out - in|"
     FOLD = "max"
     MEASURE: ClassVar[str] = "deviation"
@@ -184,6 +190,7 @@ class Quantised(SignalFault):
 class Delayed(SignalFault):
     """Everything comes later."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"delay_ms": 0.0}
     EFFECT: ClassVar[str] = "mean added age of what is used"
     UNIT: ClassVar[str] = "ms"
     FOLD = "mean"
@@ -260,6 +267,7 @@ class Slow(SignalFault):
 class Dropped(SignalFault):
     """Some values do not come, and the last one before is taken for them."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"share": 0.0}
     EFFECT: ClassVar[str] = "values that did not come"
     UNIT: ClassVar[str] = "values"
     MEASURE: ClassVar[str] = "older"
@@ -277,7 +285,7 @@ class Dropped(SignalFault):
         memory["value"][comes], memory["taken_us"][comes] = signal.value[comes], signal.taken_us[comes]
         return Signal(memory["value"], memory["taken_us"])
 
-    def expected(self, now: Moment) -> float:
+    def chance(self, now: Moment) -> float:
         """That share."""
         return self.share
 
@@ -307,6 +315,6 @@ class Intermittent(SignalFault):
         gap = memory["until_us"] > now.now_us
         return Signal(np.where(gap[:, None], np.nan, signal.value), signal.taken_us)
 
-    def expected(self, now: Moment) -> float:
-        """Gaps that begin."""
+    def chance(self, now: Moment) -> float:
+        """That a gap begins."""
         return -math.expm1(-now.period_s / self.every_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -53,6 +54,7 @@ class CameraOcclusion(b.Off, _Camera):
 class CameraMiscalibration(_Camera):
     """The camera was moved: all it sees is shifted, and turned about the robot's base."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"shift_mm": 0.0, "turn_deg": 0.0}
     EFFECT: ClassVar[str] = "largest |seen - true| position"
     UNIT: ClassVar[str] = "m"
     FOLD = "max"

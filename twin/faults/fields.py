@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from twin.core.records import Bools, Floats, Ints, Rows
 from twin.faults.group import Body, Group, Memory, Moment, enter, leave
-from twin.faults.injection import SURELY, Injection
+from twin.faults.injection import Injection
 from twin.faults.spec import Bench, Fault, Fold
 from twin.world.base import World
 
@@ -67,6 +68,17 @@ class FieldFault(Fault):
         return shows
 
 
+class JointField(FieldFault):
+    """A fault of one joint."""
+
+    joint: int = Field(ge=0)
+    """Index of the joint, from 0 at the base."""
+
+    def column(self) -> int:
+        """Its joint."""
+        return self.joint
+
+
 class Shove(Fault):
     """A fault that moves a thing, once."""
 
@@ -117,6 +129,10 @@ class WorldPort:
                 if name == group.spec.FIELD and row in group.rows:
                     values[0, group.spec.column()] *= self._scale(group, np.flatnonzero(group.rows == row), now_us)[0]
             world.set_field(one, name, values if values.shape[1] > 1 else values[:, 0])
+
+    def slips(self, row: int) -> bool:
+        """Whether a brake of `row` slips."""
+        return any(group.spec.TURNS and row in group.rows for group in self._of_fields())
 
     def _of_fields(self) -> list[Group]:
         return [group for group in self.groups if isinstance(group.spec, FieldFault)]
@@ -182,8 +198,8 @@ class WorldPort:
         memory["shut_at"] = np.where(fresh, q, np.where(shut, memory["shut_at"], np.nan))
         group.keep(which, memory)
         turned = np.where(shut & there, np.abs(q - memory["shut_at"]) - memory["allowed"], 0.0)
-        expected = np.where(there | ~shut, 0.0, SURELY)
-        group.report(which, np.where(turned > SAGS_RAD, turned, 0.0), shut * self.body.period_us, expected=expected)
+        chance = np.where(there | ~shut, 0.0, 1.0)
+        group.report(which, np.where(turned > SAGS_RAD, turned, 0.0), shut * self.body.period_us, chance=chance)
 
     def _advance(self, group: Group, which: Any, world: World, now_us: int) -> None:
         rows, back = _rows(group, which)

@@ -119,20 +119,20 @@ class Group:
         for key, value in memory.items():
             self.memory[key][which] = value
 
-    def report(self, which: Any, effect: Floats, exposed_us: Any, weight: Any = 1.0, expected: Any = None) -> None:
+    def report(self, which: Any, effect: Floats, exposed_us: Any, weight: Any = 1.0, chance: Any = None) -> None:
         """Tell the injections of some rows what their port measured."""
         k = len(effect)
         exposed, weights = np.broadcast_to(exposed_us, k), np.broadcast_to(weight, k)
-        chances = None if expected is None else np.broadcast_to(expected, k)
+        chances = None if chance is None else np.broadcast_to(chance, k)
         for i, at in enumerate(which):
-            chance = None if chances is None else float(chances[i])
-            self.faults[at].measured(float(effect[i]), int(exposed[i]), float(weights[i]), chance)
+            likely = None if chances is None else float(chances[i])
+            self.faults[at].measured(float(effect[i]), int(exposed[i]), float(weights[i]), likely)
 
 
 def enter(groups: list[Group], fault: Injection) -> Group:
     """Add an injection to the group of its entry, which stands where the plan has it."""
     for group in groups:
-        if group.number == fault.number:
+        if group.number == fault.number and group.spec is fault.spec:
             group.add(fault)
             return group
     group = Group(fault.number, fault.spec)
@@ -145,6 +145,6 @@ def enter(groups: list[Group], fault: Injection) -> Group:
 def leave(groups: list[Group], fault: Injection) -> None:
     """Take an injection out; a group without rows goes."""
     for group in groups:
-        if group.number == fault.number:
+        if fault in group.faults:
             group.remove(fault)
     groups[:] = [group for group in groups if group.faults]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ from twin.core.clock import US
 from twin.core.records import RECEIPT_COLUMNS
 
 SURELY = 20.0
-"""So many effects must have been expected before none at all counts as inert: by chance that happens to one in 5e8 (e⁻²⁰)."""
+"""An effect that is a matter of chance and was not seen is inert only where that happens to fewer than one in 5e8 (e⁻²⁰)."""
 
 
 @dataclass(eq=False)
@@ -28,8 +29,12 @@ class Injection:
     active: bool = False
     onsets: int = 0
     onset_us: int | None = None
+    event: int | None = None
+    """Number of the event of its latest onset."""
     coincident: int = 0
     """Onsets that met the fault still in force."""
+    planned: Any = None
+    """Its entry in the plan, of which `spec` is what the latest onset made: its severity may have been drawn."""
     missed: int = 0
     """Onsets that found nothing to act on."""
     parts: list[Injection] = field(default_factory=list)
@@ -43,9 +48,9 @@ class Injection:
     effect: float = 0.0
     weight: float = 0.0
     """How much was averaged, where the effect is a mean."""
-    expected: float | None = None
-    """Where the effect is a matter of chance: how much of it was to be expected. Under `SURELY` and none seen is masked, not
-    inert."""
+    doubt: float | None = None
+    """Where the effect is a matter of chance: minus the logarithm of the probability that none would have been seen. None seen
+    is masked below `SURELY`, else inert."""
 
     def begin(self, now_us: int, key: int = 0) -> None:
         """The fault is due."""
@@ -56,11 +61,12 @@ class Injection:
         """The fault ends."""
         self.active, self.cleared_us = False, now_us
 
-    def measured(self, effect: float, exposed_us: int = 0, weight: float = 1.0, expected: float | None = None) -> None:
-        """For `exposed_us` it had something to act on, and its port found this effect. weight: for effects that are means."""
+    def measured(self, effect: float, exposed_us: int = 0, weight: float = 1.0, chance: float | None = None) -> None:
+        """For `exposed_us` it had something to act on, and its port found this effect. weight: for effects that are means;
+        chance: how likely an effect was, where it is a matter of chance."""
         self.exposed_us += exposed_us
-        if expected is not None:
-            self.expected = (self.expected or 0.0) + expected
+        if chance is not None:
+            self.doubt = (self.doubt or 0.0) + (SURELY if chance >= 1.0 else min(SURELY, -math.log1p(-chance)))
         match self.spec.FOLD:
             case "sum":
                 self.effect += effect
@@ -70,13 +76,18 @@ class Injection:
                 self.weight += weight
                 self.effect += (effect - self.effect) * weight / self.weight
 
+    def add(self, part: Injection) -> None:
+        """What it did on one cell of its group."""
+        self.measured(part.effect, part.exposed_us)
+        self.doubt = part.doubt if self.doubt is None or part.doubt is None else self.doubt + part.doubt
+
     def status(self) -> str:
         """not_due, masked, acted or inert."""
         if not self.onsets:
             return "not_due"
         if self.effect > 0:
             return "acted"
-        if self.exposed_us <= 0 or (self.expected is not None and self.expected < SURELY):
+        if self.exposed_us <= 0 or (self.doubt is not None and self.doubt < SURELY):
             return "masked"
         return "inert"
 
@@ -107,3 +118,22 @@ class Injection:
         kinds = {"applied": self.onsets - self.missed, "coincident": self.coincident, "without anything to act on": self.missed}
         told = ", ".join(f"{n} {word}" for word, n in kinds.items() if n)
         return f"{self.onsets + self.coincident} onsets: {told}"
+
+
+class InForce:
+    """Faults that are in force outside the lanes, by their target: whoever carries one out asks here, and measures it."""
+
+    def __init__(self) -> None:
+        self.by: dict[str, list[Injection]] = {}
+
+    def enter(self, fault: Injection) -> None:
+        """It begins."""
+        self.by.setdefault(fault.cell, []).append(fault)
+
+    def leave(self, fault: Injection) -> None:
+        """It ends."""
+        self.by[fault.cell].remove(fault)
+
+    def of(self, target: str, kind: Any) -> list[Injection]:
+        """Those of a kind of fault that are about a target, in the order of their onsets."""
+        return [fault for fault in self.by.get(target, ()) if isinstance(fault.spec, kind)]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from twin.core.records import Floats
-from twin.faults.fields import FieldFault
+from twin.faults.fields import JointField
 from twin.faults.group import Memory, Moment
-from twin.faults.injection import Injection
 from twin.faults.process import ProcessFault
 from twin.faults.signals import Channel, Signal, SignalFault, joint
 
@@ -18,6 +18,7 @@ from twin.faults.signals import Channel, Signal, SignalFault, joint
 class JointBreaks(ProcessFault):
     """The robot breaks, besides what its reliability law does, and is away until it has been repaired."""
 
+    PORT: ClassVar[str] = "site"
     EFFECT: ClassVar[str] = "time out of service"
     UNIT: ClassVar[str] = "h"
     ENDS_ITSELF: ClassVar[bool] = True
@@ -25,15 +26,11 @@ class JointBreaks(ProcessFault):
     component: Literal["joint"]
     mode: Literal["breaks"]
 
-    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
-        """Break it, unless it is broken or out of service."""
-        broke: bool = farm.break_robot(farm.cells[fault.cell], cause, fault)
-        return broke
 
-
-class JointFriction(FieldFault):
+class JointFriction(JointField):
     """Friction of a joint grows with the hours that it works."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"growth_per_h": 0.0}
     FIELD: ClassVar[str] = "joint_drag"
     DRIVES: ClassVar[bool] = True
     MOVES: ClassVar[bool] = True
@@ -42,16 +39,10 @@ class JointFriction(FieldFault):
 
     component: Literal["joint"]
     mode: Literal["friction"]
-    joint: int = Field(ge=0)
-    """Index of the joint, from 0 at the base."""
     growth_per_h: float = Field(gt=0, le=1e6)
     """Share of the torque limit that an hour of work adds."""
     most: float = Field(default=0.8, gt=0, le=2)
     """At which it stays."""
-
-    def column(self) -> int:
-        """Its joint."""
-        return self.joint
 
     def start(self, now: Moment) -> Memory:
         """It has not worked yet."""
@@ -70,6 +61,7 @@ class JointFriction(FieldFault):
 class JointEncoderSlip(SignalFault):
     """The encoder slips on its shaft: what it shows is off for good, and its drive follows what it shows."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"slip_rad": 0.0}
     PORT: ClassVar[str] = "sense"
     ALSO: ClassVar[tuple[str, ...]] = ("actuator",)
     DRIVES: ClassVar[bool] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -9,9 +10,8 @@ from pydantic import Field
 
 from twin.core.network import GilbertElliott, Latency, Regimes, Trace, delay_ms, first_state, lost, next_state
 from twin.core.quantity import NonNegative, quantiles
-from twin.core.records import Floats, Ints
+from twin.core.records import Bools, Floats, Ints
 from twin.faults.group import Memory
-from twin.faults.injection import SURELY
 from twin.faults.messages import NEVER, LinkFault, Message
 from twin.faults.spec import Bench
 
@@ -55,10 +55,10 @@ class LinkLatency(_Late):
             memory["state"] = next_state(self.added_ms, u[:, 1], state)
         return message.arrives_us + _us(added)
 
-    def expected(self, message: Message, memory: Memory) -> Floats:
+    def chance(self, message: Message, memory: Memory) -> Floats:
         """Every message is late, unless by nothing."""
-        always = isinstance(self.added_ms, (Trace, Regimes)) or quantiles(self.added_ms, np.array([0.5]))[0] > 0
-        return message.there * (SURELY if always else 0.0)
+        always = isinstance(self.added_ms, (Trace, Regimes)) or bool(quantiles(self.added_ms, np.array([0.5]))[0] > 0)
+        return message.there * float(always)
 
 
 class LinkBandwidth(_Late):
@@ -99,11 +99,11 @@ class LinkReconnect(_Late):
         back_us = message.since_us + round(1e6 * self.down_s) + round(1000 * HANDSHAKE_MS)
         return np.where(self._down(message), np.maximum(message.arrives_us, back_us), message.arrives_us)
 
-    def expected(self, message: Message, memory: Memory) -> Floats:
+    def chance(self, message: Message, memory: Memory) -> Floats:
         """What is sent while it is down is late."""
-        return np.where(self._down(message), SURELY, 0.0) * message.there
+        return message.there * self._down(message)
 
-    def _down(self, message: Message) -> Any:
+    def _down(self, message: Message) -> Bools:
         return message.sent_us < message.since_us + round(1e6 * self.down_s)
 
 
@@ -120,6 +120,8 @@ class _Lossy(LinkFault):
 class LinkLoss(_Lossy):
     """Messages are lost, each by itself (Bernoulli)."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"loss": 0.0}
+
     mode: Literal["loss"]
     loss: float = Field(gt=0, le=1)
     """Probability that a message is lost."""
@@ -128,13 +130,15 @@ class LinkLoss(_Lossy):
         """Some never arrive."""
         return np.where(message.uniform()[:, 0] < self.loss, NEVER, message.arrives_us)
 
-    def expected(self, message: Message, memory: Memory) -> Floats:
+    def chance(self, message: Message, memory: Memory) -> Floats:
         """That many of those that would arrive."""
         return self.loss * message.there
 
 
 class LinkBurstLoss(_Lossy):
     """Messages are lost in bursts (Gilbert-Elliott)."""
+
+    SIZES: ClassVar[Mapping[str, float]] = {"loss_bad": 0.0}
 
     mode: Literal["burst_loss"]
     good_to_bad: float = Field(gt=0, le=1)
@@ -156,7 +160,7 @@ class LinkBurstLoss(_Lossy):
         memory["state"] = next_state(model, u[:, 1], state)
         return np.where(lost(model, u[:, 0], state), NEVER, message.arrives_us)
 
-    def expected(self, message: Message, memory: Memory) -> Floats:
+    def chance(self, message: Message, memory: Memory) -> Floats:
         """The loss of the state that it is in."""
         return np.where(memory["state"] == 1, self.loss_bad, self.loss_good) * message.there
 
@@ -176,9 +180,9 @@ class LinkPartition(_Lossy):
         """None of its way arrives."""
         return np.full(len(message.exchange), NEVER) if self._shut(message) else message.arrives_us
 
-    def expected(self, message: Message, memory: Memory) -> Floats:
+    def chance(self, message: Message, memory: Memory) -> Floats:
         """Every one of its way."""
-        return message.there * (SURELY if self._shut(message) else 0.0)
+        return message.there * self._shut(message)
 
     def _shut(self, message: Message) -> bool:
         return self.way in ("both", ("requests", "answers")[message.way])
@@ -187,6 +191,7 @@ class LinkPartition(_Lossy):
 class LinkDuplicate(LinkFault):
     """Messages arrive twice."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"share": 0.0}
     EFFECT: ClassVar[str] = "copies put on the line"
     UNIT: ClassVar[str] = "messages"
     MEASURE: ClassVar[str] = "copies"
@@ -204,7 +209,7 @@ class LinkDuplicate(LinkFault):
         again = message.arrives_us + _us(quantiles(self.apart_ms, u[:, 1]))
         return np.where((u[:, 0] < self.share) & (message.arrives_us < NEVER), again, NEVER)
 
-    def expected(self, message: Message, memory: Memory) -> Floats:
+    def chance(self, message: Message, memory: Memory) -> Floats:
         """That share of what arrives."""
         return self.share * message.there
 
@@ -212,6 +217,7 @@ class LinkDuplicate(LinkFault):
 class LinkReorder(LinkFault):
     """Some messages are held up for so long that later ones overtake them."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"share": 0.0}
     EFFECT: ClassVar[str] = "messages overtaken"
     UNIT: ClassVar[str] = "messages"
     MEASURE: ClassVar[str] = "overtaken"
@@ -235,7 +241,7 @@ class LinkReorder(LinkFault):
         held = message.uniform()[:, 0] < self.share
         return message.arrives_us + np.where(held, _us(self.held_ms), 0)
 
-    def expected(self, message: Message, memory: Memory) -> Floats:
+    def chance(self, message: Message, memory: Memory) -> Floats:
         """At most that share, and not where the one that follows is held up too."""
         return self.share * (1.0 - self.share) * message.there
 

@@ -14,7 +14,6 @@ import numpy as np
 from twin.core.chance import Keys, uniforms
 from twin.core.records import Floats, Ints, Rows
 from twin.faults.group import Body, Group, Memory
-from twin.faults.injection import SURELY
 from twin.faults.spec import Bench, Fault
 
 NEVER = 1 << 62
@@ -73,9 +72,9 @@ class LinkFault(Fault):
         """(k,) arrivals in µs of copies (NEVER: none)."""
         return np.full(len(message.exchange), NEVER)
 
-    def expected(self, message: Message, memory: Memory) -> Floats:
-        """(k,) how much effect is to be expected of these messages; `SURELY` of what is no matter of chance."""
-        return SURELY * message.there
+    def chance(self, message: Message, memory: Memory) -> Floats:
+        """(k,) how likely each of these messages shows an effect; 1 of what is no matter of chance."""
+        return message.there
 
 
 class LinkPort:
@@ -108,7 +107,7 @@ class LinkPort:
             begun = spec.start(message) | {"latest_us": np.zeros((len(which), 4), np.int64)}
             group.start(which[fresh], {key: value[fresh] for key, value in begun.items()})
         memory = group.take(which)
-        expected = spec.expected(message, memory)
+        chance = spec.chance(message, memory)
         after, copies = spec.carry(message, memory), spec.copies(message)
         effect, weight = self._measured(spec, message, after, copies, memory)
         group.keep(which, memory)
@@ -116,7 +115,7 @@ class LinkPort:
             (int(copies[i]), int(group.rows[which[i]]), message.way, int(message.exchange[i]))
             for i in np.flatnonzero(copies < NEVER)
         ]
-        group.report(which, effect, 0, weight, expected)
+        group.report(which, effect, 0, weight, chance)
         return after
 
     def _measured(self, spec: LinkFault, message: Message, after: Ints, copies: Ints, memory: Memory) -> tuple[Any, Any]:

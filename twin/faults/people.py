@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from twin.faults.injection import Injection
 from twin.faults.process import Aim, ProcessFault
 
 
 class PeopleFault(ProcessFault):
-    """Something about the people of a pool. `People` asks for it at each call and measures what came of it."""
+    """Something about the people of a pool. `Lapses` asks for it at each call, and measures what came of it."""
 
+    PORT: ClassVar[str] = "people"
     AIM: ClassVar[Aim] = "pool"
-
-    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
-        """From now on it counts at each call."""
-        farm.recovery.people.enter(fault)
-        return True
-
-    def end(self, farm: Any, fault: Injection) -> None:
-        """It counts no more."""
-        farm.recovery.people.leave(fault)
 
 
 class Absent(PeopleFault):
@@ -38,6 +30,7 @@ class Absent(PeopleFault):
 class Slow(PeopleFault):
     """People take longer, to come and to work."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"factor": 1.0}
     EFFECT: ClassVar[str] = "additional time"
     UNIT: ClassVar[str] = "s"
 
@@ -49,6 +42,7 @@ class Slow(PeopleFault):
 class Sometimes(PeopleFault):
     """Something that goes wrong at some of the calls."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"probability": 0.0}
     probability: float = Field(default=1.0, gt=0, le=1)
     """At how many of the calls."""
 

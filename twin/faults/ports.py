@@ -5,6 +5,7 @@ command    what the policy asks, before the filter                      (signals
 actuator   the certified command, after the filter                      (signals.py)
 world      a quantity of the physics, undone at clear                   (fields.py)
 link       arrival of messages                                          (messages.py)
+process    control periods of the cell's controller, and its release    (controller.py)
 
 With nothing active a port returns what it was given. What a fault had to act on (its exposure) is read off a port's input, what
 it did off its output: a port that does nothing has exposure without effect, and the receipt says inert. Several faults at one
@@ -19,6 +20,7 @@ import numpy as np
 
 from twin.core.clock import US
 from twin.core.records import Floats, Ints, Observation, Rows
+from twin.faults.controller import ProcessPort
 from twin.faults.fields import WorldPort
 from twin.faults.group import Body, Group, enter, leave
 from twin.faults.injection import Injection
@@ -36,7 +38,7 @@ class Ports:
         self.place: Ints = np.full(n, -1)
         self.rows: Rows = np.zeros(0, np.int32)
         self.signals = {name: SignalPort(name, self.body) for name in ("sense", "command", "actuator")}
-        self.world, self.link = WorldPort(self.body), LinkPort(self.body, n)
+        self.world, self.link, self.process = WorldPort(self.body), LinkPort(self.body, n), ProcessPort()
         self._shown: Floats = np.full((n, 3 + arm.nq), np.nan)
         """Where a faulty encoder put the tool, and its joints, a tick ago."""
 
@@ -44,6 +46,8 @@ class Ports:
         """A fault that acts at one of this lane's ports begins."""
         if fault.spec.PORT == "world":
             self.world.enter(fault, world, now_us)
+        elif fault.spec.PORT == "process":
+            self.process.enter(fault)
         else:
             for port in (fault.spec.PORT, *getattr(fault.spec, "ALSO", ())):
                 enter(self._groups(port), fault)
@@ -52,6 +56,8 @@ class Ports:
         """It ends: what it changed is put back."""
         if fault.spec.PORT == "world":
             self.world.leave(fault, world, now_us)
+        elif fault.spec.PORT == "process":
+            self.process.leave(fault)
         else:
             for port in (fault.spec.PORT, *getattr(fault.spec, "ALSO", ())):
                 leave(self._groups(port), fault)
@@ -62,7 +68,8 @@ class Ports:
 
     def idle(self) -> bool:
         """Whether nothing is in force."""
-        return not (self.world.groups or self.link.groups or any(port.groups for port in self.signals.values()))
+        process = self.process.faults or self.process.rolled
+        return not (process or self.world.groups or self.link.groups or any(port.groups for port in self.signals.values()))
 
     def after_reset(self, row: int, world: World, now_us: int) -> None:
         """A reset restored the model of `row`; faults that go on are put back."""

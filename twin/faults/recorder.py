@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from twin.core.chance import Stream
-from twin.faults.injection import Injection
 from twin.faults.process import ProcessFault
+from twin.faults.spec import Fold
 
 
 @dataclass
 class Take:
     """What the recorder hands to the store of one episode. `kept` of `frames`; offset of the camera in ms; error of its
-    extrinsics in mm; whether it is stored at all; whether its upload waits, and how many may."""
+    extrinsics in mm; why all of it is lost; whether its upload waits, and how many may; whether its end was cut off."""
 
     frames: int
     kept: int
     offset_ms: float = 0.0
     extrinsics_mm: float = 0.0
-    stored: bool = True
+    lost: str | None = None
     waits: bool = False
     buffer: int = 0
     cut: bool = False
@@ -29,10 +30,6 @@ class Take:
 
 class RecorderFault(ProcessFault):
     """Something between sensors and store. `record` changes a take; the recorder measures it before and after."""
-
-    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
-        """The recorder asks for it at the end of each episode."""
-        return True
 
     def record(self, take: Take, stream: Stream) -> None:
         """Spoil a take."""
@@ -42,6 +39,7 @@ class RecorderFault(ProcessFault):
 class DropsFrames(RecorderFault):
     """Frames are lost, each with the same probability."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"share": 0.0}
     EFFECT: ClassVar[str] = "frames lost"
     UNIT: ClassVar[str] = "frames"
 
@@ -57,9 +55,10 @@ class DropsFrames(RecorderFault):
 class Desynchronised(RecorderFault):
     """The camera's frames carry times that are off."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"offset_ms": 0.0}
     EFFECT: ClassVar[str] = "largest offset between camera and joints"
     UNIT: ClassVar[str] = "ms"
-    FOLD: ClassVar[Literal["sum", "max", "mean"]] = "max"
+    FOLD: ClassVar[Fold] = "max"
 
     component: Literal["recorder"]
     mode: Literal["desynchronised"]
@@ -73,9 +72,10 @@ class Desynchronised(RecorderFault):
 class WrongExtrinsics(RecorderFault):
     """The camera's place that is written down is not where it stands."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"off_mm": 0.0}
     EFFECT: ClassVar[str] = "largest error of the camera's recorded place"
     UNIT: ClassVar[str] = "mm"
-    FOLD: ClassVar[Literal["sum", "max", "mean"]] = "max"
+    FOLD: ClassVar[Fold] = "max"
 
     component: Literal["recorder"]
     mode: Literal["wrong_extrinsics"]
@@ -97,7 +97,7 @@ class RecorderDiskFull(RecorderFault):
 
     def record(self, take: Take, stream: Stream) -> None:
         """All of it goes."""
-        take.kept, take.stored = 0, False
+        take.kept, take.lost = 0, "disk_full"
 
 
 class UploadStalls(RecorderFault):
@@ -105,7 +105,7 @@ class UploadStalls(RecorderFault):
 
     EFFECT: ClassVar[str] = "longest wait of an episode for its upload"
     UNIT: ClassVar[str] = "s"
-    FOLD: ClassVar[Literal["sum", "max", "mean"]] = "max"
+    FOLD: ClassVar[Fold] = "max"
 
     component: Literal["recorder"]
     mode: Literal["upload_stalls"]
@@ -116,14 +116,11 @@ class UploadStalls(RecorderFault):
         """It waits."""
         take.waits, take.buffer = True, self.buffer
 
-    def end(self, farm: Any, fault: Injection) -> None:
-        """What waits goes through."""
-        farm.episodes.recorder.flush(farm.cells[fault.cell])
-
 
 class Truncated(RecorderFault):
     """The end of an episode's recording is missing."""
 
+    SIZES: ClassVar[Mapping[str, float]] = {"kept": 1.0}
     EFFECT: ClassVar[str] = "frames lost"
     UNIT: ClassVar[str] = "frames"
 

@@ -1,54 +1,49 @@
-"""Releases: a mixed fleet, and configurations with which nothing starts. Both end with their roll-back."""
+"""Releases: a mixed fleet, configurations with which nothing starts, and the roll-back of both."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from twin.faults.injection import Injection
-from twin.faults.process import ProcessFault
+from twin.faults.process import Down, ProcessFault
 
 
 class MixedRelease(ProcessFault):
-    """Its cells run another of the scenario's `releases` (policy, filters) from their next episode on, until the roll-back."""
+    """Its cells run another of the scenario's `releases` (policy, filters, scheduler) from the next episode on."""
 
     EFFECT: ClassVar[str] = "episodes run under the other version"
     UNIT: ClassVar[str] = "episodes"
     NEEDS_LANES: ClassVar[bool] = True
+    IN_LANE: ClassVar[bool] = True
 
     component: Literal["release"]
     mode: Literal["mixed"]
     release: str
     """A key of the scenario's `releases`."""
 
-    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
-        """It is rolled out."""
-        farm.lanes[fault.lane].releases.roll_out(fault, self.release)
-        return True
 
-    def end(self, farm: Any, fault: Injection) -> None:
-        """It is rolled back."""
-        farm.lanes[fault.lane].releases.roll_back(fault)
-
-
-class BadConfiguration(ProcessFault):
+class BadConfiguration(Down):
     """A configuration with which the cell controller does not start: what runs is finished, and nothing begins before the
     roll-back."""
 
     EFFECT: ClassVar[str] = "time without work for want of a configuration that starts"
-    UNIT: ClassVar[str] = "s"
+    WHY: ClassVar[str] = "configuration"
+    AT_ONCE: ClassVar[bool] = False
 
     component: Literal["release"]
     mode: Literal["bad_configuration"]
 
-    def begin(self, farm: Any, fault: Injection, cause: int) -> bool:
-        """It is rolled out."""
-        farm.controllers.down(farm, fault.cell, fault, "configuration", at_once=False)
-        return True
 
-    def end(self, farm: Any, fault: Injection) -> None:
-        """It is rolled back."""
-        farm.controllers.up(farm, fault.cell, fault)
+class RollBack(ProcessFault):
+    """What is rolled out on its cells is taken back before its time: other releases from the next episode on, and bad
+    configurations at once."""
+
+    EFFECT: ClassVar[str] = "roll-outs taken back"
+    UNIT: ClassVar[str] = "roll-outs"
+    ENDS_ITSELF: ClassVar[bool] = True
+
+    component: Literal["release"]
+    mode: Literal["roll_back"]
 
 
-MODES = (MixedRelease, BadConfiguration)
+MODES = (MixedRelease, BadConfiguration, RollBack)
 """In the order in which they are listed."""

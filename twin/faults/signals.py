@@ -53,8 +53,8 @@ class SignalFault(Fault):
         """(k,) where it has something to act on; told before `alter`."""
         return np.ones(len(signal.value), bool)
 
-    def expected(self, now: Moment) -> float | None:
-        """How much effect is to be expected of an exposed tick, where that is a matter of chance."""
+    def chance(self, now: Moment) -> float | None:
+        """How likely an exposed tick shows an effect, where that is a matter of chance."""
         return None
 
 
@@ -160,7 +160,7 @@ class SignalPort:
         if self.name != spec.PORT:
             return after
         effect = np.where(exposed, MEASURES[spec.MEASURE](before, after, now), 0.0)
-        chance = spec.expected(now)
-        expected = None if chance is None else chance * exposed
-        group.report(which, effect, exposed * self.body.period_us, exposed * self.body.period_us / US, expected)
+        likely = spec.chance(now)
+        chance = None if likely is None else likely * exposed
+        group.report(which, effect, exposed * self.body.period_us, exposed * self.body.period_us / US, chance)
         return after

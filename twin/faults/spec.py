@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+from pydantic import model_validator
 
 from twin.core.quantity import NonNegative
 from twin.core.spec import Spec
 from twin.faults.onset import Onset
 
 Fold = Literal["sum", "max", "mean"]
+LEAST = 0.05
+"""Of a severity: less could not be told from nothing."""
+LANE_PORTS = ("sense", "command", "actuator", "world", "link")
+"""Ports that a lane has; at the others the farm acts."""
 
 
 class Bench(NamedTuple):
@@ -34,12 +40,14 @@ class Fault(Spec):
     its receipt measures there, and, for the ports of a lane, what it does to what passes."""
 
     PORT: ClassVar[str]
-    """sense, command, actuator, world, link (ports of a lane); process, people, site (what the farm does)."""
+    """One of `LANE_PORTS`; or process (software), people, site (safety, power, parts): what the farm does."""
     EFFECT: ClassVar[str]
     """What its receipt measures."""
     UNIT: ClassVar[str]
     DRIVES: ClassVar[bool] = False
     """Whether it takes a drive away, or leads it astray: when it clears, commands go on from where the arm stands."""
+    SIZES: ClassVar[Mapping[str, float]] = {}
+    """The parameters that are its strength → the value at which each does nothing."""
     FOLD: ClassVar[Fold] = "sum"
     """How measurements become the receipt's one number."""
 
@@ -53,10 +61,34 @@ class Fault(Spec):
     """How long it lasts; left out: to the end of the run (per_episode: to the end of the episode)."""
     until: Literal["repaired"] | None = None
     """It lasts until the robot has been repaired: after a failed self-test, or because something else broke."""
+    severity: NonNegative | None = None
+    """How strong it is, from 0.05 to 1, where it is as its parameters say; a distribution is drawn from at every onset. Only of
+    modes whose strength is a number."""
     must_act: bool = False
     """Whether a run in which it found nothing to act on is void."""
     announced: bool = False
     """Whether the farm is told at onset; silent faults show only through their symptoms."""
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        if self.severity is None:
+            return self
+        if not self.SIZES:
+            raise ValueError(f"{self.component}/{self.mode} has no strength that a severity could scale: leave it out")  # type: ignore[attr-defined]
+        if isinstance(self.severity, float) and not LEAST <= self.severity <= 1:
+            raise ValueError(f"severity {self.severity:g} must lie between {LEAST:g} and 1")
+        return self
+
+    def at_severity(self, severity: float) -> Self:
+        """The same, weaker: what is its strength goes towards the value that does nothing, as far as `LEAST`."""
+        share = min(1.0, max(LEAST, severity))
+
+        def weaker(now: Any, harmless: float) -> Any:
+            if isinstance(now, tuple):
+                return tuple(weaker(part, harmless) for part in now)
+            return harmless + share * (now - harmless)
+
+        return self.model_copy(update={name: weaker(getattr(self, name), none) for name, none in self.SIZES.items()})
 
     def cannot(self, cell: Bench) -> tuple[str, str] | None:
         """Why a cell cannot have it: the key that asks for too much, and the reason. None: it can."""

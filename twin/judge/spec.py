@@ -196,7 +196,7 @@ class JobsOnce(Spec):
 RULE_NAMES = (
     "stops_stand", "one_authority", "no_work_while_faulty", "nothing_after_failure", "pages_are_answered", "no_reset_storm",
     "episodes_are_conserved", "fallback_at_once", "stuck_is_dealt_with", "no_retry_storm", "queues_are_bounded",
-    "nobody_starves", "the_rest_goes_on",
+    "nobody_starves", "the_rest_goes_on", "inspected_before_work",
 )  # fmt: skip
 
 

@@ -11,13 +11,13 @@ from twin.core.network import Latency
 from twin.core.quantity import NonNegative
 from twin.faults.catalogue import FAULTS, names
 
-COMMON = ("name", "target", "onset", "duration_s", "until", "must_act", "announced")
+COMMON = ("name", "target", "onset", "duration_s", "until", "severity", "must_act", "announced")
 """What every fault takes."""
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """One mapping a fault: component, mode, about, port, effect, unit, parameters (name, what it takes, what for), scenario
-    (which ships); also: other names of the mode."""
+    """One mapping a fault: component, mode, about, port, effect, unit, severity (parameters that it scales), parameters (name,
+    what it takes, what for), scenario (which ships); also: other names of the mode."""
     out = []
     for kind in FAULTS:
         fields = kind.model_fields
@@ -29,6 +29,7 @@ def catalogue() -> list[dict[str, Any]]:
         component, modes = names(kind)
         named: dict[str, Any] = {"component": component, "mode": modes[0], "also": list(modes[1:])}
         words = {"about": inspect.getdoc(kind) or "", "port": kind.PORT, "effect": kind.EFFECT, "unit": kind.UNIT}
+        words["severity"] = ", ".join(kind.SIZES)
         scenario = f"scenarios/faults/{component}-{modes[0]}.yaml"
         out.append({**named, **words, "parameters": parameters, "scenario": scenario})
     return out
@@ -40,6 +41,8 @@ def lines(listed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         also = f" (also {', '.join(fault['also'])})" if fault["also"] else ""
         yield f"{fault['component']}/{fault['mode']}  {fault['about']}{also}"
         yield f"    acts at: {fault['port']}; its receipt measures: {fault['effect']}, {fault['unit']}"
+        if fault["severity"]:
+            yield f"    severity scales: {fault['severity']}"
         for parameter in fault["parameters"]:
             needed = "" if parameter["required"] else ", may be left out"
             yield f"    {parameter['name']}: {parameter['takes']}{needed}{'. ' * bool(parameter['about'])}{parameter['about']}"

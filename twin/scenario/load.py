@@ -278,7 +278,9 @@ def _tables(jobs: list[tuple[int, Any]], document: Document, folder: Path) -> tu
 
 
 def _uses(spec: ScenarioSpec) -> list[UseSpec]:
-    named = (spec.scheduler, spec.dispatch, spec.idle, spec.policy, *spec.filters)
+    named: list[Any] = [spec.scheduler, spec.dispatch, spec.idle, spec.policy, *spec.filters]
+    for other in spec.releases.values():
+        named += [other.scheduler, other.policy, *(other.filters or ())]
     return [item for item in named if isinstance(item, UseSpec)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from twin.control.spec import ScriptedPolicy, UseSpec
+from twin.control.spec import UseSpec
 from twin.core.errors import Problem, UseError, nearest
 from twin.core.yaml import Document, Loc
 from twin.farm.shifts import ever_on_duty
@@ -249,16 +249,10 @@ def _targets(check: Checker) -> None:
 
 
 def _releases(check: Checker) -> None:
-    """A release changes something, and a policy of which the twin knows other versions."""
+    """A release changes something."""
     for name, release in (check.view.releases or {}).items():
-        if release is None:
-            continue
-        if release.policy is None and release.filters is None:
-            check.refuse(("releases", name), "it changes nothing: give it a policy or filters")
-        if release.policy is not None and not isinstance(check.view.policy, ScriptedPolicy | None):
-            check.refuse(
-                ("releases", name, "policy"), "only a scripted policy has other versions here, and the scenario's is none"
-            )
+        if release is not None and release.policy is None and release.filters is None and release.scheduler is None:
+            check.refuse(("releases", name), "it changes nothing: give it a policy, filters or a scheduler")
 
 
 def _checks(check: Checker) -> None:
@@ -285,6 +279,11 @@ def _use(check: Checker) -> None:
         (("policy",), view.policy, "Policy"),
     ]
     roles += [(("filters", i), item, "Filter") for i, item in view.filters]
+    for name, release in (view.releases or {}).items():
+        if release is not None:
+            of: Loc = ("releases", name)
+            roles += [((*of, "policy"), release.policy, "Policy"), ((*of, "scheduler"), release.scheduler, "Strategy")]
+            roles += [((*of, "filters", i), item, "Filter") for i, item in enumerate(release.filters or ())]
     for at, spec, role in roles:
         if not isinstance(spec, UseSpec):
             continue

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from twin.control import spec as control
 from twin.control.spec import (
     FilterSpec,
     JointLimitsFilter,
     PolicySpec,
-    ReleaseSpec,
     ScriptedPolicy,
     TrackingMonitor,
     UseSpec,
@@ -27,6 +27,13 @@ from twin.judge.spec import CheckSpec
 SchedulerSpec = Annotated[schedulers.BuiltIn | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("fifo"))]
 DispatchSpec = Annotated[dispatchers.BuiltIn | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("first_free"))]
 IdleSpec = Annotated[curriculum.BuiltIn | Annotated[UseSpec, Tag("use:")], Discriminator(built_in_or_use("none"))]
+
+
+class ReleaseSpec(control.ReleaseSpec):
+    """Another release of the stack."""
+
+    scheduler: SchedulerSpec | None = None
+    """It gives work to the cells that run the release; the fleet's own serves the others."""
 
 
 class LogSpec(Spec):
@@ -76,7 +83,7 @@ class ScenarioSpec(Spec):
         TrackingMonitor(kind="tracking"),
     )
     releases: dict[str, ReleaseSpec] = Field(default_factory=dict)
-    """Other releases, for faults `release/mixed` to roll out."""
+    """Other releases of policy, filters or scheduler, for faults `release/mixed` to roll out."""
     faults: tuple[FaultSpec, ...] = ()
     duration_s: float = Field(gt=0, le=1e9)
     episode_timeout_s: float = Field(default=40.0, gt=0, le=1e9)

@@ -10,6 +10,7 @@ from twin.core.errors import nearest
 from twin.core.yaml import Loc
 from twin.farm.outcomes import OutcomeModel
 from twin.farm.spec import JobSpec, ReverseRung
+from twin.faults.spec import LANE_PORTS
 from twin.scenario.refs import Checker, written_jobs
 
 
@@ -31,7 +32,7 @@ def check_tier(check: Checker) -> None:
         return
     _entries(check, view.outcomes)
     for at, fault in view.faults:
-        if at[0] == "faults" and (fault.PORT != "process" or getattr(fault, "NEEDS_LANES", False)):
+        if at[0] == "faults" and (fault.PORT in LANE_PORTS or getattr(fault, "NEEDS_LANES", False)):
             told = f"{fault.component}/{fault.mode} acts on signals, which the outcome tier does not have"
             check.refuse(at, f"{told}: put its effect into the outcomes, or use tier: physics")
     if isinstance(view.policy, UseSpec):

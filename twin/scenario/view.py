@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec, ReleaseSpec
+from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec
 from twin.core.yaml import Loc
 from twin.farm.outcomes import OutcomeModel
 from twin.farm.spec import CellSpec, FleetSpec, PartSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
 from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
 from twin.scenario.messages import holds, meant
-from twin.scenario.spec import DispatchSpec, IdleSpec, ScenarioSpec, SchedulerSpec
+from twin.scenario.spec import DispatchSpec, IdleSpec, ReleaseSpec, ScenarioSpec, SchedulerSpec
 from twin.world.spec import GripperSpec, SensorSpec, WorkcellSpec
 
 T = TypeVar("T")

@@ -47,7 +47,7 @@ class Persons:
         """These rows are at work for a period: faults whose people are there are told."""
         for row in rows[~np.isnan(self.where(rows, now_us)[:, 0])].tolist() if self.faults else ():
             if row in self.faults:
-                self.faults[row].measured(period_us / US, period_us)
+                self.faults[row].measured(period_us / US)
 
     def where(self, rows: Rows, at_us: int) -> Floats:
         """(n, 3) m where people are at a time; NaN: nobody."""

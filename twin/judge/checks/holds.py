@@ -159,6 +159,23 @@ def _fallback(spec: Holds, log: RunLog) -> Found:
     return Found(cases, broken + [f.seq for f in failed])
 
 
+def _inspected(spec: Holds, log: RunLog) -> Found:
+    """A robot that was repaired, or without controller or power, passes a self-test before its next episode."""
+    doubtful: set[str] = set()
+    cases, broken = 0, []
+    for line in lines(log):
+        gone = line.kind == "authority.withdrawn" and line.payload.get("reason") in ("controller", "power")
+        gone |= line.kind == "fault.onset" and line.payload.get("mode") in ("crash", "power_cut")
+        if gone or line.kind == "repair.done":
+            cases += 1
+            doubtful.add(line.cell)
+        elif line.kind == "repair.tested" and line.payload.get("passed"):
+            doubtful.discard(line.cell)
+        elif line.kind == "episode.start" and line.cell in doubtful:
+            broken.append(line.seq)
+    return Found(cases, broken)
+
+
 RULES: Mapping[str, Callable[[Holds, RunLog], Found]] = {
     "stops_stand": _stops,
     "one_authority": _authority,
@@ -173,6 +190,7 @@ RULES: Mapping[str, Callable[[Holds, RunLog], Found]] = {
     "queues_are_bounded": liveness.queues,
     "nobody_starves": liveness.nobody_starves,
     "the_rest_goes_on": liveness.rest_goes_on,
+    "inspected_before_work": _inspected,
 }
 EVERYDAY = ("no_work_while_faulty", "nothing_after_failure", "no_reset_storm", "episodes_are_conserved", "no_retry_storm",
             "the_rest_goes_on")  # fmt: skip

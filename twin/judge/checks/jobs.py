@@ -34,6 +34,8 @@ class _Books:
     jobs: dict[str, _Job] = field(default_factory=dict)
     free: dict[str, int] = field(default_factory=dict)
     """Cell → since when it stands offered."""
+    held: dict[str, str] = field(default_factory=dict)
+    """Cell → the job that it was given and has not finished or given back."""
     wrong: list[tuple[str, int]] = field(default_factory=list)
     """What is wrong, and the event that shows it."""
 
@@ -59,6 +61,8 @@ def _step(books: _Books, t: int, seq: int, kind: str, cell: Any, name: Any, epis
     """One event."""
     if kind == "authority.offered":
         books.free[cell] = t
+        if cell in books.held:
+            books.wrong.append((f"job {books.held.pop(cell)} was left undone by {cell}, which asks for another", seq))
     elif kind in ("authority.granted", "authority.withdrawn", "authority.released"):
         books.free.pop(cell, None)
     if kind == "job.arrived":
@@ -80,9 +84,12 @@ def _turn(books: _Books, job: _Job, t: int, seq: int, kind: str, cell: Any, epis
             if job.state != "queued":
                 books.wrong.append((f"job {name} was given to {cell} while it was {job.state}", seq))
             job.state, job.cell = "assigned", cell
+            books.held[cell] = name
         case "job.returned":
+            books.held.pop(job.cell or "", None)
             job.state, job.cell, job.since_us = "queued", None, t
         case "job.done" | "job.failed" | "job.cancelled":
+            books.held.pop(job.cell or "", None)
             job.state = kind.removeprefix("job.")
         case "episode.start":
             if job.running is not None or job.cell != cell:
