@@ -38,7 +38,7 @@ def busy(**changes):
         faults=FAULTS,
         jobs=[{"kind": "poisson", "per_hour": 900, "at_start": 4, "episodes": 2}],
         episode_timeout_s=5,
-        log={"snapshot_s": 2},
+        log={"snapshot_s": 2, "ticks": "[ac]"},
         **changes,
     )
     made["fleet"] |= {"links": {"l": {"latency_ms": 30, "loss": 0.05}}, "compute": {"s": {"inference_ms": 60}}}
@@ -76,7 +76,7 @@ def stop_after(times):
 
 def same(one, other):
     """All that a run leaves behind, and what run.json says but for when and how long."""
-    for name in ("events.parquet", "episodes.parquet", "faults.parquet"):
+    for name in ("events.parquet", "episodes.parquet", "faults.parquet", "ticks.parquet"):
         assert (Path(one) / name).read_bytes() == (Path(other) / name).read_bytes()
     metas = [json.loads((Path(folder) / "run.json").read_text()) for folder in (one, other)]
     assert [m | {"resumed_from_s": 0, "wall_s": 0} for m in metas[:1]] == [

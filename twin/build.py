@@ -50,6 +50,7 @@ from twin.farm.schedulers import SCHEDULERS
 from twin.farm.simulated import Simulated
 from twin.farm.spec import RobotSpec, SiteSpec
 from twin.farm.targets import Targets
+from twin.farm.ticks import Ticks
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
 from twin.farm.work import Work
@@ -98,6 +99,7 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     episodes: Episodes
     if outcomes is None:
         episodes = Simulated(cells, lanes, *parts)
+        episodes.ticks = None if spec.log.ticks is None else Ticks(spec.log.ticks)
     else:
         episodes = Drawn(outcomes, fleet.learning, list(cells.values()), *parts)
     arrivals = Arrivals(spec.jobs, clock, chance)
@@ -213,7 +215,8 @@ def _cells(scenario: Scenario) -> tuple[dict[str, Cell], dict[LaneKey, list[Cell
     return cells, groups
 
 
-def _model(scenario: Scenario, key: LaneKey) -> CellModel:
+def model_of(scenario: Scenario, key: LaneKey) -> CellModel:
+    """The cell model of a lane."""
     fleet = scenario.spec.fleet
     robot = fleet.robots[key[0]]
     gripper = fleet.grippers[robot.gripper] if robot.gripper else GripperSpec()
@@ -225,7 +228,7 @@ def _lane(
     scenario: Scenario, index: int, key: LaneKey, members: Sequence[Cell], machines: Machines, chance: Chance, threads: int
 ) -> Lane:
     spec, fleet = scenario.spec, scenario.spec.fleet
-    model, robot = _model(scenario, key), fleet.robots[key[0]]
+    model, robot = model_of(scenario, key), fleet.robots[key[0]]
     n, arm, period_us = len(members), model.arm, to_us(robot.control_ms / 1000)
     world = make_world(scenario.engine, model, n, threads)
     ports, names = Ports(n, Body(arm, model.stroke_m, period_us, model.beyond)), [c.name for c in members]

@@ -24,6 +24,7 @@ from twin.commands import (
     files,
     gates,
     outcomes,
+    pictures,
     predictions,
     replaylog,
     runs,
@@ -37,7 +38,7 @@ from twin.core.errors import Interrupted, SpecError, StorageError, TwinError, ne
 _ALL: Mapping[str, say.Command] = {
     name: command
     for group in (
-        *(runs, suites, gates, envelopes, tables, comparisons),
+        *(runs, pictures, suites, gates, envelopes, tables, comparisons),
         *(calibration, replaylog, outcomes, tiers, predictions, files, bench),
     )
     for name, command in group.COMMANDS.items()
@@ -48,6 +49,7 @@ _ORDER = (
         "suite",
         "replay",
         "report",
+        "render",
         "compare",
         "agreement",
         "gate",

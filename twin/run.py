@@ -34,6 +34,7 @@ from twin.log.tables import (
     write_meta,
     write_tables,
 )
+from twin.log.ticks import packed
 from twin.scenario.load import Scenario, ships
 from twin.scenario.stored import revive, stored
 from twin.snapshot import freeze, thaw
@@ -89,7 +90,7 @@ def run(
     began = wall() if wall else 0.0
     with Journal(folder) as journal:
         farm, resumed_us = execute(scenario, journal, folder.name, threads, progress)
-        write_tables(folder, journal, farm.receipts())
+        write_tables(folder, journal, farm.receipts(), scenario.spec.log.ticks is not None)
     meta = _meta(scenario, farm, threads, resumed_us)
     meta["wall_s"] = wall() - began if wall else None
     meta |= _judged(scenario, unfinished(folder, meta))
@@ -138,7 +139,9 @@ def commit(farm: Farm, journal: Journal, t_us: int) -> None:
     """One transaction: what happened since the last one, and all that is needed to go on from here."""
     events, farm.book.new = farm.book.new, []
     episodes, farm.book.episodes = farm.book.episodes, []
-    journal.commit(t_us, events, episodes, freeze(farm), farm.book.chain.digest)
+    kept = farm.episodes.ticks
+    ticks = b"" if kept is None else packed(kept.take())
+    journal.commit(t_us, events, episodes, freeze(farm), farm.book.chain.digest, ticks)
 
 
 def _meta(scenario: Scenario, farm: Farm, threads: int, resumed_us: int) -> dict[str, Any]:

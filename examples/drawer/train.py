@@ -19,6 +19,8 @@ from linear import ACTIONS, FEATURES, answer
 import twin.envs  # noqa: F401  # makes the environments known
 
 STEPS = 150
+FLEET = Path(__file__).with_name("fleet.yaml")
+"""The farm's own: what delays, errs and filters there does so here."""
 
 
 def returns(env, weights, seed, nq):
@@ -41,8 +43,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     env = gymnasium.make_vec(
-        "twin/DrawerOpen-v0", num_envs=args.envs, control="tool", reward="dense", autoreset="Disabled", max_episode_steps=STEPS
-    )
+        "twin/DrawerOpen-v0", num_envs=args.envs, fleet=str(FLEET), control="tool", reward="dense", autoreset="Disabled",
+        max_episode_steps=STEPS,
+    )  # fmt: skip
     nq, rng, began = env.unwrapped.lane.arm.nq, np.random.default_rng(args.seed), time.perf_counter()
     mean, spread = np.zeros((ACTIONS, FEATURES)), np.ones((ACTIONS, FEATURES))
     for k in range(args.rounds):
@@ -54,7 +57,7 @@ def main():
     _, solved = returns(env, mean[None], 10**6, nq)
     np.save(Path(__file__).with_name("weights.npy"), mean)
     print(f"success {solved.mean():.2f} over {args.envs} fresh episodes, after {time.perf_counter() - began:.0f} s")
-    print("weights.npy written")
+    print("weights.npy written; next: twin run examples/drawer/scenario.yaml")
 
 
 if __name__ == "__main__":

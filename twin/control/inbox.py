@@ -119,7 +119,7 @@ class Inbox:
         self.coming_done = np.zeros(n, bool)
         self.cursor = np.full(n, self.horizon)
         shapes: dict[str, tuple[int, ...]] = {"q": (nq,), "dq": (nq,), "grip": (), "tool": (3,)}
-        shapes |= {"objects": (things, 7), "force": (3,)}
+        shapes |= {"objects": (things, 7), "force": (3,), "last": (nu,)}
         self.blank = {k: np.full((n, *shape), np.nan) for k, shape in shapes.items() if k not in spec.observations}
         """What the policy did not declare, and so does not get: not a number."""
         self.seen = {k: np.zeros((n, *shape)) for k, shape in shapes.items() if k in spec.observations}

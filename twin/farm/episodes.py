@@ -22,6 +22,7 @@ from twin.farm.repair import Repair
 from twin.farm.rows import ended
 from twin.farm.spec import ReverseRung
 from twin.farm.stopping import Stopping
+from twin.farm.ticks import Ticks
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
 from twin.farm.work import Work
@@ -45,6 +46,8 @@ class Episodes:
     """The episodes of one farm. A tier says how one is set going, held, let go on, and taken off its cell."""
 
     lanes: Sequence[Lane] = ()
+    ticks: Ticks | None = None
+    """Where somebody wants to see what the cells do."""
 
     def __init__(
         self,

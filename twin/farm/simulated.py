@@ -52,7 +52,10 @@ class Simulated(Episodes):
             self.running[index] = False
             return
         self.robot_us += lane.period_us * len(lane.rows)
-        for row, what, detail in lane.tick(self.clock.now_us, self.book.chain):
+        told = lane.tick(self.clock.now_us, self.book.chain)
+        if self.ticks is not None:
+            self.ticks.keep(self.clock.now_us + lane.period_us, lane, self.at)
+        for row, what, detail in told:
             self._outcome(self.at[index, row], what, detail)
         self.clock.at(self.clock.now_us + lane.period_us, "lane.tick", "", index, rank=1 + index)
 

@@ -42,6 +42,8 @@ _TABLES = (
         chain BLOB NOT NULL, event_lines TEXT NOT NULL, episode_lines TEXT NOT NULL)""",
     "CREATE TABLE snapshots (slot INTEGER PRIMARY KEY, n INTEGER NOT NULL, blob BLOB NOT NULL)",
 )
+_TICKS = "CREATE TABLE IF NOT EXISTS ticks (n INTEGER PRIMARY KEY, blob BLOB NOT NULL)"
+"""Only in journals of runs that keep them."""
 _REFUSED = ("full", "readonly", "disk i/o", "unable to open", "locked", "busy")
 _LAST = "SELECT n, t_us, blob, chain FROM snapshots JOIN commits USING (n) WHERE t_us <= ? ORDER BY n DESC LIMIT 1"
 
@@ -107,6 +109,7 @@ class Journal:
         episodes: Sequence[Mapping[str, Any] | str],
         snapshot: bytes | None,
         chain: bytes,
+        ticks: bytes = b"",
     ) -> None:
         """Keep all of it, or (with `StorageError`) none of it. Events and rows may be given as their text.
 
@@ -122,6 +125,9 @@ class Journal:
                 slot = "SELECT slot FROM snapshots ORDER BY n DESC LIMIT 1"
                 after = (int(self._value(slot) or 0) + 1) % KEPT
                 self._db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (after, n, snapshot))
+            if ticks:
+                self._db.execute(_TICKS)
+                self._db.execute("INSERT INTO ticks VALUES (?, ?)", (n, ticks))
 
     def last(self) -> Snapshot | None:
         """The newest snapshot, or None in a journal that has none yet."""
@@ -136,6 +142,8 @@ class Journal:
             n = row[0] if row else 0
             self._db.execute("DELETE FROM commits WHERE n > ?", (n,))
             self._db.execute("DELETE FROM snapshots WHERE n > ?", (n,))
+            if self._has_ticks():
+                self._db.execute("DELETE FROM ticks WHERE n > ?", (n,))
         return Snapshot(*row[1:]) if row else None
 
     def events(self) -> Iterator[str]:
@@ -149,6 +157,18 @@ class Journal:
     def episode_lines(self) -> Iterator[str]:
         """The same rows as JSON texts."""
         return self._lines("episode_lines")
+
+    def ticks(self) -> Iterator[bytes]:
+        """What was committed of ticks, in order; one commit in memory at a time."""
+        with self._explained("read"):
+            kept = self._db.execute("SELECT n FROM ticks ORDER BY n").fetchall() if self._has_ticks() else []
+        for (n,) in kept:
+            with self._explained("read"):
+                blob = bytes(self._db.execute("SELECT blob FROM ticks WHERE n = ?", (n,)).fetchone()[0])
+            yield blob
+
+    def _has_ticks(self) -> bool:
+        return bool(self._value("SELECT count(*) FROM sqlite_master WHERE name = 'ticks'"))
 
     @property
     def event_count(self) -> int:

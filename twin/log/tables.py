@@ -24,6 +24,8 @@ from twin.log.columns import EPISODES, EVENTS, RECEIPTS, batches, event_row, fra
 from twin.log.journal import FILE as JOURNAL
 from twin.log.journal import Journal
 from twin.log.stored import TABLES, Stored, checked, unreadable
+from twin.log.ticks import FILE as TICKS_FILE
+from twin.log.ticks import TICKS, unpacked
 
 LONG = 100_000
 """Rows beyond which judges read a table from the disk, by columns and batches."""
@@ -72,13 +74,15 @@ def write_run(folder: Path, journal: Journal, receipts: Iterable[Mapping[str, An
     write_meta(folder, meta)
 
 
-def write_tables(folder: Path, journal: Journal, receipts: Iterable[Mapping[str, Any]]) -> None:
-    """The three Parquet files of a run, not yet finished: `write_meta` does that. Raises `StorageError`."""
+def write_tables(folder: Path, journal: Journal, receipts: Iterable[Mapping[str, Any]], keeps_ticks: bool = False) -> None:
+    """The Parquet files of a run, not yet finished: `write_meta` does that. Raises `StorageError`."""
     with _explained(Path(folder)):
         events, faults = map(event_row, journal.events()), (typed_row(row, RECEIPTS) for row in receipts)
         write_table(folder / "events.parquet", batches(events, EVENTS, ROWS), EVENTS)
         write_table(folder / "episodes.parquet", parsed_batches(journal.episode_lines(), EPISODES, ROWS), EPISODES)
         write_table(folder / "faults.parquet", batches(faults, RECEIPTS, ROWS), RECEIPTS)
+        if keeps_ticks:
+            write_table(folder / TICKS_FILE, unpacked(journal.ticks()), TICKS)
 
 
 def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:

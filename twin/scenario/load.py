@@ -20,7 +20,7 @@ from twin.core.yaml import Document, Loc, read
 from twin.farm.spec import FleetSpec, JobList, TableJobs
 from twin.scenario import overlay, replays, traces
 from twin.scenario.arms import files_of, robots_of
-from twin.scenario.cells import Cell, expand, only_site
+from twin.scenario.cells import Cell, expand, matching, only_site
 from twin.scenario.fit import check_fit
 from twin.scenario.jobs import read_table
 from twin.scenario.messages import explain
@@ -181,6 +181,9 @@ def _load(
     check_fit(checker)
     check_tier(checker)
     problems += [*wrong, *checker.problems]
+    if isinstance(spec, ScenarioSpec) and spec.log.ticks is not None and not matching(checker.cells, spec.log.ticks):
+        known = nearest(spec.log.ticks, [cell.name for cell in checker.cells], what="cells")
+        problems.append(document.at(("log", "ticks"), f"no cell's name matches {spec.log.ticks!r}{known}"))
     if isinstance(spec, ScenarioSpec) and not problems:
         jobs = (JobList(kind="list", jobs=tables[i].jobs) if i in tables else load for i, load in enumerate(spec.jobs))
         spec = spec.model_copy(update={"jobs": tuple(jobs)})

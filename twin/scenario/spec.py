@@ -44,6 +44,8 @@ class LogSpec(Spec):
     """A transaction and a snapshot every so many simulated seconds."""
     events: Literal["all", "exceptions"] | None = None
     """`exceptions`: what every episode that goes well would say is in its row of the episode table only."""
+    ticks: str | None = None
+    """Keep what the cells whose name matches (`"*"`, `ur3-0*`) do at every control period, in ticks.parquet; physics only."""
 
 
 class PublishedThroughput(Spec):
@@ -95,6 +97,12 @@ class ScenarioSpec(Spec):
     published: tuple[PublishedThroughput, ...] = ()
     """What `twin predict` sets its prediction beside."""
     log: LogSpec = LogSpec()
+
+    @model_validator(mode="after")
+    def _ticks_are_physics(self) -> ScenarioSpec:
+        if self.log.ticks is not None and self.tier != "physics":
+            raise ValueError("log: ticks are of the physics tier; the outcome tier has none")
+        return self
 
     @field_validator("start_utc")
     @classmethod

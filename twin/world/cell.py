@@ -174,6 +174,13 @@ class CellModel:
         for i, rail in enumerate(self.rails):
             qpos[:, rail.q] = rail.along(poses[:, free + i, :3])
 
+    def posed(self, q: Floats, grip: float, poses: Floats) -> Floats:
+        """qpos of the model with the arm at q (nq,) rad, the gripper open by `grip` m and the things at poses (things, 7)."""
+        qpos = np.array(self.model.qpos0)
+        qpos[self.arm_q], qpos[self.grip_q] = q, 0.5 * grip
+        self.place(qpos[None], poses[None])
+        return qpos
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.robot, self.gripper, self.workcell, self.digest)
 

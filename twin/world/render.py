@@ -35,19 +35,60 @@ def render_floor(cells: Sequence[tuple[CellModel, Floats]], path: Path, size: tu
 
     Raises AssetError where this machine can draw nothing (no EGL, no OSMesa), naming the packages that would help.
     """
-    if not cells:
-        raise ValueError("a floor without cells has no picture")
-    columns = _columns(len(cells))
-    spots = [(SPACING_M[0] * (i // columns), SPACING_M[1] * (i % columns)) for i in range(len(cells))]
-    fine = (2 * size[0], 2 * size[1])  # drawn twice as large and scaled down: software drivers do not smooth edges
-    model = _floor([cell for cell, _ in cells], spots, fine)
-    data = mujoco.MjData(model)
-    data.qpos[:] = np.concatenate([_moved(cell, qpos, spot) for (cell, qpos), spot in zip(cells, spots, strict=True)])
-    mujoco.mj_kinematics(model, data)
-    mujoco.mj_camlight(model, data)
-    picture = Image.fromarray(_draw(model, data, _camera(len(cells), columns), fine))
-    picture.resize(size, Image.Resampling.LANCZOS).save(path, optimize=True)
+    with Painter([cell for cell, _ in cells], size) as painter:
+        painter.picture([qpos for _, qpos in cells]).save(path, optimize=True)
     return path
+
+
+class Painter:
+    """Draws cells side by side, as often as wanted: `with Painter([cell], (640, 480)) as painter: painter.picture([qpos])`.
+
+    Raises AssetError where this machine can draw nothing, naming the packages that would help.
+    """
+
+    def __init__(self, cells: Sequence[CellModel], size: tuple[int, int]) -> None:
+        """size: (width, height) in pixels."""
+        if not cells:
+            raise ValueError("a floor without cells has no picture")
+        self.cells, self.size, columns = list(cells), size, _columns(len(cells))
+        self.spots = [(SPACING_M[0] * (i // columns), SPACING_M[1] * (i % columns)) for i in range(len(cells))]
+        fine = (2 * size[0], 2 * size[1])  # drawn twice as large and scaled down: software drivers do not smooth edges
+        self._model = _floor(self.cells, self.spots, fine)
+        self._data, self._camera = mujoco.MjData(self._model), _camera(len(cells), columns)
+        self._fine, self._context = fine, _context(fine)
+        self._context.make_current()
+        self._scene = mujoco.MjvScene(self._model, maxgeom=20_000)
+        self._brush = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._brush)
+
+    def picture(self, qpos: Sequence[Floats]) -> Image.Image:
+        """The cells with these qpos, one each."""
+        model, data = self._model, self._data
+        posed = zip(self.cells, qpos, self.spots, strict=True)
+        data.qpos[:] = np.concatenate([_moved(cell, each, spot) for cell, each, spot in posed])
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_camlight(model, data)
+        self._context.make_current()
+        option, pert = mujoco.MjvOption(), mujoco.MjvPerturb()
+        option.geomgroup[:] = 1
+        option.geomgroup[3] = 0  # shapes for contacts only, of robots that have others to look at
+        everything = mujoco.mjtCatBit.mjCAT_ALL.value
+        mujoco.mjv_updateScene(model, data, option, pert, self._camera, everything, self._scene)
+        view, pixels = mujoco.MjrRect(0, 0, *self._fine), np.empty((self._fine[1], self._fine[0], 3), dtype=np.uint8)
+        mujoco.mjr_render(view, self._scene, self._brush)
+        mujoco.mjr_readPixels(pixels, None, view, self._brush)
+        return Image.fromarray(pixels[::-1]).resize(self.size, Image.Resampling.LANCZOS)
+
+    def close(self) -> None:
+        """Let go of the drawing context."""
+        self._brush.free()
+        self._context.free()
+
+    def __enter__(self) -> Painter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _columns(n: int) -> int:
@@ -97,7 +138,7 @@ def _furnish(spec: mujoco.MjSpec, size: tuple[int, int], spots: Floats) -> None:
     look = spec.visual
     look.global_.offwidth, look.global_.offheight = size
     look.global_.fovy = 24.0
-    look.quality.shadowsize, look.quality.offsamples = 8192, 0
+    look.quality.shadowsize, look.quality.offsamples = 8192 if len(spots) > 1 else 2048, 0
     look.headlight.ambient, look.headlight.diffuse, look.headlight.specular = [0.50] * 3, [0.24] * 3, [0.0] * 3
     look.map.znear, look.map.zfar, look.map.shadowclip = 0.2, 8.0, 6.0
     air = {"rgb1": [0.90, 0.92, 0.94], "rgb2": [0.80, 0.83, 0.86], "builtin": mujoco.mjtBuiltin.mjBUILTIN_GRADIENT}
@@ -113,9 +154,13 @@ def _furnish(spec: mujoco.MjSpec, size: tuple[int, int], spots: Floats) -> None:
 
 
 def _camera(n: int, columns: int) -> Any:
-    """Looks across the rows at an angle, far enough away for all of them."""
+    """Looks across the rows at an angle, far enough away for all of them; at what is on the table where there is one."""
     rows = ceil(n / columns)
     camera = mujoco.MjvCamera()
+    if n == 1:
+        camera.lookat[:] = (CENTRE_M, 0.0, TABLE_M + 0.14)
+        camera.azimuth, camera.elevation, camera.distance = 205.0, -27.0, 3.0
+        return camera
     camera.lookat[:] = (0.5 * SPACING_M[0] * (rows - 1) + CENTRE_M, 0.5 * SPACING_M[1] * (columns - 1), 0.42)
     camera.azimuth, camera.elevation = 196.0, -29.0
     camera.distance = 3.1 + 1.45 * max(SPACING_M[1] * columns, 1.2 * SPACING_M[0] * rows)
@@ -135,25 +180,3 @@ def _context(size: tuple[int, int]) -> Any:
         "this machine cannot draw without a screen; on Debian install libegl1 and libgl1-mesa-dri, or libosmesa6 "
         f"({'; '.join(reasons)})"
     )
-
-
-def _draw(model: mujoco.MjModel, data: mujoco.MjData, camera: Any, size: tuple[int, int]) -> Any:
-    """(height, width, 3) uint8."""
-    context = _context(size)
-    try:
-        context.make_current()
-        scene = mujoco.MjvScene(model, maxgeom=20_000)
-        painter = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, painter)
-        option, pert = mujoco.MjvOption(), mujoco.MjvPerturb()
-        option.geomgroup[:] = 1
-        option.geomgroup[3] = 0  # shapes for contacts only, of robots that have others to look at
-        mujoco.mjv_updateScene(model, data, option, pert, camera, mujoco.mjtCatBit.mjCAT_ALL.value, scene)
-        view = mujoco.MjrRect(0, 0, *size)
-        mujoco.mjr_render(view, scene, painter)
-        pixels = np.empty((size[1], size[0], 3), dtype=np.uint8)
-        mujoco.mjr_readPixels(pixels, None, view, painter)
-        painter.free()
-    finally:
-        context.free()
-    return pixels[::-1]
