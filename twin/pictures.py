@@ -19,6 +19,8 @@ from twin.core.errors import InputError, RunFolderError, nearest
 from twin.core.records import Floats
 from twin.farm.ticks import Ticks
 from twin.log.tables import read_meta, read_table
+from twin.log.ticks import FILE as TICKS_FILE
+from twin.log.ticks import latest as latest_ticks
 from twin.log.ticks import of_episode
 from twin.run import folder_name
 from twin.scenario.load import Scenario
@@ -89,9 +91,10 @@ def sheet(folder: Path, out: Path, at_s: float | None = None, threads: int = 2, 
     until_s = scenario.spec.duration_s if at_s is None else at_s
     if not 0 < until_s <= scenario.spec.duration_s:
         raise InputError(f"--at-s {until_s:g}: the run has {scenario.spec.duration_s:g} s")
-    latest: dict[str, Mapping[str, Any]] = {}
-    for each in _replayed(scenario, "*", until_s, threads, progress):
-        latest[each["cell"]] = each
+    if scenario.spec.log.ticks == "*" and (folder / TICKS_FILE).is_file():
+        latest: dict[str, Any] = latest_ticks(folder, until_s)
+    else:
+        latest = {tick["cell"]: tick for tick in _replayed(scenario, "*", until_s, threads, progress)}
     if not latest:
         raise InputError(f"no cell ran an episode before {until_s:g} s: there is nothing to show")
     ends = {row["episode"]: row for row in read_table(folder, "episodes").to_pylist()}

@@ -9,7 +9,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import twin.envs
-from twin.core.errors import InputError, SpecError
+from twin.core.errors import AssetError, InputError, SpecError
 from twin.scenario.arms import arms
 from twin.world.spec import TASKS
 
@@ -139,7 +139,8 @@ def test_the_tool_goes_where_it_is_told_and_keeps_pointing_down():
         ({"fautls": []}, "unknown option 'fautls'.*did you mean 'faults'"),
         ({"reward": "shaped"}, "reward: 'shaped' is none"),
         ({"control": "torque"}, "unknown control 'torque'"),
-        ({"render_mode": "human"}, "draw nothing so far"),
+        ({"render_mode": "human"}, "render_mode: 'human' is none of its values"),
+        ({"camera": (8, 4000)}, "camera: expected .height, width. from 16 to 1024 pixels"),
         ({"n": 0}, "num_envs: at least 1"),
         ({"faults": [{"component": "safety", "mode": "protective_stop", "onset": {"at_s": 1}}]}, "need a farm"),
     ],
@@ -177,3 +178,24 @@ def test_a_mask_that_is_none_is_refused(mask):
 def test_a_step_before_the_reset_is_refused():
     with pytest.raises(gymnasium.error.ResetNeeded):
         made().step(np.zeros((3, 7)))
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_a_camera_is_an_option_of_a_task():
+    try:
+        env = gymnasium.make("twin/PickPlace-v0", camera=(16, 24), render_mode="rgb_array", **FAST)
+    except AssetError as error:
+        pytest.skip(str(error))
+    check_env(env.unwrapped, skip_render_check=True)
+    first = env.reset(seed=0)[0]["image"]
+    later = [env.step(np.ones(7))[0]["image"] for _ in range(6)][-1]
+    assert first.shape == (16, 24, 3) and first.dtype == np.uint8 and (first != later).any()
+    assert env.render().shape == (480, 640, 3)
+    env.close()
+
+
+def test_stable_baselines3_accepts_an_environment():
+    """A job of its own, where it is installed: torch is no dependency of the twin."""
+    checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    for task in ("pick_place", "bin_pick", "drawer_open"):
+        checker.check_env(gymnasium.make(twin.envs.env_id(task), **FAST).unwrapped, warn=False)

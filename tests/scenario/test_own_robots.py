@@ -101,21 +101,35 @@ def test_it_works_in_a_farm_and_replays_until_its_file_changes(tmp_path):
         replay(result.folder, threads=1)
 
 
+@pytest.fixture
+def gathered(monkeypatch, tmp_path):
+    """Makes a scenario of three cells with a robot out of a package."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import gather
+
+    def made(robot, kind="parallel"):
+        model = gather.find(robot, PACKAGES)
+        if model is None:
+            pytest.skip(f"the package with {robot} is not installed (see examples/robots/gather.py)")
+        at, path = gather.gather(robot, model, tmp_path), tmp_path / "scenario.yaml"
+        path.write_text(SCENARIO.format(model=at.relative_to(tmp_path), kind=kind, task="pick_place", count=3, duration_s=25))
+        return path
+
+    return made
+
+
 @pytest.mark.parametrize(
     ("robot", "kind"),
     [("kuka_iiwa", "parallel"), ("franka_panda", "own"), ("so101", "parallel"), ("ur5e", "parallel"), ("kinova3", "parallel")],
 )
-def test_robots_of_packages_pick_and_place(robot, kind, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    import gather
+def test_robots_of_packages_pick_and_place(robot, kind, gathered, tmp_path):
+    result = run(load(gathered(robot, kind)), tmp_path / "runs", threads=1)
+    assert [row["truth"] for row in read_table(result.folder, "episodes").to_pylist()] == [True] * 3
 
-    model = gather.find(robot, PACKAGES)
-    if model is None:
-        pytest.skip(f"the package with {robot} is not installed (see examples/robots/gather.py)")
-    at = gather.gather(robot, model, tmp_path)
-    path = tmp_path / "scenario.yaml"
-    path.write_text(SCENARIO.format(model=at.relative_to(tmp_path), kind=kind, task="pick_place", count=3, duration_s=25))
-    result = run(load(path), tmp_path / "runs", threads=1)
+
+def test_a_robot_of_ones_own_works_on_pybullet_too(gathered, tmp_path):
+    pytest.importorskip("pybullet")
+    result = run(load(gathered("kuka_iiwa"), engine="pybullet"), tmp_path / "runs", threads=1)
     assert [row["truth"] for row in read_table(result.folder, "episodes").to_pylist()] == [True] * 3
 
 

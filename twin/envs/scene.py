@@ -27,6 +27,7 @@ class Options:
     fleet: a fleet file; its first cell that fits (`cell`, `task`, `arm`) is repeated, with its link, policy server, sensors and
     workcell. Left out: the arm at the task's workcell, without delays. faults, filters: lists as in a scenario file; those at
     a lane's ports only. reward: sparse (1 at success) or dense. control: joint or tool, see `twin.control.agent.Actions`.
+    camera: (height, width) of an image in the observation; left out: none. render_mode: rgb_array, for `render()`.
     """
 
     task: str = "pick_place"
@@ -43,6 +44,7 @@ class Options:
     engine: str = "mujoco"
     threads: int = 2
     render_mode: str | None = None
+    camera: tuple[int, int] | None = None
 
 
 def options(given: dict[str, Any]) -> Options:
@@ -56,8 +58,12 @@ def options(given: dict[str, Any]) -> Options:
     for key, allowed in choices.items():
         if getattr(made, key) not in allowed:
             raise InputError(f"{key}: {getattr(made, key)!r} is none of its values{nearest(str(getattr(made, key)), allowed)}")
-    if made.render_mode is not None:
-        raise InputError("render_mode: environments of the twin draw nothing so far; leave it out")
+    if made.render_mode not in (None, "rgb_array"):
+        raise InputError(f"render_mode: {made.render_mode!r} is none of its values{nearest(made.render_mode, ['rgb_array'])}")
+    if made.camera is not None:
+        sides: tuple[Any, ...] = tuple(made.camera)
+        if len(sides) != 2 or not all(side in range(16, 1025) for side in sides):
+            raise InputError(f"camera: expected (height, width) from 16 to 1024 pixels, found {made.camera!r}")
     if made.max_episode_steps < 1:
         raise InputError(f"max_episode_steps: expected at least 1, found {made.max_episode_steps!r}")
     return made

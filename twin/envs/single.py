@@ -10,10 +10,10 @@ from twin.core.records import Floats
 from twin.envs.vector import CellVectorEnv
 
 
-class CellEnv(gymnasium.Env[Floats, Floats]):
+class CellEnv(gymnasium.Env[Any, Floats]):
     """Observation (m,) and action (a,) as `twin.control.agent` says; options as `twin.envs.scene.Options` says."""
 
-    metadata = {"render_modes": []}  # noqa: RUF012  # Gymnasium asks for it so
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 25}  # noqa: RUF012  # Gymnasium asks for it so
 
     def __init__(self, render_mode: str | None = None, **given: Any) -> None:
         self.vector = CellVectorEnv(1, autoreset="Disabled", render_mode=render_mode, **({"threads": 1} | given))
@@ -21,20 +21,29 @@ class CellEnv(gymnasium.Env[Floats, Floats]):
         self.action_space = self.vector.single_action_space
         self.render_mode = render_mode
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode; from a seed on everything repeats."""
         super().reset(seed=seed)
         obs, info = self.vector.reset(seed=seed, options=options)
-        return obs[0], _first(info)
+        return _one(obs), _first(info)
 
-    def step(self, action: Floats) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Floats) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One control period."""
         obs, reward, terminated, truncated, info = self.vector.step([action])  # type: ignore[arg-type]
-        return obs[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
+        return _one(obs), float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
+
+    def render(self) -> Any:
+        """With `render_mode="rgb_array"` a picture (480, 640, 3) uint8."""
+        pictures = self.vector.render()
+        return None if pictures is None else pictures[0]
 
     def close(self) -> None:
-        """Let the engine's threads go."""
+        """Let the engine's threads and the drawing contexts go."""
         self.vector.close()
+
+
+def _one(obs: Any) -> Any:
+    return {key: value[0] for key, value in obs.items()} if isinstance(obs, dict) else obs[0]
 
 
 def _first(info: dict[str, Any]) -> dict[str, Any]:

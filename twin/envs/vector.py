@@ -19,6 +19,7 @@ from twin.control.policy import Setup
 from twin.core.chance import Chance
 from twin.core.errors import InputError
 from twin.core.records import Bools, Floats, Observation
+from twin.envs.pictures import Pictures
 from twin.envs.scene import farm_of, options
 from twin.farm.lane import Lane
 
@@ -30,8 +31,9 @@ class _Unhashed:
         """Nothing."""
 
 
-class CellVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, Any]):
-    """Observations (n, m) and actions (n, a) as `twin.control.agent` says; options as `twin.envs.scene.Options` says."""
+class CellVectorEnv(gymnasium.vector.VectorEnv[Any, Floats, Any]):
+    """Observations (n, m) and actions (n, a) as `twin.control.agent` says; options as `twin.envs.scene.Options` says. With a
+    camera an observation is {"state": (n, m), "image": (n, height, width, 3) uint8}."""
 
     def __init__(self, num_envs: int = 1, **given: Any) -> None:
         self.options = options(given)
@@ -41,11 +43,19 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, Any]):
         setup: Setup = guarded.policy.setup
         self._actions = Actions(setup, self.options.control)
         size = 2 * setup.arm.nq + 7 + 7 * setup.things
-        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float64)
+        state = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float64)
+        self.single_observation_space: gymnasium.Space[Any] = state
+        self._camera = None if self.options.camera is None else Pictures(self.lane.world, self.options.camera)
+        if self._camera is not None:
+            image = gymnasium.spaces.Box(0, 255, (*self._camera.shape, 3), np.uint8)
+            self.single_observation_space = gymnasium.spaces.Dict({"state": state, "image": image})
         self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (self._actions.size,), np.float64)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.metadata = {"autoreset_mode": AutoresetMode(self.options.autoreset), "render_modes": []}
+        self.metadata = {"autoreset_mode": AutoresetMode(self.options.autoreset), "render_modes": ["rgb_array"]}
+        self.metadata["render_fps"] = round(1.0 / self.lane.period_s)
+        self.render_mode = self.options.render_mode
+        self._shown: Pictures | None = None
         self._chances = [Chance(i) for i in range(num_envs)]
         self._seen: tuple[Observation, Bools | None] | None = None
         self._obs: Floats = np.zeros((num_envs, size))
@@ -66,7 +76,7 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, Any]):
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """Start episodes: of all rows, or of those in `options["reset_mask"]` (n,) bool.
 
         seed: one for all (row i takes seed + i), or a list of one a row. From a seed for all rows on everything repeats:
@@ -77,9 +87,9 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, Any]):
         self._begin(np.flatnonzero(mask))
         self._begun = True
         self._look()
-        return self._obs.copy(), self._info(self.lane.world.truth(self._all), np.zeros(self.num_envs, bool))
+        return self._told(), self._info(self.lane.world.truth(self._all), np.zeros(self.num_envs, bool))
 
-    def step(self, actions: Floats) -> tuple[Floats, Floats, Bools, Bools, dict[str, Any]]:
+    def step(self, actions: Floats) -> tuple[Any, Floats, Bools, Bools, dict[str, Any]]:
         """One control period. A row that ended before is begun anew by this step (NextStep) or stands still (Disabled)."""
         if not self._begun:
             raise gymnasium.error.ResetNeeded("call reset before step")
@@ -104,13 +114,29 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, Any]):
         reward = self._reward(truth, success) * ~fresh
         self._end(success | truncated, fresh)
         info = self._info(truth, success) | {"accepted": idle, "stopped": stopped, "void": void}
-        return self._obs.copy(), reward, success, truncated, info
+        return self._told(), reward, success, truncated, info
+
+    def render(self) -> tuple[Any, ...] | None:
+        """With `render_mode="rgb_array"` a picture of every row, (480, 640, 3) uint8."""
+        if self.render_mode is None:
+            return None
+        if self._shown is None:
+            self._shown = Pictures(self.lane.world, (480, 640))
+        return tuple(self._shown.of(self.lane.world, self._all))
 
     def close_extras(self, **_: Any) -> None:
-        """Let the engine's threads go."""
+        """Let the engine's threads and the drawing contexts go."""
+        for pictures in filter(None, (self._camera, self._shown)):
+            pictures.close()
         self.lane.world.close()  # type: ignore[attr-defined]
 
     # -- inside ----------------------------------------------------------------------------------------------------------------
+
+    def _told(self) -> Any:
+        """The observation, as arrays that nobody else holds."""
+        if self._camera is None:
+            return self._obs.copy()
+        return {"state": self._obs.copy(), "image": self._camera.of(self.lane.world, self._all)}
 
     def _mask(self, given: dict[str, Any] | None) -> Bools:
         given = dict(given or {})

@@ -43,6 +43,17 @@ def unpacked(blobs: Iterable[bytes]) -> Iterator[Any]:
             yield reader.read_all()
 
 
+def latest(folder: Path, until_s: float) -> dict[str, dict[str, Any]]:
+    """The last tick of each cell up to a time, by the cell's name; a batch in memory at a time."""
+    found: dict[str, dict[str, Any]] = {}
+    with pq.ParquetFile(Path(folder) / FILE) as table:
+        for batch in table.iter_batches():
+            cells, times = batch.column("cell").to_pylist(), batch.column("t_s").to_pylist()
+            last = {cell: i for i, (cell, t_s) in enumerate(zip(cells, times, strict=True)) if t_s <= until_s}
+            found |= {cell: batch.slice(i, 1).to_pylist()[0] for cell, i in last.items()}
+    return found
+
+
 def of_episode(folder: Path, episode: int) -> Any:
     """The ticks of an episode as Arrow, in order; None where the run kept none of it. Raises `RunFolderError`."""
     path = Path(folder) / FILE

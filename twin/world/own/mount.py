@@ -25,6 +25,8 @@ SPEEDS_UP_RADPS2 = 200.0
 """What full torque does to the rotor of a drive of which nothing is known."""
 TURN = 2 * np.pi
 """A hinge without limits is held to one turn either way."""
+UNPAINTED, PAINT = (0.5, 0.5, 0.5, 1.0), (0.80, 0.80, 0.82, 1.0)
+"""The engine's grey, which a URDF's collision shapes have, and what is put in its place."""
 PAD_M = (0.010, 0.004, 0.013)
 """Half sizes of the pad put on each finger, as those of the parallel gripper."""
 PAD_LOW_M = 0.004
@@ -82,15 +84,14 @@ def own_arm(file: Path, own: OwnSpec, fingers: bool) -> mujoco.MjSpec:
     torque = _torques(robot)
     _bare(robot)
     for name in own.without:
-        _body(robot, name, "without").name = name  # it is there
-        robot.delete(robot.body(name))
+        robot.delete(_body(robot, name, "without"))
     tool = _body(robot, own.tool.link, "tool", "link")
     chain = _chain(tool)
     slides = _slides(robot, own) if fingers else []
     for joint in list(robot.joints):
         if joint not in chain and joint not in slides:
             robot.delete(joint)
-    _limits(chain, own, found.velocity, torque)
+    _limits(chain, own, torque)
     site = tool.add_site(name="hand_tool" if fingers else "attachment", pos=own.tool.at_m, quat=_quat(own.tool))
     names = [joint.name for joint in chain]
     out = _on_a_base(robot, own, names, _velocities(own, found.velocity, names))
@@ -113,6 +114,8 @@ def _bare(robot: mujoco.MjSpec) -> None:
             geom.group = 3 if any(not (other.contype or other.conaffinity) for other in geom.parent.geoms) else 2
     for geom in robot.geoms:
         geom.contype = geom.conaffinity = 0
+        if not geom.material and np.allclose(geom.rgba, UNPAINTED):
+            geom.rgba = PAINT
 
 
 def _body(robot: mujoco.MjSpec, name: str, *at: str) -> Any:
@@ -169,7 +172,7 @@ def _velocities(own: OwnSpec, known: dict[str, float], names: Sequence[str]) -> 
     return [known[name] for name in names]
 
 
-def _limits(chain: Sequence[Any], own: OwnSpec, velocity: dict[str, float], torque: dict[str, float]) -> None:
+def _limits(chain: Sequence[Any], own: OwnSpec, torque: dict[str, float]) -> None:
     """Ranges of the hinges; the torque of each stands in `actfrcrange` until its servo is made."""
     names = [joint.name for joint in chain]
     home = _each(own.home_rad, names, "home_rad")
