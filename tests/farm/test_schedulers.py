@@ -133,7 +133,7 @@ fleets = st.fixed_dictionaries(
         ),
         "wear_h": st.sampled_from([0.05, 0.3, 50.0]),
         "success": st.sampled_from([0.2, 0.9]),
-        "duty": st.booleans(), "seed": st.integers(0, 10**6),
+        "duty": st.booleans(), "slow": st.booleans(), "seed": st.integers(0, 10**6),
     }
 )  # fmt: skip
 
@@ -146,10 +146,12 @@ def test_no_job_is_lost_or_run_twice_and_no_cell_is_left_alone(tmp_path_factory,
     if fleet["duty"]:
         where[0]["duty"] = {"work_h": 0.1, "rest_min": 5}
     made = drawn(cells=where, jobs=listed(*fleet["work"]), robots=fails(scale=fleet["wear_h"]), scheduler={"kind": kind},
-                 resets=[AUTO | {"success": fleet["success"]}, OPS], faults=[breaks(700, "a")], duration_s=6000)  # fmt: skip
+                 resets=[AUTO | {"success": fleet["success"]}, OPS, OPS | {"deadline_s": 300}], faults=[breaks(700, "a")],
+                 people=staff(5000 if fleet["slow"] else 30), duration_s=6000)  # fmt: skip
     found = Played(opened(tmp_path_factory.mktemp("c"), made, seed=fleet["seed"]))
     balance(found)
     tended(found)
+    assert left_alone(found.events, 6000 * US) == []
 
 
 def balance(found):
@@ -173,3 +175,34 @@ def tended(found):
     for cell in found.farm.cells.values():
         if cell.state in ("stuck", "broken"):
             assert cell.page is not None or times & set(cell.timers.values())
+
+
+US = 10**6
+CRIES = ("reset.stuck", "repair.start")
+HEARD = ("page.answered", "reset.start", "reset.done", "reset.abandoned", *CRIES)
+
+
+def staff(response_s):
+    return {"ops": {"skills": ["reset"], "response_s": response_s, "work_s": 40},
+            "techs": {"skills": ["repair"], "response_s": 2 * response_s, "work_s": 40}}  # fmt: skip
+
+
+def left_alone(events, end_us):
+    """Cries that nobody heard within their deadline: no named person came, no rung was tried, the cell was not given up."""
+    waiting, late = {}, []
+    for e in events:
+        cry = waiting.pop(e.cell, None) if e.kind in HEARD else None
+        if cry is not None:
+            due = cry.t_us + round(cry.payload["deadline_s"] * US)
+            named = e.kind != "page.answered" or e.payload["person"]
+            late += [cry.seq] if e.t_us > due or not named else []
+        if e.kind in CRIES:
+            waiting[e.cell] = e
+    return late + [cry.seq for cry in waiting.values() if cry.t_us + round(cry.payload["deadline_s"] * US) < end_us]
+
+
+def test_a_cry_that_nobody_heard_is_found(tmp_path):
+    found = play(tmp_path, outcomes=SURE, faults=[breaks(700, "a")], people=staff(30), duration_s=6000)
+    assert left_alone(found.events, 6000 * US) == [] and found.of("page.answered")
+    first = found.of(*CRIES)[0]
+    assert left_alone([e for e in found.events if e.kind not in HEARD or e is first], 6000 * US) == [first.seq]

@@ -77,6 +77,29 @@ def test_a_cell_that_is_held_gets_no_work(tmp_path):
     assert found.of("authority.withdrawn")[0].payload["reason"] == "held" and found.kinds("episode") == []
 
 
+def test_a_free_cell_is_tidied_up_when_a_strategy_asks_and_then_works_on(tmp_path):
+    asked = [action("reset", cell="a"), action(id="later", cell="a", job="j1", lease=2)]
+    found = play(tmp_path, scheduler=wrong(answer=asked), jobs=jobs({}), duration_s=20)
+    assert found.kinds("reset.start", "reset.done", "job")[:4] == ["job.arrived", "reset.start", "reset.done", "job.assigned"]
+    assert found.of("authority.withdrawn")[0].payload["reason"] == "reset"
+
+
+def test_a_stuck_cell_tries_another_rung_when_a_strategy_asks_and_the_call_is_dropped(tmp_path):
+    ladder = [{"kind": "person", "pool": "ops", "deadline_s": 900}, {"kind": "automatic", "seconds": 2, "success": 1}]
+    slow = {"ops": {"count": 1, "skills": ["reset"], "response_s": 500, "work_s": 4}}
+    found = play(tmp_path, dispatch=use("Impatient"), resets=ladder, people=slow, duration_s=60)
+    assert [e.payload["reset"] for e in found.of("reset.start", "reset.done")][:2] == ["automatic", "automatic"]
+    assert len(found.of("page.expired")) >= len(found.of("page.sent")) - 1 > 1 and not found.of("page.answered")
+
+
+@pytest.mark.parametrize(("at_s", "offered_s"), [(1, 30), (40, 10)])
+def test_a_held_cell_that_is_let_go_in_its_maintenance_window_waits_for_its_end(tmp_path, at_s, offered_s):
+    window = [{"at_h": at_s / 3600, "for_h": (30 - at_s) / 3600 if at_s < 30 else 1}]
+    found = play(tmp_path, scheduler=use("Holds", until_s=10), cells=cells("a", maintenance=window), duration_s=35)
+    offers = [round(e.t_us / 1e6) for e in found.of("authority.offered")]
+    assert offers == [0, offered_s] and found.of("authority.withdrawn")[0].payload["reason"] == "held"
+
+
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
@@ -87,7 +110,8 @@ def test_a_cell_that_is_held_gets_no_work(tmp_path):
         (action(cell="a", job="pinned", lease=1), "cell cannot do this job"),
         (action("page", cell="a", pool="ops"), "cell is free"),
         (action("page", cell="a", pool="pos"), "no pool 'pos'"),
-        (action("reset", cell="a"), "reset is not something this farm can do yet"),
+        (action("reset", cell="b"), "no such cell"),
+        (action("reset", cell="a", reset="reverse"), "no rung 'reverse' can help at this cell"),
         (action("hold", cell="b"), "no such cell"),
         (action("release", cell="a"), "the cell has no lease to end"),
         (action("cancel", job="k"), "only a job in the queue can be cancelled"),

@@ -86,6 +86,43 @@ class Patient:
         return min((due[0] for due in self.due.values()), default=None)
 
 
+class Holds:
+    """Holds the first cell that is offered until a moment, and asks for nothing else."""
+
+    def __init__(self, fleet, until_s):
+        self.until_us, self.held, self.free = int(until_s * 1e6), None, False
+
+    def handle(self, now_us, events):
+        for event in events:
+            if event.kind == "authority.offered" and self.held is None:
+                self.held = event.cell
+                return [Action("hold", "hold", cell=event.cell)]
+        if self.held and now_us >= self.until_us and not self.free:
+            self.free = True
+            return [Action("release", "let go", cell=self.held)]
+        return []
+
+    def wake_at(self):
+        return None if self.free else self.until_us
+
+
+class Impatient:
+    """A dispatcher that calls somebody, thinks better of it and lets the robot tidy up by itself."""
+
+    def __init__(self, fleet):
+        self.due, self.n = {}, 0
+
+    def handle(self, now_us, events):
+        calls = [Action("page", f"p{e.seq}", cell=e.cell, pool="ops") for e in events if e.kind == "reset.stuck"]
+        self.due |= {call.cell: now_us + 3_000_000 for call in calls}
+        ripe = [cell for cell, at in self.due.items() if at <= now_us]
+        self.n += len(ripe)
+        return calls + [Action("reset", f"r{self.n}{cell}", cell=cell) for cell in ripe if self.due.pop(cell)]
+
+    def wake_at(self):
+        return min(self.due.values(), default=None)
+
+
 class LockedPatient(Patient):
     def __init__(self, fleet, **more):
         super().__init__(fleet, **more)

@@ -147,6 +147,32 @@ class Recovery:
         self._try(cell)
         return False
 
+    def refuses(self, cell: Cell, kind: str) -> str | None:
+        """Why a strategy cannot have a cell reset by a rung of a kind now; None: it can, and a call that waits is dropped."""
+        if cell.state not in ("free", "stuck"):
+            return f"cell is {cell.state}"
+        rung = self._rung(cell, kind)
+        if rung is None:
+            return f"no rung {kind!r} can help at this cell"
+        if self._capped_us(cell, self.rungs[rung]):
+            return f"rung {kind!r} is used up for this hour"
+        if cell.page is not None and not self.people.expire(cell.page):
+            return "somebody is at work on it"
+        return None
+
+    def climb(self, cell: Cell, kind: str) -> None:
+        """A strategy has a cell reset by the first rung of a kind that helps; if that fails, the ladder goes on from there."""
+        self.cancel(cell, "rung")
+        rung = self._rung(cell, kind)
+        assert rung is not None
+        if cell.state == "free":
+            cell.reset_from_us = self.clock.now_us
+        cell.rung, cell.attempt, cell.everyday = rung, 0, False
+        self._use(cell, self.rungs[rung])
+
+    def _rung(self, cell: Cell, kind: str) -> int | None:
+        return next((n for n, rung in enumerate(self.rungs) if rung.kind == kind and self._helps(cell, rung)), None)
+
     def page(self, cell: Cell, pool: str, deadline_s: float | None) -> str | None:
         """The dispatcher calls somebody. Returns why not, or None."""
         if pool not in self.people.pools:

@@ -231,6 +231,8 @@ class Work:
                 return "no such cell" if cell is None else self._practise(action, cell, role)
             case "release":
                 return "no such cell" if cell is None else self._release(action, cell)
+            case "reset":
+                return "no such cell" if cell is None else self._reset(action, cell)
             case "hold":
                 return "no such cell" if cell is None else self._hold(cell)
         return f"{action.kind} is not something this farm can do yet"
@@ -275,8 +277,9 @@ class Work:
 
     def _release(self, action: Action, cell: Cell) -> str | None:
         """End a lease between two episodes: its job goes back to the queue. A cell that is held goes back to work."""
-        if cell.state == "held":
-            self.offer(cell)
+        if cell.state == "held":  # it may have to rest first, or its maintenance may be due
+            cell.state = "reset"
+            cell.timers["reset"] = self.clock.after(0.0, "cell.ready", cell.name)
             return None
         job = self.jobs.get(cell.job or "")
         if job is None or job.state != "assigned":
@@ -286,6 +289,16 @@ class Work:
         if job.left > 0:
             cell.yields = True
         return None
+
+    def _reset(self, action: Action, cell: Cell) -> str | None:
+        """Have a free cell tidied up, or a stuck one try another rung than the one it waits at."""
+        kind = action.reset or "automatic"
+        why = self.recovery.refuses(cell, kind)
+        if why is None:
+            if cell.state == "free":
+                self.book.emit("authority.withdrawn", cell, reason="reset")
+            self.recovery.climb(cell, kind)
+        return why
 
     def _hold(self, cell: Cell) -> str | None:
         """Keep a free cell from work until it is released."""
