@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -55,7 +56,10 @@ WAYS = {
         "kinematic",
     ),
     "real physics": (PHYSICS, "mujoco"),
+    "another physics": (PHYSICS, "pybullet"),
 }
+if find_spec("pybullet") is None:
+    del WAYS["another physics"]
 
 
 class Stop(Exception):

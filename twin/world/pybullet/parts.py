@@ -1,7 +1,8 @@
 """What PyBullet loads of a cell: links as URDF text, colliders and who touches whom, all read from the compiled MuJoCo model.
 
 Bullet's joints have no rotor inertia (armature). It is put into the link behind the joint, about the joint's axis: exact for a
-joint that turns alone, and the residual, which neighbours on parallel axes feel, is what `docs/engines.md` measures.
+joint that turns alone. What a rotor there feels of other joints is taken back by the drives, from accelerations a tick old;
+`docs/engines.md` measures what remains.
 """
 
 from __future__ import annotations
@@ -175,7 +176,8 @@ def _words(values: object) -> str:
 
 
 class Weight:
-    """The torques that hold an arm's weight, as MuJoCo's gravity compensation does: kg and kg m behind each joint."""
+    """The torques that hold an arm's weight, as MuJoCo's gravity compensation does, and put right what its rotors feel: kg and
+    kg m behind each joint, kg m² of rotors."""
 
     def __init__(self, cell: CellModel) -> None:
         model, arm = cell.model, cell.arm
@@ -185,6 +187,8 @@ class Weight:
         frames = arm.frames(arm.zero[None])[:, :, :, 0]
         joints = {int(model.joint(name).bodyid[0]): k for k, name in enumerate(arm.names)}
         self.arm: Arm = arm
+        self.armature: Floats = model.dof_armature[cell.arm_q][:, None].copy()
+        self._before: Floats = np.tri(arm.nq)[:, :, None]
         self.mass: Floats = np.zeros(arm.nq)
         self.moment: Floats = np.zeros((arm.nq, 3))
         self.g = -float(model.opt.gravity[2])
@@ -196,8 +200,8 @@ class Weight:
             self.mass[link] += carried
             self.moment[link] += carried * (behind[:, :3].T @ (data.xipos[body] - behind[:, 3]))
 
-    def at(self, q: Floats) -> tuple[Floats, Floats]:
-        """Tool points (n, 3) m, and (n, nq) Nm, for joints (n, nq)."""
+    def at(self, q: Floats, turning: Floats) -> tuple[Floats, Floats]:
+        """Tool points (n, 3) m, and (n, nq) Nm, for joints (n, nq) that accelerate by `turning` (n, nq) rad/s²."""
         frames = self.arm.frames(q)
         links, axis, origin = frames[1:], frames[:-1, :, 2], frames[:-1, :, 3]
         sums = np.empty((self.arm.nq, 2, len(q)))
@@ -208,4 +212,15 @@ class Weight:
         borne = np.cumsum(self.mass[::-1])[::-1, None]
         x, y = held[:, 0] - borne * origin[:, 0], held[:, 1] - borne * origin[:, 1]
         torques: Floats = (self.g * (axis[:, 0] * y - axis[:, 1] * x)).T.copy()
+        torques += self._rotors(axis, turning)
         return frames[-1, :, 3].T.copy(), torques
+
+    def _rotors(self, axis: Floats, turning: Floats) -> Floats:
+        """(n, nq) Nm that take back what a rotor in the link behind its joint feels of other joints: a link turns about `axis`
+        with all joints before it, a rotor with its own joint alone. Sums run in one order however many rows there are."""
+        along = axis[:, None] * axis  # (link, joint, 3, n)
+        along = (along[:, :, 0] + along[:, :, 1] + along[:, :, 2]) * self._before
+        alone = self.armature * turning.T
+        spins = self.armature * np.cumsum(along * turning.T, axis=1)[:, -1]
+        felt: Floats = np.cumsum(along * spins[:, None], axis=0)[-1] - alone
+        return felt.T

@@ -21,6 +21,8 @@ from twin.world.engines import CANNOT
 from twin.world.grasp import truth_of
 from twin.world.pybullet.row import Parts, Row
 
+SMOOTH = 0.6
+"""Weight of the newest acceleration: 1 would swing up on an arm of many parallel joints, 0.2 lags by a tenth of a second."""
 MOST = 1000
 """Clients that PyBullet lets one process have."""
 
@@ -48,6 +50,8 @@ class PybulletWorld:
         self._qpos, self._qvel = self._table[:, : mj.nq], self._table[:, mj.nq : mj.nq + mj.nv]
         self._tool: Floats = np.zeros((n, 3))
         self._weight: Floats = np.zeros((n, self.nq))
+        self._speed: Floats = np.zeros((n, self.nq))
+        self._turning: Floats = np.zeros((n, self.nq))
         self._pads: Floats = np.zeros((n, model.things, 2, 3))
         self._torque: Floats = np.zeros((n, self.nq))
         self._void, self._touched = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
@@ -74,6 +78,7 @@ class PybulletWorld:
         self._table[rows] = 0.0
         self._qpos[rows] = qpos
         self._pads[rows], self._torque[rows], self._touched[rows] = 0.0, 0.0, False
+        self._speed[rows] = self._turning[rows] = 0.0
         self._place(rows)
         for row, line in zip(rows, qpos, strict=True):
             self._done[row] = []
@@ -121,12 +126,18 @@ class PybulletWorld:
         for row, one in zip(rows.tolist(), of, strict=True):
             if one.touching or self._touched[row]:
                 self._pads[row], self._touched[row] = one.pads, bool(one.touching)
+        if steps:
+            speed = self._qvel[rows, self.cell.arm_q]
+            turning = (speed - self._speed[rows]) / (steps * self.step_us * 1e-6)
+            self._turning[rows] += SMOOTH * (turning - self._turning[rows])
+            self._speed[rows] = speed
         self._place(rows)
         self._void[rows] |= ~np.isfinite(self._table[rows]).all(axis=1)
 
     def _place(self, rows: Rows) -> None:
-        """Tool points, and what carries the arm there."""
-        self._tool[rows], self._weight[rows] = self.parts.weight.at(self._qpos[rows, self.cell.arm_q])
+        """Tool points, and what the drives give there beside their law."""
+        q = self._qpos[rows, self.cell.arm_q]
+        self._tool[rows], self._weight[rows] = self.parts.weight.at(q, self._turning[rows])
 
     def observe(self, rows: Rows) -> Observation:
         """What the sensors read now, without faults: copies."""
