@@ -102,7 +102,7 @@ class Memory:
     def rewind(self, t_us):
         return None
 
-    def commit(self, t_us, events, episodes, snapshot, chain):
+    def commit(self, t_us, events, episodes, snapshot, chain, ticks=b""):
         self.said += [Event(*json.loads(text)) for text in events]
         self.rows += episodes
 
