@@ -32,11 +32,16 @@ def check_tier(check: Checker) -> None:
         return
     _entries(check, view.outcomes)
     for at, fault in view.faults:
-        if at[0] == "faults" and (fault.PORT in LANE_PORTS or getattr(fault, "NEEDS_LANES", False)):
+        if at[0] == "faults" and needs_physics(fault):
             told = f"{fault.component}/{fault.mode} acts on signals, which the outcome tier does not have"
             check.refuse(at, f"{told}: put its effect into the outcomes, or use tier: physics")
     if isinstance(view.policy, UseSpec):
         check.refuse(("policy",), "no policy is asked for commands in the outcome tier: name it by {kind: known, name: …}")
+
+
+def needs_physics(fault: Any) -> bool:
+    """Whether a fault acts on what only physics has: signals, messages, lanes."""
+    return fault.PORT in LANE_PORTS or getattr(fault, "NEEDS_LANES", False)
 
 
 def _entries(check: Checker, model: OutcomeModel) -> None:
