@@ -79,9 +79,13 @@ def _print(found: Any, paths: Sequence[Any]) -> None:
     for check in found.checks:
         print(f"  {'holds' if check.holds else 'OPEN '}  {check.name}: {check.words()}")
     print("how far the engines are apart, with 95 % intervals:" if found.told else f"not compared: {found.why}")
-    for group, row in found.uncertainty():
+    rows = found.uncertainty()
+    told = [(group, row) for group, row in rows if row.key == "success" or row.verdict == "differs"]
+    for group, row in told:
         sides = ", ".join(f"{name} {figure(side, row)}" for name, side in zip(found.names, (row.sim, row.real), strict=True))
         print(f"  {group}: {row.name}: {sides}; {gap(row)}; {row.words}")
+    if len(rows) > len(told):
+        print(f"  {len(rows) - len(told)} more statistics of which none is shown to differ")
     if found.told:
         print(found.told.sentence)
     print("the same commands on both, open loop:")
