@@ -198,4 +198,4 @@ def test_stable_baselines3_accepts_an_environment():
     """A job of its own, where it is installed: torch is no dependency of the twin."""
     checker = pytest.importorskip("stable_baselines3.common.env_checker")
     for task in ("pick_place", "bin_pick", "drawer_open"):
-        checker.check_env(gymnasium.make(twin.envs.env_id(task), **FAST).unwrapped, warn=False)
+        assert checker.check_env(gymnasium.make(twin.envs.env_id(task), **FAST).unwrapped, warn=False) is None
