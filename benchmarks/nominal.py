@@ -70,7 +70,8 @@ def played(arm: str, error_mm: float, filters: list[dict[str, Any]], n: int, fol
 
 def measure(n: int = 96) -> list[Nominal]:
     """All arms, with an aim that is right and with the usual error."""
-    guards = [f | ({"hold_ms": 1000} if f["kind"] == "stale" else {"volumes": []} if "volumes" in f else {}) for f in CHAIN]
+    other: dict[str, dict[str, Any]] = {"stale": {"hold_ms": 1000}, "keep_out": {"volumes": []}, "cbf": {"volumes": []}}
+    guards = [f | other.get(str(f["kind"]), {}) for f in CHAIN]
     found = []
     with tempfile.TemporaryDirectory() as temp:
         for arm in ARMS:

@@ -123,3 +123,39 @@ def test_a_pickled_console_goes_on_with_the_same_bits():
     again = pickle.loads(pickle.dumps(seat))
     seat.run(8), again.run(8)
     assert np.array_equal(np.array(seat.sent), np.array(again.sent))
+
+
+class Scripted:
+    """Somebody whose messages are what a bad link makes of them."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def drive(self, now_us, view):
+        return self.answers.pop(0) if self.answers else None
+
+    def finished(self):
+        return False
+
+
+def test_commands_out_of_order_and_replayed_ones_move_nothing():
+    seat = Seat(LinkSpec(latency_ms=0))
+    place, q = seat.console.seats[0], CELL.arm.home
+    seat.run(0.1)
+    place.driver, place.commands = Scripted(), type(place.commands)()
+    old, new = np.append(q + 0.1, 0.08), np.append(q + 0.02, 0.08)
+    now = seat.now_us
+    place.commands.extend(
+        [(now, now, now, new), (now + 20_000, now - 50_000, now - 50_000, old), (now + 40_000, now, now, old)]
+    )
+    seat.run(0.2)
+    assert np.array_equal(place.command, new) and place.stamp == now
+
+
+def test_a_command_that_is_no_number_holds_the_arm():
+    seat = Seat(LinkSpec(latency_ms=0))
+    seat.run(0.1)
+    seat.console.seats[0].driver = Scripted(*[np.full(8, np.nan)] * 20)
+    before = seat.sent[-1]
+    seat.run(0.3)
+    assert np.isfinite(seat.sent).all() and np.abs(seat.sent[-1] - before).max() < 0.05

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from tests.farm.scenes import SCENE, Played, begun, breaks, cells, jobs, opened, scene
@@ -97,3 +98,10 @@ def test_when_a_cell_starts_does_not_depend_on_whether_its_lane_runs(tmp_path):
     first = [next(row for row in played.rows if row["cell"] == "a") for played in (alone, busy)]
     assert [row["start_s"] for row in first] == [13.8, 13.8]
     assert first[0]["duration_s"] == first[1]["duration_s"] == 14.0
+
+
+def test_a_promise_broken_by_the_last_step_of_an_episode_is_told_before_its_end(tmp_path, monkeypatch):
+    late = np.array([[True, False, False, False]])
+    monkeypatch.setattr(Lane, "_broken", lambda self, now_us, rows, true: late if now_us >= 2_000_000 else None)
+    kinds = Played(opened(tmp_path, scene(duration_s=2.5))).kinds("filter.breach", "episode.end")  # the episode ends at 2 s
+    assert kinds == ["filter.breach", "episode.end"]

@@ -35,6 +35,8 @@ Outcome = tuple[int, str, Any]
 """(row, what, detail): void, finished, stop, standstill, grip_loss, link_timeout, filter, filter_failed, breach, tested,
 operated."""
 
+BREACHES = ("workspace_violation", "joint_limit_violation", "velocity_violation", "separation_violation")
+"""What is judged of every row at every tick."""
 HOLD_S = 0.2
 """How long the gripper must have held an object before losing it counts as a loss (s)."""
 
@@ -248,21 +250,11 @@ class Lane:
         """What the rows sense, and whether the truth behind it broke a promise (n, 4); None: nowhere."""
         rows, at = self.rows, self.at
         seen = self.world.observe(rows)
-        tool, q = seen.tool, seen.q
-        out = None
-        for k, broken in enumerate(
-            ((tool < self.box[0]) | (tool > self.box[1]), (q < self.q_low) | (q > self.q_high), np.abs(seen.dq) > self.v_max)
-        ):
-            if np.count_nonzero(broken):
-                out = np.zeros((len(rows), 4), bool) if out is None else out
-                out[:, k] = broken.any(axis=1)
+        tool, out = seen.tool, self._broken(now_us, rows, seen)
         moved = (tool - self.tool[at]) / self.period_s
         self.tool[at] = tool
         self.peak_v2[at] = np.maximum(self.peak_v2[at], np.einsum("ij,ij->i", moved, moved))
         seen.tool_v = moved
-        if self.persons.any and np.count_nonzero(near := self.persons.too_near(rows, now_us, q, seen.dq)):
-            out = np.zeros((len(rows), 4), bool) if out is None else out
-            out[:, 3] = near
         if self.persons.faults:
             self.persons.measure(rows, now_us, self.period_us)
         if self.promises is not None:
@@ -270,6 +262,26 @@ class Lane:
         seen = self.faults.sense(now_us, self.sensors.read(now_us, rows, seen))
         seen.rows, seen.last, seen.last_v = rows, self.sent[rows], self.sent_v[rows]
         return seen, out
+
+    def _broken(self, now_us: int, rows: Rows, true: Observation) -> Bools | None:
+        """Which promises the truth breaks (n, 4), by `BREACHES`; None: none anywhere."""
+        tool, q, out = true.tool, true.q, None
+        for k, broken in enumerate(
+            ((tool < self.box[0]) | (tool > self.box[1]), (q < self.q_low) | (q > self.q_high), np.abs(true.dq) > self.v_max)
+        ):
+            if np.count_nonzero(broken):
+                out = np.zeros((len(rows), 4), bool) if out is None else out
+                out[:, k] = broken.any(axis=1)
+        if self.persons.any and np.count_nonzero(near := self.persons.too_near(rows, now_us, q, true.dq)):
+            out = np.zeros((len(rows), 4), bool) if out is None else out
+            out[:, 3] = near
+        return out
+
+    def last_breaches(self, now_us: int, row: int) -> list[str]:
+        """What the truth breaks after a row's last step, which no tick will look at, and what was not told before."""
+        one = np.array([row], np.int32)
+        found = None if self.voided[row] else self._broken(now_us, one, self.world.observe(one))
+        return [] if found is None else [BREACHES[k] for k in np.flatnonzero(found[0] & ~self.breached[row])]
 
     def _asked(self, now_us: int, rows: Rows, at: Any, seen: Observation, missed: Bools | None) -> Floats:
         """The policy's command, or the self-test's; a stopped robot, or one whose controller is late, asks for nothing."""
@@ -365,8 +377,7 @@ class Lane:
     def _first_breaches(self, rows: Rows, at: Any, breaches: Bools, out: list[Outcome]) -> None:
         fresh = breaches & ~self.breached[at]
         self.breached[at] |= breaches
-        names = ("workspace_violation", "joint_limit_violation", "velocity_violation", "separation_violation")
-        out += [(int(rows[i]), "breach", names[k]) for i, k in zip(*np.nonzero(fresh), strict=True)]
+        out += [(int(rows[i]), "breach", BREACHES[k]) for i, k in zip(*np.nonzero(fresh), strict=True)]
 
     def _promised(self, now_us: int, rows: Rows, at: Any, seen: Observation, sent: Certified, out: list[Outcome]) -> None:
         """Promises that were broken at this tick; each is told once an episode."""

@@ -157,6 +157,8 @@ class Simulated(Episodes):
     def halt(self, cell: Cell, job: Job, reason: str) -> Found:
         """What the physics says of the row, which runs no more."""
         lane, one = self.lanes[cell.lane], np.array([cell.row], np.int32)
+        for what in lane.last_breaches(self.clock.now_us, cell.row):
+            self.book.emit("filter.breach", cell, job=cell.job, episode=cell.episode, known=False, what=what)
         lane.end(cell.row)
         if lane.releases is not None:
             lane.releases.over(cell.row, self.clock.now_us - cell.started_us, cell.leased_by, cell.leased_us)
