@@ -266,9 +266,8 @@ class Lane:
     def _broken(self, now_us: int, rows: Rows, true: Observation) -> Bools | None:
         """Which promises the truth breaks (n, 4), by `BREACHES`; None: none anywhere."""
         tool, q, out = true.tool, true.q, None
-        for k, broken in enumerate(
-            ((tool < self.box[0]) | (tool > self.box[1]), (q < self.q_low) | (q > self.q_high), np.abs(true.dq) > self.v_max)
-        ):
+        outside, beyond = (tool < self.box[0]) | (tool > self.box[1]), (q < self.q_low) | (q > self.q_high)
+        for k, broken in enumerate((outside, beyond, np.abs(true.dq) > self.v_max)):
             if np.count_nonzero(broken):
                 out = np.zeros((len(rows), 4), bool) if out is None else out
                 out[:, k] = broken.any(axis=1)
@@ -288,9 +287,8 @@ class Lane:
         playing, testing = self.stops.running(at), self.test.on[at]
         if missed is not None:
             playing = playing & ~missed
-        driven: Bools | None = None
-        if self.authority.any:
-            driven = self.authority.by_hand(at)
+        driven = self.authority.by_hand(at) if self.authority.any else None
+        if driven is not None:
             playing = playing & ~driven
         some = np.count_nonzero(testing)
         asked = self.inbox.due(now_us, rows, seen, playing & ~testing if some else playing)
