@@ -1,6 +1,5 @@
 """Every check of what a farm owes kills a mutant of the farm or of a filter, and passes the farm as it is."""
 
-import numpy as np
 import pytest
 
 from tests.farm.scenes import SCENE, Played, breaks, cells, fails, jobs, opened, scene
@@ -18,7 +17,6 @@ from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
 from twin.farm.stopping import Stopping
 from twin.farm.work import Work
-from twin.faults.safety import HumanEnters
 from twin.judge.checks import evaluate
 from twin.judge.spec import RULE_NAMES, CheckSpec
 
@@ -26,7 +24,11 @@ FAST = {"arm": SCENE["fleet"]["robots"]["arm"] | {"control_ms": 40, "stop_recove
 NEVER = {"kind": "automatic", "attempts": 2, "seconds": 1, "success": 0}
 OPS = {"kind": "person", "pool": "ops", "deadline_s": 8}
 STOP = {"component": "safety", "mode": "protective_stop", "onset": {"at_s": 0.7}, "recover_s": 1.5}
-LEFT = {"component": "safety", "mode": "human_enters", "onset": {"at_s": 1}, "duration_s": 5}
+LEFT = {"component": "safety", "mode": "human_enters", "onset": {"at_s": 1}, "duration_s": 5} | {
+    "seen_by": "scanner",
+    "place_m": [0.25, 0.0],
+    "door_m": [1.0, 0.0],
+}
 FINE = {"table": {"physics_step_ms": 4}}
 WILD = {"use": "benchmarks.adversaries:LimitSeeking"}
 GUARDS = [{"kind": "joint_limits"}, {"kind": "workspace_box"}]
@@ -34,11 +36,11 @@ SILENT = {"use": "strategies:Spy"}
 CASES = {}
 
 
-def case(check, given=lambda patch: None, engine="kinematic", **changes):
-    """A mutation, the check that kills it, and the scene in which it shows; `given`: what is so in both farms."""
+def case(check, engine="kinematic", **changes):
+    """A mutation, the check that kills it, and the scene in which it shows."""
 
     def keep(mutate):
-        CASES[mutate.__name__] = (check, given, engine, changes, mutate)
+        CASES[mutate.__name__] = (check, engine, changes, mutate)
         return mutate
 
     return keep
@@ -75,16 +77,7 @@ def limits_that_let_through(patch):
     patch.setattr(JointLimits, "certify", lambda self, seen, command: untouched(command))
 
 
-def walks_in(patch):
-    """Somebody comes to within reach, and no door or scanner of the farm stops the robot: only its filter can."""
-    patch.setattr(Stopping, "stop", lambda *a, **k: False)
-    at = np.array([0.25, 0.0, 0.3])
-    before(
-        patch, HumanEnters, "begin", lambda self, farm, *a: farm.lanes[0].persons.enter(0, farm.clock.now_us, 4 * at, at, 1.6)
-    )
-
-
-@case({"never": "separation_violation"}, walks_in, robots=FAST, faults=[LEFT], filters=[{"kind": "separation"}], duration_s=4)
+@case({"never": "separation_violation"}, robots=FAST, faults=[LEFT], filters=[{"kind": "separation"}], duration_s=4)
 def a_separation_that_does_not_look(patch):
     patch.setattr(Separation, "certify", lambda self, seen, command: untouched(command))
 
@@ -97,7 +90,7 @@ def a_separation_that_does_not_look(patch):
     cells=cells("a", link="l"),
 )
 def a_stop_that_forgets_nothing(patch):
-    patch.setattr(Inbox, "forget", lambda self, row, hold: None)
+    patch.setattr(Inbox, "forget", lambda self, row, hold, now_us: None)
 
 
 @case(rule("stops_stand", limit=0.5), robots=FAST, faults=[STOP], duration_s=5)
@@ -124,7 +117,7 @@ def a_job_that_goes_on_after_its_deadline(patch):
 
 @case(rule("one_authority"), jobs=jobs({}, {}), duration_s=3)
 def a_cell_that_is_granted_twice(patch):
-    def again(self, action, cell):
+    def again(self, action, cell, role):
         for job in [job for job in self.jobs.values() if job.state == "queued"]:
             job.state, job.cell = "assigned", cell.name
             self.book.emit("job.assigned", cell, job=job.name)
@@ -214,12 +207,16 @@ def a_dead_robot_that_stops_the_rest(patch):
     )
 
 
+@case(rule("inspected_before_work"), robots=fails(scale=1e6), faults=[breaks(2, "a")], duration_s=40)
+def a_repaired_robot_that_is_trusted(patch):
+    after(patch, Repair, "done", lambda self, cell, *a: setattr(cell, "suspect", None))
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_farm_passes_and_its_mutant_is_killed(tmp_path, monkeypatch, name):
-    check, given, engine, changes, mutate = CASES[name]
+    check, engine, changes, mutate = CASES[name]
     spec = CheckSpec.model_validate(check)
     scenario = opened(tmp_path, scene(**changes), engine=engine)
-    given(monkeypatch)
     assert evaluate([spec], log_of(Played(scenario)))[0].passed is True
     mutate(monkeypatch)
     assert evaluate([spec], log_of(Played(scenario)))[0].passed is False

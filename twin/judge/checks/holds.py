@@ -193,7 +193,7 @@ RULES: Mapping[str, Callable[[Holds, RunLog], Found]] = {
     "inspected_before_work": _inspected,
 }
 EVERYDAY = ("no_work_while_faulty", "nothing_after_failure", "no_reset_storm", "episodes_are_conserved", "no_retry_storm",
-            "the_rest_goes_on")  # fmt: skip
+            "the_rest_goes_on", "inspected_before_work")  # fmt: skip
 """Rules that read what a log which keeps exceptions leaves out."""
 
 
