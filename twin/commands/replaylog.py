@@ -14,7 +14,11 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-_names.__name__ = "list of columns"  # argparse names a type by it
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in text.split(","))
+
+
+_names.__name__, _numbers.__name__ = "list of columns", "list of numbers"  # argparse names a type by it
 
 
 def _define(command: argparse.ArgumentParser) -> None:
@@ -24,6 +28,13 @@ def _define(command: argparse.ArgumentParser) -> None:
     command.add_argument("--position", type=_names, default=(), metavar="A,B,…", help="positions, a joint each")
     command.add_argument(
         "--drive", type=_names, default=(), metavar="A,B,…", help="what drives the robot: torques, or commands"
+    )
+    command.add_argument(
+        "--drive-scale",
+        type=_numbers,
+        default=(1.0,),
+        metavar="X,Y,…",
+        help="torque of one count of the drive, Nm (of a current: constant times gear); one for all, or one a column",
     )
     command.add_argument("--actuators", action="store_true", help="the drive is what the model's actuators are commanded")
     command.add_argument(
@@ -42,16 +53,18 @@ def _replay(arguments: argparse.Namespace) -> int:
     if not arguments.resync_s > 0:
         raise InputError(f"--resync-s {arguments.resync_s:g}: it must be more than zero")
     a = arguments
-    ask = Asked(a.time, a.position, a.drive, a.unit, a.actuators, a.joints, a.resync_s)
+    ask = Asked(a.time, a.position, a.drive, a.unit, a.actuators, a.joints, a.resync_s, scale=a.drive_scale)
     found = replay(a.log, a.robot, ask)
     if a.json:
         both = {"resync": _table(found.resync, found.joints), "open_loop": _table(found.open_loop, found.joints)}
-        say.print_json({"log": a.log, "robot": a.robot, "columns": found.columns, **both, "status": 0})
+        say.print_json({"log": a.log, "robot": a.robot, "columns": found.columns, **both, "doubts": found.doubts, "status": 0})
         return 0
     for what, names in found.columns.items():
         print(f"{what}: {', '.join(names)}")
     _print(f"started anew every {a.resync_s:g} s", found.resync, found.joints)
     _print("open loop", found.open_loop, found.joints)
+    for doubt in found.doubts:
+        print(f"\nwarning: {doubt}")
     say.then("twin calibrate PLAN.yaml with a part of kind dynamics fits the model to the log (docs/calibrate.md)")
     return 0
 

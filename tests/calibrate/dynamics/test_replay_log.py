@@ -21,6 +21,18 @@ def test_a_logged_run_is_driven_again_beside_standing_still(log, capsys):
     assert told["open_loop"][-1]["horizon_s"] > 4
 
 
+def test_a_drive_in_counts_is_suspected_and_can_be_scaled(log, arm, capsys):
+    told = []
+    for counts, scale in ((1.0, "1"), (2e3, "1"), (2e3, "0.0005,0.0005")):
+        arm.tau = arm.tau * counts if scale == "1" else arm.tau
+        arm.write()
+        assert main(["replay-log", str(log), "--robot", "double_pendulum", "--drive-scale", scale, "--json"]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    plain, wrong, scaled = told
+    assert "which no torque does" in wrong["doubts"][0] and plain["doubts"] == scaled["doubts"] == []
+    assert scaled["resync"][0]["simulated_rad"] == pytest.approx(plain["resync"][0]["simulated_rad"], rel=1e-3)
+
+
 def test_an_acrobot_is_driven_by_its_elbow_alone(log, capsys):
     command = ["replay-log", str(log), "--robot", "acrobot", "--drive", "u2", "--actuators"]
     assert main(command) == 0

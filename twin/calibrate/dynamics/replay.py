@@ -16,6 +16,7 @@ from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, moti
 from twin.calibrate.logs import read_log
 from twin.calibrate.logspec import ColumnMap, SignalLog, TimeMap
 from twin.calibrate.readers import read_raw
+from twin.calibrate.suspicion import suspect
 from twin.core.errors import InputError
 
 TIMES = ("time", "t", "timestamp", "time_s", "stamp")
@@ -33,6 +34,8 @@ class Replay:
     joints: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
     dt_s: float
+    doubts: tuple[str, ...]
+    """What looks wrong with the log."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Asked:
     actuators: bool = False
     joints: tuple[str, ...] | None = None
     resync_s: float = 1.0
+    scale: tuple[float, ...] = (1.0,)
+    """What one count of the drive is, Nm: one for all, or one a column."""
     step_s: float = 0.002
 
 
@@ -56,10 +61,14 @@ def replay(log: Path, model: str, ask: Asked) -> Replay:
     position = ask.position or _guess(known, POSITIONS, "positions", "--position")
     drive = ask.drive or _guess(known, TORQUES, "torques", "--drive")
     unit = ask.unit if ask.unit != "rad" else ""
+    scale = ask.scale[0] if len(ask.scale) == 1 else ask.scale
     spec = SignalLog(
         path=log.name,
         time=TimeMap(column=time),
-        columns={"q": ColumnMap(column=position, unit=unit), "u": ColumnMap(column=drive, unit=unit if ask.actuators else "")},
+        columns={
+            "q": ColumnMap(column=position, unit=unit),
+            "u": ColumnMap(column=drive, unit=unit if ask.actuators else "", scale=scale),
+        },
     )
     found = read_log(log.name, spec, log.parent)
     bot = robot(model, Path.cwd(), ask.joints, len(position))
@@ -84,6 +93,7 @@ def replay(log: Path, model: str, ask: Asked) -> Replay:
         bot.joints,
         {"time": (time,), "position": tuple(position), "drive": tuple(drive)},
         moved[0].dt,
+        tuple(f.text for f in suspect(found, {"q": "angle"} if ask.actuators else {"q": "angle", "u": "torque"})),
     )
 
 
