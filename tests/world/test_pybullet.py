@@ -145,8 +145,23 @@ def test_a_fault_that_bullet_cannot_realise_is_refused_where_it_stands() -> None
 def test_a_field_that_bullet_cannot_scale_is_refused_unless_it_is_nominal() -> None:
     world = PybulletWorld(cell("ur3"), 1)
     world.set_field(ONE, "jam", np.ones(1))
-    with pytest.raises(ValueError, match="cannot scale 'thing_size'"):
-        world.set_field(ONE, "thing_size", np.array([0.9]))
+    with pytest.raises(ValueError, match="cannot scale 'tack'"):
+        world.set_field(ONE, "tack", np.array([2.0]))
+
+
+def test_a_smaller_thing_is_loaded_in_its_place_and_falls_to_the_table() -> None:
+    model = cell("ur3")
+    world = PybulletWorld(model, 1)
+    world.reset(ONE, resting(model))
+    command = np.append(model.arm.home, model.stroke_m)[None]
+    world.step(ONE, command, 100)
+    before = world.observe(ONE)
+    world.set_field(ONE, "thing_size", np.array([0.5]))
+    assert world.get_field(ONE, "thing_size") == 0.5 and np.array_equal(world.observe(ONE).dq, before.dq)
+    world.step(ONE, command, 200)
+    assert world.observe(ONE).objects[0, 0, 2] == pytest.approx(0.25 * model.object_m, abs=1e-3)
+    world.set_field(ONE, "thing_size", np.ones(1))
+    assert world.get_field(ONE, "thing_size") == 1.0
 
 
 def test_a_missing_pybullet_is_named_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,6 @@ CANNOT: Mapping[str, Mapping[str, str]] = {
     "pybullet": {
         "tack": "Bullet's contacts push and rub but never hold on: use --engine mujoco",
         "jam": "Bullet's contacts push and rub but never hold on: use --engine mujoco",
-        "thing_size": "Bullet's shapes keep the size they were loaded with: use --engine mujoco",
     },
 }
 """Fields of `World.set_field` in which a fault would do nothing on an engine, and why."""

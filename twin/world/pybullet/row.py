@@ -21,7 +21,7 @@ from twin.core.records import Floats
 from twin.world.cell import CellModel
 from twin.world.compose import FINGERS, GRIP_MPS, PADS, TURNING_M
 from twin.world.engines import need
-from twin.world.pybullet.parts import SHARE, SLICK, Weight, link_of, trees, units, urdf
+from twin.world.pybullet.parts import FREE, SHARE, SLICK, Weight, link_of, trees, units, urdf
 
 REBUILDS = 64
 """A client is given up after so many episodes: each leaves some 0.2 MB behind in Bullet."""
@@ -89,7 +89,7 @@ class Row:
         self.torque: list[float] = [0.0] * parts.cell.nq
         nominal = parts.cell.arm
         self.drives(nominal.stiffness, nominal.damping, nominal.torque, np.ones(1))
-        self.friction = 1.0
+        self.friction = self.size = 1.0
 
     def drives(self, stiffness: Floats, damping: Floats, limit: Floats, carried: Floats) -> None:
         """The law of the drives from now on: gains, limits (nq,) and the share of the weight that is compensated."""
@@ -156,8 +156,9 @@ class Row:
             if not (unit.geoms and unit.body not in self._tree_bodies()):
                 continue
             geom = unit.geoms[0]
-            shape = p.createCollisionShape(p.GEOM_BOX, halfExtents=model.geom_size[geom].tolist(), physicsClientId=client)
             first = int(model.body_jntadr[unit.body])
+            half = model.geom_size[geom] * (self.size if first >= 0 else 1.0)
+            shape = p.createCollisionShape(p.GEOM_BOX, halfExtents=half.tolist(), physicsClientId=client)
             if first >= 0:
                 at = int(model.jnt_qposadr[first])
                 where, turn, mass = qpos[at : at + 3], qpos[at + 3 : at + 7], float(model.body_mass[unit.body])
@@ -207,6 +208,29 @@ class Row:
                 physicsClientId=self.client,
             )  # fmt: skip
 
+    def resize(self, share: float) -> None:
+        """Scale the edges of what lies free: the cell is loaded again as it is, but for what contacts remember."""
+        self.size, model = share, self.parts.cell.model
+        line, loss, torque = self.line, self.loss, self.torque
+        self.build(np.array(line[: model.nq]))
+        for joint, (body, at) in self.joints.items():
+            own = model.joint(joint)
+            place, speed = line[int(own.qposadr[0])], line[model.nq + int(own.dofadr[0])]
+            self.p.resetJointState(body, at, place, speed, physicsClientId=self.client)
+        free = [int(model.jnt_dofadr[joint]) for joint in range(model.njnt) if model.jnt_type[joint] == FREE]
+        for body, at in zip(self.things, free, strict=True):
+            speeds = line[model.nq + at : model.nq + at + 6]
+            self.p.resetBaseVelocity(body, speeds[:3], speeds[3:], physicsClientId=self.client)
+        self.drag(np.array(loss))
+        self._read()
+        self.torque = torque
+
+    def sizes(self) -> list[float]:
+        """The edges of what lies free, as Bullet has them, in shares of the model's."""
+        edge = self.parts.cell.object_m
+        found = [self.p.getCollisionShapeData(body, -1, physicsClientId=self.client)[0][3] for body in self.things]
+        return [side / edge for sides in found for side in sides]
+
     def rubs(self) -> list[float]:
         """The friction of every collider that has some, as Bullet has it."""
         return [self.p.getDynamicsInfo(body, at, physicsClientId=self.client)[1] for body, at, _ in self.rough]
@@ -234,7 +258,7 @@ class Row:
             self.slides.append((body, at, int(own.qposadr[0])))
             loss = float(cell.model.dof_frictionloss[own.dofadr[0]])
             p.setJointMotorControl2(body, at, p.VELOCITY_CONTROL, targetVelocity=0.0, force=loss, physicsClientId=client)
-        free = [joint for joint in range(cell.model.njnt) if int(cell.model.joint(joint).type[0]) == 0]
+        free = [joint for joint in range(cell.model.njnt) if cell.model.jnt_type[joint] == FREE]
         geom_of = {unit.body: unit.geoms[0] for unit in self.parts.colliders}
         self.things = [self.solid[geom_of[int(cell.model.jnt_bodyid[joint])]][0] for joint in free]
         fingers = [cell.model.body(int(cell.model.geom(pad).bodyid[0])).name for pad in PADS]

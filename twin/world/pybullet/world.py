@@ -81,7 +81,7 @@ class PybulletWorld:
         self._speed[rows] = self._turning[rows] = 0.0
         self._place(rows)
         for row, line in zip(rows, qpos, strict=True):
-            self._done[row] = []
+            self._done[row], self.rows[row].size = [], 1.0
             if not self._void[row]:
                 self._obey(row, "build", line)
                 self._drives(row)
@@ -172,6 +172,8 @@ class PybulletWorld:
         kept[rows] = values
         for row, value in zip(rows.tolist(), values, strict=True):
             self._done[row].append(("field", field, value.tolist()))
+            if field == "thing_size" and self.rows[row].size != value[0] and not self._void[row]:
+                self._obey(row, "resize", float(value[0]))
             self._drives(row)
 
     def _known(self, field: str) -> Floats:
@@ -180,18 +182,22 @@ class PybulletWorld:
         return self._scales[field]
 
     def get_field(self, rows: Rows, field: str) -> Floats:
-        """(n, nq) or (n, 1): the scale in force now; of friction NaN where Bullet has another."""
+        """(n, nq) or (n, 1): the scale in force now; of friction and size NaN where Bullet has another."""
         found = self._known(field)[rows]
-        if field == "friction":
-            for i, row in enumerate(rows):
-                wanted = np.sqrt(self.parts.mu * found[i, 0])
-                if not np.allclose(self.rows[row].rubs(), wanted, rtol=1e-12, atol=0.0):
-                    found[i] = np.nan
+        for i, row in enumerate(rows):
+            if field == "friction":
+                wanted, there = np.sqrt(self.parts.mu * found[i, 0]), self.rows[row].rubs()
+            elif field == "thing_size":
+                wanted, there = found[i, 0], self.rows[row].sizes()
+            else:
+                break
+            if not np.allclose(there, wanted, rtol=1e-9, atol=0.0):
+                found[i] = np.nan
         return found
 
     def fields_digest(self, rows: Rows) -> bytes:
         """A hash of everything `set_field` can change, as the rows and their clients have it."""
-        parts = [repr((of.law, of.carried, of.loss, of.rubs())) for of in (self.rows[row] for row in rows)]
+        parts = [repr((of.law, of.carried, of.loss, of.rubs(), of.sizes())) for of in (self.rows[row] for row in rows)]
         return xxhash.xxh3_128_digest("\n".join(parts).encode())
 
     def torque(self, rows: Rows) -> tuple[Floats, Floats]:
