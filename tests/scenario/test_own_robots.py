@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from twin.cli import main
 from twin.core.assets import asset
 from twin.core.errors import RunFolderError
 from twin.log.tables import read_table
@@ -170,7 +171,9 @@ BAD_MJCF = {
 def test_a_bad_urdf_is_told_in_one_line_with_its_place(case, tmp_path):
     text, message = BAD_FILES[case]
     (tmp_path / "mine.dae").write_text("")
-    found = told(written(tmp_path, text=text))
+    path = written(tmp_path, text=text)
+    found = told(path)
+    assert main(["run", str(path), "--out", str(tmp_path / "runs")]) == 2 and not (tmp_path / "runs").exists()
     assert len(found) == (2 if "mesh" in case else 1) and found[0].startswith(message)
 
 
@@ -226,6 +229,12 @@ def test_compiling_ends_at_its_limit_of_memory(tmp_path):
     own = load(tmp_path / "scenario.yaml").spec.fleet.robots["mine"].own
     came = tried(tmp_path / "mine.xml", own, GripperSpec(), WorkcellSpec(), most=100 << 20)
     assert "did not survive" in came.error and "at most 60 s" in came.error
+
+
+def test_compiling_ends_at_its_limit_of_time(tmp_path):
+    ur3(tmp_path)
+    own = load(tmp_path / "scenario.yaml").spec.fleet.robots["mine"].own
+    assert "takes more than 0 s" in tried(tmp_path / "mine.xml", own, GripperSpec(), WorkcellSpec(), seconds=0).error
 
 
 def test_meshes_can_be_done_without(tmp_path):
