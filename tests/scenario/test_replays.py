@@ -29,6 +29,7 @@ def test_a_table_in_operating_time_is_replayed_with_its_durations(tmp_path):
     [
         ("at_s\n3\nNaN\n", "stops.csv:3:1: row 2: column 'at_s': 'NaN' is no time in s"),
         ("at_s\n-1\n", "row 1: column 'at_s': '-1' is no time in s"),
+        ("at_s\n3\n1e12\n", "row 2: column 'at_s': '1e12' is no time in s"),
         ("at_s\n5\n4\n", "row 2: 4 s comes before 5 s"),
         ("at\n5\n", "unknown column 'at'"),
         ("at_s\n", "the table holds no onset"),
