@@ -159,7 +159,7 @@ def violations(robot_ticks: int, bare_ticks: int, hunted_ticks: int) -> dict[str
     margins: dict[str, float] = dict.fromkeys(names, np.inf)
     for policy in POLICIES:
         for robot in ROBOTS:
-            judge = attack(policy, CHAIN, robot_ticks // len(ROBOTS), robot)
+            judge = attack(policy, CHAIN, robot_ticks // len(ROBOTS), robot, 64 if robot_ticks < 500_000 else 256)
             for k, name in enumerate(judge.kinds):
                 with_[name] += judge.broken[name]
                 margins[name] = min(margins[name], float(judge.least[:, k].min()))
