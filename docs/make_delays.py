@@ -1,7 +1,8 @@
 """Make the table of docs/safety.md: the largest delay at which each built-in filter keeps its promise, by `twin envelope`.
 
-Each filter stands in the chain of `benchmarks.safety` without what else would keep its promise, against the policy that goes for
-limits (for `contact`: that leans on the object; for `separation` somebody walks in, seen by a scanner only).
+Each filter stands in the chain of `benchmarks.safety` without what else would keep its promise (`joint_limits`: in all of it),
+against the policy that goes for limits; for `contact` one leans on the object, for `separation` somebody walks in, seen by a
+scanner only.
 
     python -m docs.make_delays [--write]      about a quarter of an hour; --write puts the table into docs/safety.md
 """
@@ -60,7 +61,7 @@ def scenario(name: str, folder: Path) -> Path:
         },
         "jobs": [{"kind": "list", "jobs": [{"job": "attack"}]}],
         "policy": {"use": f"benchmarks.adversaries:{policy}"},
-        "filters": alone(name),
+        "filters": CHAIN if name == "joint_limits" else alone(name),
         "faults": [walk] if name == "separation" else [],
         "checks": [{"never": CHECKS[name]}],
         "duration_s": SECONDS,
@@ -77,7 +78,8 @@ def largest(name: str, quantity: str, folder: Path, workers: int) -> str:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         twin(["envelope", str(scenario(name, folder)), f"--vary={quantity}={span}", f"--check={CHECKS[name]}", "--json",
-              f"--points={points}", f"--seeds={SEEDS}", "--tolerance=0.1", f"--out={folder}", f"--workers={workers}"])  # fmt: skip
+              f"--points={points}", f"--seeds={SEEDS}", "--tolerance=0.1", f"--out={folder}",
+              f"--workers={workers}"])  # fmt: skip
     told = json.loads(said.getvalue())
     edge = told["frontier"][0]
     if told["found"] == "holds":
