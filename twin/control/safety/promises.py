@@ -61,6 +61,8 @@ class Promises:
         """What the log was told of a row's episode."""
         self.ran, self.loud, self.late = (np.zeros(n, np.int64) for _ in range(3))
         self.truth: Truth | None = None
+        self.yields = self.yielded = np.zeros((n, self.arm.nq), bool)
+        """Joints that `torque` lets give way at this tick; at the one before."""
 
     def begin(self, row: int) -> None:
         """A row starts an episode."""
@@ -71,26 +73,28 @@ class Promises:
         self.ran[tick.rows] = np.where(running, self.ran[tick.rows] + 1, 0)
         counts = running & (self.ran[tick.rows] > 1)
         self.judged += int(np.count_nonzero(counts))
+        self.yields = np.zeros(tick.truth.q.shape, bool)
+        if "torque" in self.specs:
+            self.yields = self._asked(tick) >= 1 - SLACK
         out = np.zeros((len(tick.rows), len(self.kinds)), bool)
         for k, kind in enumerate(self.kinds):
             margin = JUDGES[kind](self, tick)
             out[:, k] = counts & ~(margin >= 0)
             self.least[tick.rows, k] = np.fmin(self.least[tick.rows, k], np.where(counts, margin, np.inf))
             self.broken[kind] += int(np.count_nonzero(out[:, k]))
+        self.yielded[tick.rows] = self.yields
         for counter in (self.loud, self.late):
             counter[tick.rows[~running]] = 0  # a stop ends what was counted, as it does for filters
         return out
 
     def limits(self, tick: Tick) -> Floats:
-        """Share of the limits of speed and acceleration that a command leaves, and rad to the end of a joint. A joint whose
-        command `torque` pulls back to an arm that is held up may slow down faster."""
+        """Share of the limits of speed and acceleration that a command leaves, and rad to the end of a joint. A joint that
+        `torque` lets give way to what pushes the arm follows the arm."""
         bounds, q = self.bounds, tick.sent[:, :-1]
         v = (q - tick.before[:, :-1]) / bounds.dt
-        speed = 1 + SLACK - (np.abs(v) / bounds.velocity).max(axis=1)
-        turn = np.abs(v - tick.before_v) / bounds.gain
-        if "torque" in self.specs:
-            turn = np.where(self._asked(tick) >= 1 - SLACK, 0.0, turn)
-        change = 1 + SLACK - turn.max(axis=1)
+        own = ~(self.yields | self.yielded[tick.rows])
+        speed = 1 + SLACK - np.where(own, np.abs(v) / bounds.velocity, 0.0).max(axis=1)
+        change = 1 + SLACK - np.where(own, np.abs(v - tick.before_v) / bounds.gain, 0.0).max(axis=1)
         ends = np.minimum(tick.truth.q - self.arm.limits[:, 0], self.arm.limits[:, 1] - tick.truth.q).min(axis=1) + SLACK
         least: Floats = np.minimum(np.minimum(speed, change), ends)
         return least
@@ -128,7 +132,7 @@ class Promises:
         """Share of the allowed age that is left where a command speeds the arm up."""
         hold_s = self.specs["stale"].hold_ms / 1000 + self.bounds.dt
         v = (tick.sent[:, :-1] - tick.before[:, :-1]) / self.bounds.dt
-        faster = (np.abs(v) > np.abs(tick.before_v) + 1e-6).any(axis=1)
+        faster = ((np.abs(v) > np.abs(tick.before_v) + 1e-6) & ~self.yields).any(axis=1)
         fresh: Floats = np.where(faster, 1.0 - (tick.now_us - tick.born_us) / US / hold_s, 1.0)
         return fresh
 
