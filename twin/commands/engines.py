@@ -77,7 +77,7 @@ def _print(found: Any, paths: Sequence[Any]) -> None:
 
     print(f"{found.scenario}: " + ", ".join(f"{engine} {word}" for engine, word in found.verdicts.items()))
     for check in found.checks:
-        print(f"  {'holds' if check.holds else 'OPEN '}  {check.name}: {check.words()}")
+        print(f"  {check.mark}  {check.name}: {check.words()}")
     print("how far the engines are apart, with 95 % intervals:" if found.told else f"not compared: {found.why}")
     rows = found.uncertainty()
     told = [(group, row) for group, row in rows if row.key == "success" or row.verdict == "differs"]

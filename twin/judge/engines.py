@@ -36,6 +36,11 @@ class Check:
         """Whether it held in every run of both."""
         return all(failed + left == 0 and held > 0 for held, failed, left in self.runs.values())
 
+    @property
+    def mark(self) -> str:
+        """One word for a terminal."""
+        return "holds" if self.holds else "FAILS" if any(failed for _, failed, _ in self.runs.values()) else "open "
+
     def words(self) -> str:
         """Where it holds and where not."""
         if self.holds:
