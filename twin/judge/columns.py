@@ -164,14 +164,27 @@ def cells(log: RunLog) -> list[dict[str, Any]]:
 def refuse_nan(log: RunLog) -> None:
     """Raise `TableError` where a value that judging needs is NaN: times, yes/no columns, payloads, run length."""
     duration_us(log)
-    times_us(log.events, "t_s", table="events")
-    for name in ("label", "usable"):
-        answers(log.episodes, name, table="episodes")
-    for name in ("start_s", "duration_s", "peak_speed_mps"):
-        _no_nan(log.episodes, name)
+    for part in _parts(log.events, ("t_s",), "events"):
+        times_us(part, "t_s", table="events")
+    for part in _parts(log.episodes, (*YES_NO, *FIGURES), "episodes"):
+        for name in YES_NO:
+            answers(part, name, table="episodes")
+        for name in FIGURES:
+            _no_nan(part, name)
     for row, text in rows(log.events, ("payload",), table="events"):
         if isinstance(text, str) and ("NaN" in text or "Infinity" in text):
             payload(text, row)
+
+
+YES_NO = ("label", "usable")
+FIGURES = ("start_s", "duration_s", "peak_speed_mps")
+
+
+def _parts(frame: pd.DataFrame, names: Sequence[str], table: str) -> Iterator[pd.DataFrame]:
+    """A table with some columns, in batches where it lies on the disk."""
+    for name in names:
+        _there(frame, name, table)
+    yield from frame.batches(names) if isinstance(frame, Stored) else (frame,)
 
 
 def _no_nan(frame: pd.DataFrame, name: str) -> None:
