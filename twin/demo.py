@@ -28,7 +28,7 @@ def main() -> int:
     """Run both, write both reports, end with the path of the page to open. Exit status: the worse of the two runs."""
     out = Path("runs")
     console = Console(stderr=True)
-    console.print("Two farms, one on each core. Killed in between, the same command goes on where it was.")
+    console.print("Two farms, one on each core. Killed in between, the same command goes on where it was.", soft_wrap=True)
     try:
         found = _run_all(out, console)
         pages = [_report(Path(folder)) for folder, _, _ in found]

@@ -61,3 +61,4 @@ def test_the_recording_s_median_cycle_is_known_and_no_cycle_spans_a_hole(recordi
     torn = recording.loc[recording["duration_s"].isna(), "episode"].tolist()
     assert torn == [42, 43, 105, 224, 225, 226, 227, 229, 230, 231, 232, 233]
     assert [round(hole["seconds"]) for hole in recording.attrs["import"]["holes"]] == [9, 31, 18814]
+    assert recording.attrs["import"]["with_all"] == 22

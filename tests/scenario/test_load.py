@@ -23,6 +23,11 @@ def test_nothing_ships_that_is_not_checked():
     assert len(ships()) >= 3
 
 
+def test_a_run_rests_on_the_files_of_its_own_parts_alone():
+    parts = {"robots/panda.xml", "robots/parallel.xml", "robots/ur3.xml", "workcells/table.xml"}
+    assert set(load("quickstart").assets) == parts
+
+
 def test_quickstart_has_twelve_robots_of_two_kinds():
     cells = load("quickstart").cells
     assert [cell.name for cell in cells][5:7] == ["ur3-06", "panda-01"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from twin.commands import say
 
@@ -63,11 +64,25 @@ def _import(arguments: argparse.Namespace) -> int:
         say.print_json({"episodes": len(table), "out": arguments.out, "found": found, "status": 0})
         return 0
     print(f"{len(table)} episodes from {arguments.log}")
-    for key, value in found.items():
-        print(f"  {str(key).replace('_', ' ')}: {value}")
+    for line in _met(found):
+        print(f"  {line}")
     print(f"the table is {arguments.out}")
     say.then(f"twin report RUN --real {arguments.out}")
     return 0
+
+
+def _met(found: Mapping[str, Any]) -> list[str]:
+    """What the importer met on its way, in words."""
+    median, holes, scattered = found["median_duration_s"], found["holes"], found["scattered"]
+    told = [f"{found['rows']} rows over {found['span_s']:.0f} s, by the map {found['map']}"]
+    told += [] if median is None else [f"median duration {median:.1f} s; {found['without_duration']} without a duration"]
+    told += [f"hole of {hole['seconds']:.1f} s before line {hole['line']}" for hole in holes]
+    told += [f"{scattered} whose rows lie apart, such as numbers counted twice: no duration"] * bool(scattered)
+    for name, episodes in found["with_symptom"].items():
+        told.append(f"{name}: in {episodes} episodes, {found['onsets'].get(name, 0)} onsets")
+    if len(found["with_symptom"]) > 1:
+        told.append(f"{' and '.join(found['with_symptom'])} together: in {found['with_all']} episodes")
+    return told + [f"{name}: {rows} rows without a value" for name, rows in found["blanks"].items() if rows]
 
 
 def define_margin(command: argparse.ArgumentParser) -> None:

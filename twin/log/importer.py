@@ -298,6 +298,7 @@ def _summary(rec: _Recording, spec: MapSpec, episodes: pd.DataFrame) -> dict[str
         "holes": [{"line": int(rec.table.lines[i]), "seconds": float(steps[i])} for i in np.flatnonzero(rec.hole)],
         "scattered": scattered,
         "with_symptom": {name: sum(name in (s or ()) for s in episodes["symptoms"]) for name in spec.symptoms},
+        "with_all": sum(set(spec.symptoms) <= set(s or ()) for s in episodes["symptoms"]),
         "onsets": {name: int(rises.sum()) for name, rises in rec.onsets.items()},
         "blanks": rec.blanks,
     }

@@ -61,7 +61,7 @@ class Difference:
     replayed: Any
 
     def __str__(self) -> str:
-        name = "seq" if self.table == "events" else "episode"
+        name = {"events": "seq", "episodes": "episode"}.get(self.table, "fault")
         place = f"{self.table}.parquet row {self.row} ({name} {self.key})"
         if self.column:
             return f"{place}, {self.column}: stored {self.stored!r}, replayed {self.replayed!r}"

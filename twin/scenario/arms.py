@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -34,11 +33,14 @@ def located(robot: RobotSpec, folder: Path) -> Path:
     return Path(os.path.normpath(folder / robot.model))
 
 
-def files_of(robots: Collection[RobotSpec], folder: Path) -> dict[str, str]:
-    """sha256 of the files that cells of these robots are made of: assets by their name there, the user's as `own/…`."""
-    used = {f"workcells/{name}.xml": path for name, path in names("workcells", ".xml").items()}
-    models, arm_names = {robot.model for robot in robots if robot.own is None}, arms()
-    used |= {f"robots/{n}.xml": path for n, path in names("robots", ".xml").items() if n in models or n not in arm_names}
+def files_of(spec: ScenarioSpec, folder: Path) -> dict[str, str]:
+    """sha256 of the files that the fleet's cells are made of: assets by their name there, the user's as `own/…`."""
+    fleet, robots = spec.fleet, robots_of(spec)
+    tables = {fleet.workcells[cell.workcell].kind for cell in fleet.cells}
+    parts: set[str] = {fleet.grippers[robot.gripper].kind for robot in robots if robot.gripper is not None}
+    parts |= {robot.model for robot in robots if robot.own is None}
+    used = {f"workcells/{name}.xml": path for name, path in names("workcells", ".xml").items() if name in tables}
+    used |= {f"robots/{name}.xml": path for name, path in names("robots", ".xml").items() if name in parts}
     for robot in robots:
         if robot.own is not None:
             used |= own_files(located(robot, folder), robot.own.meshes)

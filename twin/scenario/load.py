@@ -19,7 +19,7 @@ from twin.core.quantity import LARGEST
 from twin.core.yaml import Document, Loc, read
 from twin.farm.spec import FleetSpec, JobList, TableJobs
 from twin.scenario import overlay, replays, traces
-from twin.scenario.arms import files_of, robots_of
+from twin.scenario.arms import files_of
 from twin.scenario.cells import Cell, expand, matching, only_site
 from twin.scenario.fit import check_fit
 from twin.scenario.jobs import read_table
@@ -81,7 +81,7 @@ def load(
     fleet = spec.fleet
     cells = tuple(expand(enumerate(fleet.cells), only_site(fleet.sites)))
     code = {use.use: source_digest(resolve(use.use, file.parent)) for use in _uses(spec)}
-    assets = files_of(robots_of(spec), file.parent)
+    assets = files_of(spec, file.parent)
     return Scenario(spec, file, spec.scenario, spec.seed, _digest(spec, engine, code), cells, engine, code, assets)
 
 
@@ -122,7 +122,10 @@ def find(path: str | Path) -> Path:
     known = ships()
     if str(path) in known:
         return known[str(path)]
-    message = "no such file" if given.suffix or len(given.parts) > 1 else "no such file or shipped scenario"
+    if given.is_dir():
+        message = "a folder without a scenario.yaml"
+    else:
+        message = "no such file" if given.suffix or len(given.parts) > 1 else "no such file or shipped scenario"
     raise SpecError([Problem(str(path), 0, 0, message + nearest(given.stem, known, what="scenarios that ship"))])
 
 

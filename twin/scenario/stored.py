@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from twin.core.errors import RunFolderError
-from twin.scenario.arms import files_of, robots_of
+from twin.scenario.arms import files_of
 from twin.scenario.cells import expand, only_site
 from twin.scenario.load import Scenario
 from twin.scenario.spec import ScenarioSpec
@@ -37,7 +37,7 @@ def revive(kept: Mapping[str, Any]) -> Scenario:
         code = {use: source_digest(resolve(use, path.parent)) for use in kept["code"]}
     except (KeyError, TypeError, ValidationError) as error:
         raise RunFolderError(f"run.json holds no scenario that this version can run: {error}") from error
-    assets = files_of(robots_of(spec), path.parent)
+    assets = files_of(spec, path.parent)
     if moved := sorted(name for name, digest in assets.items() if kept["assets"].get(name) != digest):
         raise RunFolderError(f"{', '.join(moved)} is not what it was when this run was made; a replay needs the same assets")
     changed = [use for use, digest in kept["code"].items() if code[use] != digest]
