@@ -62,6 +62,7 @@ def test_a_finished_run_is_returned_and_not_touched(done):
     again = run(scenario, result.folder.parent)
     assert {path: path.stat().st_mtime_ns for path in result.folder.iterdir()} == before
     assert (again.verdict, again.status, again.meta["hash"]) == (result.verdict, result.status, result.meta["hash"])
+    assert again.before and not result.before
 
 
 def test_threads_change_no_bit(tmp_path):

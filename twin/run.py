@@ -55,6 +55,8 @@ class Result:
     verdict: str
     status: int
     meta: Mapping[str, Any]
+    before: bool = False
+    """Whether it had been finished before, so that nothing was run."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def run(
     folder = Path(out) / folder_name(scenario)
     if is_finished(folder):
         meta = read_meta(folder)
-        return Result(folder, meta["verdict"], exit_status(meta["verdict"]), meta)
+        return Result(folder, meta["verdict"], exit_status(meta["verdict"]), meta, before=True)
     began = wall() if wall else 0.0
     with Journal(folder) as journal:
         farm, resumed_us = execute(scenario, journal, folder.name, threads, progress)

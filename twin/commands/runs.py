@@ -49,7 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"  {mark}  {check['name']}: {check['detail']}")
     for reason in result.meta.get("reasons") or ():
         print(f"  {reason}")
-    print(_effort(result.meta))
+    print(_effort(result.meta) + (" (finished before: nothing was run again)" if result.before else ""))
     print(f"the run is in {result.folder}")
     say.then(f"twin report {result.folder}", f"twin replay {result.folder}")
     return result.status

@@ -58,6 +58,8 @@ def read_episodes(path: Path) -> pd.DataFrame:
     Raises `TableError` where columns are missing, a value has the wrong type, or the table is empty or of another schema.
     """
     path = Path(path)
+    if not path.exists():
+        raise TableError(f"{path}: there is no such file; expected an episode table, .parquet or .csv")
     if path.suffix not in SUFFIXES:
         raise TableError(f"{path}: an episode table is .parquet or .csv; a foreign log becomes one by `twin import`")
     try:
