@@ -92,7 +92,8 @@ def main(argv: list[str] | None = None) -> int:
     if given.json:
         print(json.dumps([f._asdict() for f in found]))
         return 0
-    print("| arm | error of the aim, mm | episodes | ticks altered (≤ 1 %) | success, 95 % | without filters | stops |")
+    bounds = f"ticks altered (≤ {100 * ALTERED:g} %) | success, 95 % (≤ {100 * LOST:g} points lost)"
+    print(f"| arm | error of the aim, mm | episodes | {bounds} | without filters | stops |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for f in found:
         share, low, high = (100 * (x or 0.0) for x in proportion(k=f.with_filters, n=f.episodes)[:3])

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from twin import cli
 from twin.scenario.load import check
+
+HERE = Path(__file__).parents[1]
+DOCUMENTS = sorted(str(p.relative_to(HERE)) for at in ("*.md", "docs/*.md", "scenarios/*.md") for p in HERE.glob(at))
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +36,23 @@ def test_the_scenario_in_the_readme_has_ten_lines(example):
     assert len(example.read_text().splitlines()) <= 10
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_file_that_a_document_points_to_is_there(root, document):
     targets = re.findall(r"\]\(([^)#]+)[^)]*\)", (root / document).read_text(encoding="utf-8"))
-    assert [t for t in targets if "://" not in t and not (root / t).exists()] == []
+    assert [t for t in targets if "://" not in t and not (root / document).parent.joinpath(t).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_and_option_that_a_document_names_is_there(capsys, root, document):
+    text = (root / document).read_text(encoding="utf-8")
+    for name, rest in set(re.findall(r"(?:`|\.venv/bin/|^ *)twin ([a-z][a-z-]*)([^`\n|#]*)", text, re.MULTILINE)):
+        assert cli.main([name, "--help"]) == 0, name
+        told = capsys.readouterr().out
+        assert [option for option in re.findall(r"--[a-z][a-z-]*", rest) if option not in told] == [], name
+
+
+def test_every_page_is_found_from_the_readme(root, readme):
+    assert [page.name for page in root.glob("docs/*.md") if f"(docs/{page.name})" not in readme] == []
 
 
 def test_every_target_of_make_that_the_readme_names_is_there(root, readme):

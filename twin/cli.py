@@ -44,26 +44,10 @@ _ALL: Mapping[str, say.Command] = {
     for name, command in group.COMMANDS.items()
 }
 _ORDER = (
-    *(
-        "run",
-        "suite",
-        "replay",
-        "report",
-        "render",
-        "compare",
-        "agreement",
-        "gate",
-        "envelope",
-        "import",
-        "calibrate",
-        "replay-log",
-        "fit-outcomes",
-        "tiers",
-        "predict",
-    ),
-    *("check", "schema", "faults", "bench"),
+    *("run", "suite", "replay", "report", "render", "compare", "agreement", "gate", "envelope"),
+    *("import", "calibrate", "replay-log", "fit-outcomes", "tiers", "predict", "check", "schema", "faults", "bench"),
 )
-COMMANDS: dict[str, say.Command] = {name: _ALL[name] for name in _ORDER if name in _ALL}
+COMMANDS: dict[str, say.Command] = {name: _ALL[name] for name in _ORDER}
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 

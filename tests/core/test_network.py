@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from twin.core.network import GilbertElliott, Latency, Loss, Regimes, Trace, along, delay_ms, first_state, lost, typical_ms
+from twin.core.network import GilbertElliott, Latency, Loss, Regimes, Trace, along, delay_ms, first_state, lost
 
 U = np.random.default_rng(0).random((20_000, 3))
 BURSTS = GilbertElliott(kind="gilbert_elliott", good_to_bad=0.02, bad_to_good=0.2)
@@ -32,7 +32,8 @@ def test_a_trace_is_played_in_its_order_and_begins_again():
 
 def test_half_of_a_round_trip_goes_each_way():
     both = Trace.model_validate(TRACE.model_dump() | {"round_trip": True})
-    assert typical_ms(both) == typical_ms(TRACE) / 2 == 1.75
+    at = along(TRACE, U[:6, 1], 0)[0]
+    assert delay_ms(both, U[:6, 0], at).tolist() == (delay_ms(TRACE, U[:6, 0], at) / 2).tolist()
 
 
 def test_regimes_last_as_long_as_they_say():

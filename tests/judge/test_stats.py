@@ -80,12 +80,6 @@ def test_equal_samples_have_no_distance_and_separate_ones_all_of_it():
     assert stats.kolmogorov_smirnov(sim=[], real=[1.0]) is None
 
 
-def test_rates_differ_where_counts_do_and_not_where_they_do_not():
-    few, many = stats.rate(count=5, exposure=1.0), stats.rate(count=50, exposure=1.0)
-    assert stats.rates_differ(sim=few, sim_exposure=1, real=many, real_exposure=1) < 0.001
-    assert stats.rates_differ(sim=many, sim_exposure=1, real=many, real_exposure=1) == 1
-
-
 def test_intervals_that_share_a_value_overlap():
     low, high = Interval(1, 0, 2, 9), Interval(4, 3, 5, 9)
     assert stats.overlap(low, low) and not stats.overlap(low, high)

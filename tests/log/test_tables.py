@@ -13,7 +13,7 @@ from twin.core.records import EPISODE_COLUMNS, EVENT_COLUMNS, RECEIPT_COLUMNS, E
 from twin.log import tables
 from twin.log.columns import event_row
 from twin.log.journal import Journal
-from twin.log.tables import compare_episodes, compare_events, compare_receipts, read_meta, read_run, write_run
+from twin.log.tables import compare_episodes, compare_events, compare_receipts, read_meta, read_run, write_meta, write_tables
 
 CHAIN = b"c" * 16
 EVENTS = [
@@ -28,6 +28,11 @@ EPISODES = [
 ]  # fmt: skip
 RECEIPTS = [{"fault": "f1", "status": "acted", "effect": 0.25, "must_act": True}]
 META = {"scenario": "quickstart", "seed": 3, "verdict": "pass"}
+
+
+def write_run(folder, journal, receipts, meta):
+    write_tables(folder, journal, receipts)
+    write_meta(folder, meta)
 
 
 @pytest.fixture

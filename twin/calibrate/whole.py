@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from twin.calibrate import parts
@@ -20,9 +20,6 @@ class Calibration:
 
     plan: Plan
     results: tuple[PartResult, ...]
-
-
-Step = Callable[[int, int, str], None]
 
 
 def calibrate(plan: Plan, only: Collection[str] = (), say: Say = lambda text: None) -> Calibration:

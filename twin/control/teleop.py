@@ -30,8 +30,8 @@ from twin.faults.messages import NEVER
 from twin.world.kinematics import Arm
 
 DOWN = np.diag((1.0, -1.0, -1.0))
-RAISE_M, THERE_M, TIP_M = 0.10, 0.006, 0.014
-"""Height of ways above things; a tool seen this near a waypoint is there; the tool stays so high above what a thing lies on."""
+RAISE_M, TIP_M = 0.10, 0.014
+"""Height of ways above things; the tool stays so high above what a thing lies on."""
 ABOVE, REACH, CLOSE, LIFT, OVER, LOW, OPEN, AWAY, DONE = range(9)
 
 

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from twin.core.quantity import NonNegative, nominal, quantiles
+from twin.core.quantity import NonNegative, quantiles
 from twin.core.records import Bools, Floats, Ints
 from twin.core.spec import Spec
 
@@ -214,14 +214,3 @@ def along(model: Any, u: Floats, state: int) -> tuple[Ints, int]:
             states[i] = state
             state = int(next_state(model, u[i : i + 1], states[i : i + 1])[0])
     return states, state
-
-
-def typical_ms(model: Any) -> float:
-    """One number that stands for a latency model."""
-    match model:
-        case Trace():
-            return float(np.median(model.values))
-        case Regimes():
-            usual = nominal(model.regimes[int(np.argmax(model.shares))].latency_ms)
-            return 0.5 * usual if model.round_trip else usual
-    return nominal(model)

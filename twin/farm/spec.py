@@ -64,7 +64,7 @@ class StopSpec(Spec):
 
     protective: Literal[0, 1, 2] = 2
     emergency: Literal[0, 1] = 1
-    """An emergency stop takes power away: category 2 is none."""
+    """An emergency stop takes power away (IEC 60204-1, 9.2.3.4.2): category 2 is none."""
     limit_s: float = Field(default=1.0, gt=0, le=60)
     """A stop of category 1 or 2 that is not at rest by then takes power away."""
     restart_s: NonNegative = 0.5
@@ -346,6 +346,3 @@ class TableJobs(Spec):
 
 
 WorkloadSpec = Annotated[JobList | PoissonJobs | TableJobs, Field(discriminator="kind")]
-
-
-Anything = dict[str, Any]

@@ -84,21 +84,3 @@ def surviving(law: Law, age: Floats) -> Floats:
             return np.exp(-(early + age / law.mean + late))
     steps = np.array((1.0, *law.surviving))
     return steps[np.searchsorted(np.array(law.at), age, side="right")]
-
-
-def mean_life(law: Law) -> float | None:
-    """The mean life of a law in its own unit; None where a table ends before everything has failed."""
-    match law:
-        case Exponential():
-            return law.mean
-        case Weibull():
-            return law.scale * math.gamma(1 + 1 / law.shape)
-        case KaplanMeier():
-            if law.surviving[-1] > 0:
-                return None
-            return float(np.sum(np.diff((0.0, *law.at)) * np.array((1.0, *law.surviving[:-1]))))
-    # Simpson's rule over the logarithm of the age: the early failures of a bathtub crowd towards zero
-    top = 40 * min(law.mean, law.late_scale)
-    x = np.linspace(math.log(top) - 60, math.log(top), 6001)
-    y = np.exp(x) * surviving(law, np.exp(x))
-    return float((x[1] - x[0]) / 3 * (y[0] + 4 * y[1:-1:2].sum() + 2 * y[2:-1:2].sum() + y[-1]))

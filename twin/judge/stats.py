@@ -145,14 +145,6 @@ def kolmogorov_smirnov(*, sim: Sequence[float] | Floats, real: Sequence[float] |
     return Distance(float(result.statistic), float(result.pvalue))
 
 
-def rates_differ(*, sim: Interval, sim_exposure: float, real: Interval, real_exposure: float) -> float | None:
-    """p-value of equal rates, from the exact conditional binomial test of the two counts; None without events or exposure."""
-    if sim_exposure <= 0 or real_exposure <= 0 or sim.n + real.n == 0:
-        return None
-    share = sim_exposure / (sim_exposure + real_exposure)
-    return float(sps.binomtest(sim.n, sim.n + real.n, share).pvalue)
-
-
 def overlap(a: Interval, b: Interval) -> bool | None:
     """Whether two intervals share a value; None where one has no bounds."""
     if a.low is None or a.high is None or b.low is None or b.high is None:

@@ -68,12 +68,6 @@ class Difference:
         return f"{place}: {'stored' if self.stored is not None else 'replayed'} only"
 
 
-def write_run(folder: Path, journal: Journal, receipts: Iterable[Mapping[str, Any]], meta: Mapping[str, Any]) -> None:
-    """Export a journal into the run folder: three Parquet files, then run.json: all or nothing. Raises `StorageError`."""
-    write_tables(folder, journal, receipts)
-    write_meta(folder, meta)
-
-
 def write_tables(folder: Path, journal: Journal, receipts: Iterable[Mapping[str, Any]], keeps_ticks: bool = False) -> None:
     """The Parquet files of a run, not yet finished: `write_meta` does that. Raises `StorageError`."""
     with _explained(Path(folder)):

@@ -20,7 +20,7 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that can be varied. `whole`: only whole numbers can stand there; `at`: its path, where it has one."""
+    """A number that can be varied. `whole`: only whole numbers can stand there."""
 
     name: str
     unit: str

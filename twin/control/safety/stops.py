@@ -29,9 +29,6 @@ STILL_US = 100_000
 """For so long it must stand, to count as standing since then."""
 MOVED_RAD = 0.02
 """A joint that moves this far from where a stop of category 2 left it is not standing."""
-CATEGORIES = (0, 1, 2)
-EMERGENCY = (0, 1)
-"""An emergency stop takes power away (IEC 60204-1, 9.2.3.4.2): category 2 is none."""
 
 
 class Standstill(NamedTuple):

@@ -12,7 +12,6 @@ from twin.judge.stats import Interval
 from twin.judge.words import between, pct, short, unit
 
 LEFT, RIGHT, TOP, BOTTOM = 54.0, 508.0, 26.0, 250.0
-SIDES = ("sim", "real")
 
 
 def pair(sim: Interval, real: Interval, name: str, sides: Sequence[str] = ("simulation", "real")) -> str:
