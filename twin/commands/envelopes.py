@@ -53,7 +53,7 @@ def _define(command: argparse.ArgumentParser) -> None:
     command.add_argument("--duration-s", type=float, metavar="X", help="simulated seconds instead of the file's")
     command.add_argument("--seed", type=int, help="instead of the file's")
     command.add_argument("--out", type=Path, default=Path("runs/envelope"), metavar="DIR", help="default: runs/envelope")
-    define_workers(command)
+    define_workers(command, both=False)
 
 
 def _options(arguments: argparse.Namespace) -> Options:

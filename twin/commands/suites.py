@@ -39,12 +39,11 @@ def _define_suite(command: argparse.ArgumentParser) -> None:
     )
 
 
-def define_workers(command: argparse.ArgumentParser) -> None:
-    """Options of whatever runs units."""
+def define_workers(command: argparse.ArgumentParser, *, both: bool = True) -> None:
+    """Options of whatever runs units; both: also on two engines."""
     command.add_argument("--workers", type=say.positive, default=2, metavar="N", help="units at a time (default: 2)")
-    command.add_argument(
-        "--engine", choices=(*ENGINES, "both"), help="the physics (default: mujoco); both: all must hold on two engines"
-    )
+    engines, more = ((*ENGINES, "both"), "; both: all must hold on two engines") if both else (ENGINES, "")
+    command.add_argument("--engine", choices=engines, help=f"the physics (default: mujoco){more}")
     command.add_argument(
         "--timeout-s", type=float, default=3600.0, metavar="X", help="wall time after which a unit is ended (default: 3600)"
     )

@@ -17,7 +17,7 @@ def _define(command: argparse.ArgumentParser) -> None:
         "--seeds", type=say.positive, default=4, metavar="K", help="to fit, and as many to compare (default: 4)"
     )
     command.add_argument("--duration-s", type=float, metavar="X", help="simulated seconds of each run instead of the file's")
-    define_workers(command)
+    define_workers(command, both=False)
     define_margin(command)
     command.add_argument("--out", type=Path, metavar="F.html", help="default: NAME-tiers.html; the fitted model lies beside it")
 

@@ -107,6 +107,8 @@ class _Reader:
         except expat.ExpatError as error:
             message = f"not XML: {expat.errors.messages[error.code]}"
             self.markup.problems.append(Problem(shown, error.lineno, error.offset + 1, message))
+        except (LookupError, ValueError) as error:
+            self.markup.problems.append(Problem(shown, 1, 1, f"an encoding that nobody reads ({error}): save it as UTF-8"))
         except _Refused:
             pass  # the problem is noted
         return None
@@ -184,7 +186,8 @@ class _Reader:
             copies = times
             if child.tag == "replicate":
                 written = child.attributes.get("count", "1")
-                copies = times * (int(written) if written.isdigit() else MOST_ELEMENTS)
+                readable = written.isascii() and written.isdigit() and len(written) < 9
+                copies = times * (int(written) if readable else MOST_ELEMENTS)
             total += MOST_ELEMENTS + 1 if copies > MOST_ELEMENTS else self._count(child, copies)
             if total > MOST_ELEMENTS:
                 self.refuse(child, f"makes more than {MOST_ELEMENTS} elements of this robot")
@@ -229,7 +232,7 @@ class _Reader:
         kind = folders.get("texturedir" if element.tag == "texture" else "meshdir", folders.get("assetdir", ""))
         if urdf and name.startswith(("package:", "model:")):
             package, _, rest = name.partition(":")[2].lstrip("/").partition("/")
-            if not (self.root / package).is_dir():
+            if len(package.encode()) > 255 or not (self.root / package).is_dir():
                 mend = f"put its folder {package!r} beside {self.file.name}, or do without by `meshes: false` in the sidecar"
                 self.refuse(element, f"{name!r} is in a ROS package, which nobody looks for here: {mend}")
                 return
@@ -253,10 +256,15 @@ class _Reader:
 
     def within(self, element: Element, name: str, folder: Path) -> Path | None:
         """A file that an element names; None, and a problem, where it lies outside the robot's folder or does not exist."""
-        path = (folder / name).resolve()
+        try:
+            path = (folder / name).resolve()
+            there = path.is_file()
+        except (OSError, RuntimeError) as error:  # a name that is too long, or links in a circle
+            self.refuse(element, f"{name[:60]!r}… cannot be a file's name: {getattr(error, 'strerror', None) or error}")
+            return None
         if not path.is_relative_to(self.root):
             self.refuse(element, f"{name!r} lies outside the robot's folder, and a model of strangers may not reach there")
-        elif not path.is_file():
+        elif not there:
             mend = "" if element.tag == "include" else ", or do without by `meshes: false` in the sidecar"
             self.refuse(element, f"there is no {name!r} beside {self.file.name}: put it there{mend}")
         else:
