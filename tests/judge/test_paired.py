@@ -109,7 +109,7 @@ def test_a_comparison_pairs_by_scene():
 
 def test_the_page_tells_what_the_pairs_say():
     (group,) = compare(SIM, REAL).groups
-    assert any(said.startswith("Real success with pairs") for said in beside._group(group)["said"])
+    assert any(said.startswith("Real success with pairs") for said in beside._group(group, ("Sim", "Real"))["said"])
 
 
 def test_several_episodes_of_one_condition_count_once():

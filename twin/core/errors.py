@@ -5,6 +5,7 @@
     │   ├── SpecError         a fleet or scenario file; carries a list of `Problem`
     │   ├── TableError        a log, map or table: row and column named
     │   ├── AssetError        a robot, workcell or scenario file that is missing or does not load
+    │   │   └── OwnError      a robot of one's own; carries the key of its sidecar that is wrong
     │   └── UseError          a `use:` that does not import, lacks a method, or answers nonsense
     ├── RunFolderError        a run folder that cannot be read, resumed or compared
     ├── StorageError          the disk is full or refuses to be written
@@ -58,6 +59,14 @@ class TableError(InputError):
 
 class AssetError(InputError):
     """A robot, workcell or scenario file is missing or broken."""
+
+
+class OwnError(AssetError):
+    """A robot of one's own that cannot be used; `at` is the key of its sidecar that is wrong, empty where it is the file."""
+
+    def __init__(self, message: str, *at: str) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 class UseError(InputError):

@@ -14,7 +14,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from twin.core.errors import AssetError, Problem, nearest
+from twin.core.errors import OwnError, Problem, nearest
 from twin.core.records import Floats
 from twin.world.own.markup import Markup, read
 from twin.world.own.spec import OwnSpec, ToolFrame
@@ -33,14 +33,6 @@ PAD_LOW_M = 0.004
 """The middle of a pad is this far behind the tool point."""
 ROTOR_KG = 0.3
 """Added to each finger's mass, for its drive: as in the parallel gripper."""
-
-
-class OwnError(AssetError):
-    """A robot of one's own that cannot be used; `at` is the key of its sidecar that is wrong, empty where it is the file."""
-
-    def __init__(self, message: str, *at: str) -> None:
-        super().__init__(message)
-        self.at = at
 
 
 def load(file: Path, meshes: bool = True) -> tuple[mujoco.MjSpec, Markup]:

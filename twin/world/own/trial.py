@@ -86,10 +86,10 @@ def main() -> None:
     """The other process."""
     asked = json.loads(sys.stdin.read())
     _limit(asked["seconds"], asked["bytes"])
-    from twin.core.errors import InputError
+    from twin.core.errors import InputError, OwnError
     from twin.world.cell import build_cell
     from twin.world.compose import Robot
-    from twin.world.own.mount import OwnError, compiled, load_bare
+    from twin.world.own.mount import compiled, load_bare
 
     told: dict[str, Any] = {"joints": 0, "error": "", "at": []}
     try:
