@@ -165,6 +165,8 @@ def test_an_unknown_component_is_told_the_nearest(capsys):
         (KeyboardInterrupt(), 130, "interrupted"),
         (Interrupted("stopped"), 130, "stopped"),
         (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 2, "the disk cannot take"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "a" * 300), 2, "aaa: File name too long"),
+        (PermissionError(errno.EACCES, "Permission denied", "runs/x"), 2, "runs/x: Permission denied"),
     ],
 )
 def test_what_happens_to_a_user_has_its_exit_status(capsys, raising, error, status, words):

@@ -33,7 +33,7 @@ from twin.commands import (
     tables,
     tiers,
 )
-from twin.core.errors import Interrupted, SpecError, StorageError, TwinError, nearest
+from twin.core.errors import InputError, Interrupted, SpecError, StorageError, TwinError, nearest
 
 _ALL: Mapping[str, say.Command] = {
     name: command
@@ -50,6 +50,7 @@ _ORDER = (
 COMMANDS: dict[str, say.Command] = {name: _ALL[name] for name in _ORDER}
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+BARRED = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
+        if error.errno in BARRED:
+            return _refuse(InputError(f"{str(error.filename or 'a file')[:80]}: {error.strerror}"), as_json=arguments.json)
         if error.errno not in FULL:
             raise
         where = f" ({error.filename})" if error.filename else ""
