@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.farm.scenes import cells, play
+from tests.farm.scenes import cells, opened, play, scene
+from twin.core.errors import SpecError
 
 STUCK = {"component": "sensor", "mode": "stuck", "joint": 0, "duration_s": 0.1}
 BOTH = cells("a", "b")
@@ -50,3 +51,19 @@ def test_onsets_that_are_drawn_are_so_many_in_all_spread_over_targets_and_time(t
     assert min(len(onsets(played, name)) for name in "abc") >= 10
     assert np.histogram(onsets(played), bins=3, range=(0, 300))[0].min() >= 10
     assert onsets(play(tmp_path, cells=cells("a", "b", "c"), jobs=on("abc"), faults=[fault], duration_s=300)) == onsets(played)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"onset": {"at_s": 3, "clock": "operating"}}, "'clock' goes only with moments or table"),
+        ({"onset": {"at_s": 3, "probability": 0.5}}, "'probability' goes only with event"),
+        ({"onset": {"rate_per_h": 3, "delay_s": 2}}, "'delay_s' goes only with event"),
+        ({"onset": {"event": "episode.start", "within_s": 3}}, "'within_s' goes only with per_episode"),
+        ({"onset": {"at_s": 3}, "duration_s": 0}, "must not be 0: that would change nothing"),
+        ({"onset": {"at_s": 3}, "thing": 1}, "a sensor of joint has no 'thing'"),
+    ],
+)
+def test_a_key_that_would_do_nothing_is_refused(tmp_path, change, told):
+    with pytest.raises(SpecError, match=told):
+        opened(tmp_path, scene(faults=[STUCK | change]))

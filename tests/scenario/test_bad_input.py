@@ -73,7 +73,7 @@ ONE_MISTAKE: dict[str, Case] = {
     "empty pool": (("count: 1", "count: 0"), "crew", "pool 'crew' is empty (count: 0), so nobody would come"),
     "unskilled pool": (("count: 1", "skills: [repair]"), "crew", "pool 'crew' lacks the skill 'reset' (skills: repair)"),
     "joint": (("joint: 1", "joint: 6"), "6", "cell 'a' cannot have sensor/stuck: ur3 has no joint 6: its 6 joints are 0 to 5"),
-    "target": (("target: a", "target: c*"), "c*", "no cell matches 'c*' (cells: S1, S2, a, b, hall, wifi)"),
+    "target": (("target: a", "target: c*"), "c*", "no cell matches 'c*' (targets: S1, S2, a, b, hall, wifi)"),
     "onset of a pool": (
         (
             "component: sensor, mode: stuck, target: a, joint: 1, onset: {at_s: 3}",
@@ -85,7 +85,7 @@ ONE_MISTAKE: dict[str, Case] = {
     "no such pool": (
         ("component: sensor, mode: stuck, target: a, joint: 1", "component: people, mode: absent, target: crw"),
         "crw",
-        "no pool matches 'crw' (pools: crew, crew/1); did you mean 'crew'?",
+        "no pool matches 'crw' (targets: crew, crew/1); did you mean 'crew'?",
     ),
     "event": (("onset: {at_s: 3}", "onset: {event: reset.stck}"), "reset.stck", "unknown kind of event 'reset.stck'"),
     "on": (("job: first", "on: c"), "c", "no cell matches 'c' (cells: a, b)"),

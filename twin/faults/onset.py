@@ -46,6 +46,14 @@ class Moment(Spec):
 
 WAYS = ("at_s", "rate_per_h", "per_episode", "operating_h", "event", "moments", "table", "drawn")
 """The keys of which an onset has exactly one."""
+BESIDE = {
+    "within_s": ("per_episode",),
+    "varies": ("rate_per_h", "per_episode"),
+    "probability": ("event",),
+    "delay_s": ("event",),
+    "clock": ("moments", "table"),
+}
+"""Keys that mean something only beside others."""
 OF_CELLS = ("per_episode", "operating_h")
 """Those that need a robot at work."""
 
@@ -84,8 +92,9 @@ class Onset(Spec):
     def _one(self) -> Onset:
         if sum(getattr(self, way) is not None for way in WAYS) != 1:
             raise ValueError(f"needs exactly one of {', '.join(WAYS)}")
-        if self.varies is not None and self.rate_per_h is None and self.per_episode is None:
-            raise ValueError("only rate_per_h and per_episode vary")
+        for name, ways in BESIDE.items():
+            if getattr(self, name) != type(self).model_fields[name].default and all(getattr(self, way) is None for way in ways):
+                raise ValueError(f"{name!r} goes only with {' or '.join(ways)}: here it would do nothing")
         if self.moments and any(a.at_s > b.at_s for a, b in pairwise(self.moments)):
             raise ValueError("moments must be in order of time")
         return self

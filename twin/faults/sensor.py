@@ -35,6 +35,8 @@ class _Sensor(SignalFault):
         if (self.joint is None) == (self.sensor == "joint"):
             raise ValueError("needs 'joint', the index of the encoder's joint" if self.joint is None else
                              f"a sensor of {self.sensor} has no 'joint'")  # fmt: skip
+        if self.thing and self.sensor != "object":
+            raise ValueError(f"a sensor of {self.sensor} has no 'thing'")
         return self
 
     def channel(self, port: str) -> Channel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from twin.core.quantity import NonNegative
 from twin.core.spec import Spec
@@ -69,14 +69,24 @@ class Fault(Spec):
     announced: bool = False
     """Whether the farm is told at onset; silent faults show only through their symptoms."""
 
+    @field_validator("duration_s")
+    @classmethod
+    def _lasts(cls, seconds: Any) -> Any:
+        if seconds == 0:
+            raise ValueError("must not be 0: that would change nothing")
+        return seconds
+
+    @field_validator("severity")
+    @classmethod
+    def _within(cls, severity: Any) -> Any:
+        if isinstance(severity, float) and not LEAST <= severity <= 1:
+            raise ValueError(f"severity {severity:g} must lie between {LEAST:g} and 1")
+        return severity
+
     @model_validator(mode="after")
     def _sized(self) -> Self:
-        if self.severity is None:
-            return self
-        if not self.SIZES:
+        if self.severity is not None and not self.SIZES:
             raise ValueError(f"{self.component}/{self.mode} has no strength that a severity could scale: leave it out")  # type: ignore[attr-defined]
-        if isinstance(self.severity, float) and not LEAST <= self.severity <= 1:
-            raise ValueError(f"severity {self.severity:g} must lie between {LEAST:g} and 1")
         return self
 
     def at_severity(self, severity: float) -> Self:

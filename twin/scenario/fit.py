@@ -147,7 +147,7 @@ def _faults(check: Checker) -> None:
             if why is not None:
                 found.setdefault(why, []).append(cell)
         for (key, reason), cells in found.items():
-            names = "cell " + repr(cells[0].name) if len(cells) == 1 else f"{len(cells)} cells, such as {cells[0].name!r}"
+            names = "cell " + repr(cells[0].name) if len(cells) == 1 else f"{len(cells)} cells, such as {cells[0].name!r},"
             check.refuse((*at, key), f"{names} cannot have {fault.component}/{fault.mode}: {reason}")
 
 

@@ -225,7 +225,7 @@ def _aimed(check: Checker, at: Loc, fault: Any) -> None:
     """Whether a fault has a target, and an onset that its kind of target can have."""
     known, aim = targets(check.cells, check.view), getattr(fault, "AIM", "cell")
     if not known.of(fault) and check.view.cells_whole:
-        hint = nearest(fault.target, known.known(aim), what=f"{WORDS[aim]}s")
+        hint = nearest(fault.target, known.known(aim), what="targets")
         check.refuse((*at, "target"), f"no {WORDS[aim]} matches {fault.target!r}{hint}")
     for way in OF_CELLS if aim != "cell" else ():
         if getattr(fault.onset, way) is not None:
