@@ -15,6 +15,7 @@ from twin.log.tables import RunLog
 WORDS: Mapping[str, int] = {"pass": 0, "fail": 1, "void": 3, "undecided": 4}
 """The verdicts and the exit status of each."""
 
+MASKED = "was masked: nothing was exposed to it, or by chance none of that was hit"
 VOID_SHARE = 0.005
 """A run in which the physics voided more than this share of its episodes says nothing."""
 
@@ -65,7 +66,7 @@ def _void(log: RunLog, receipts: pd.DataFrame) -> list[str]:
         if status == "inert":
             reasons.append(f"fault {fault} on {target} was inert: it was applied and changed nothing")
         elif status in ("masked", "not_due") and must:
-            word = "was masked: nothing was exposed to it" if status == "masked" else "was not due before the run ended"
+            word = MASKED if status == "masked" else "was not due before the run ended"
             reasons.append(f"fault {fault} on {target} must act but {word}")
     total, bad = len(log.episodes), voided(log)
     if total and bad > VOID_SHARE * total:
