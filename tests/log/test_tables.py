@@ -178,6 +178,13 @@ def test_a_broken_run_json_is_refused(run, text):
         read_meta(run)
 
 
+@pytest.mark.parametrize("odd", [{"seed": "x"}, {"stored": []}, {"cells": -1}, {"cells": [1]}, {"checks": {}}])
+def test_a_run_json_that_somebody_bent_is_refused_by_its_key(run, odd):
+    (run / "run.json").write_text(json.dumps({"schema": 1, **META, **odd}))
+    with pytest.raises(RunFolderError, match=f"{next(iter(odd))!r} is not what a twin writes there"):
+        read_meta(run)
+
+
 @pytest.mark.parametrize("name", ["events", "episodes", "faults"])
 def test_a_missing_or_cut_table_is_refused_by_name(run, name):
     path = run / f"{name}.parquet"

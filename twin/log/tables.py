@@ -144,6 +144,14 @@ def is_finished(folder: Path) -> bool:
     return (Path(folder) / "run.json").is_file()
 
 
+SHAPES: Mapping[str, type] = {
+    "seed": int,
+    **dict.fromkeys(("versions", "assets", "code", "fleet", "stored"), dict),
+    **dict.fromkeys(("cells", "checks", "pending", "reasons"), list),
+}
+"""What judges and pages take for granted of a run.json, where it is there."""
+
+
 def read_meta(folder: Path) -> dict[str, Any]:
     """run.json of a finished run; raises `RunFolderError` and says what the folder is instead."""
     folder = Path(folder)
@@ -160,6 +168,11 @@ def read_meta(folder: Path) -> dict[str, Any]:
             f"{folder}: run folder of schema {version!r}, this twin reads schema {SCHEMA}; "
             "read it with the twin that wrote it, or run the scenario again"
         )
+    for key, kind in SHAPES.items():
+        value = meta.get(key)
+        rows = value or () if key in ("cells", "checks") else ()
+        if not isinstance(value, kind | None) or not all(isinstance(each, dict) for each in rows):
+            raise RunFolderError(f"{path}: {key!r} is not what a twin writes there; delete {folder} and run again")
     return dict(meta)
 
 
