@@ -126,3 +126,8 @@ def test_a_fault_that_leaves_leaves_the_link_as_it_was():
     wire.send(0)
     leave(wire.port.groups, fault)
     assert wire.send(0) == 10 and not wire.port.groups
+
+
+def test_a_delay_beyond_an_hour_is_refused():
+    with pytest.raises(ValueError, match="adds 1e\\+08 ms; expected at most an hour"):
+        line("latency", added_ms=1e8)

@@ -54,6 +54,7 @@ def test_a_severity_that_was_drawn_survives_a_kill(tmp_path):
     [
         ({"severity": 0}, "severity 0 must lie between 0.05 and 1"),
         ({"severity": 1.5}, "severity 1.5 must lie between 0.05 and 1"),
+        ({"severity": {"kind": "uniform", "low": 2, "high": 5}}, "severity's median 3.5 must lie between 0.05 and 1"),
         ({"mode": "stuck", "severity": 0.5}, "sensor/stuck has no strength that a severity could scale"),
     ],
 )

@@ -24,6 +24,9 @@ from twin.core.quantity import NonNegative, quantiles
 from twin.core.records import Bools, Floats, Ints
 from twin.core.spec import Spec
 
+LONGEST_MS = 3_600_000.0
+"""A delay beyond an hour is no delay of a message."""
+
 
 class Trace(Spec):
     """Measured delays, one a line of a file, in ms: played from a place drawn for each link, or drawn from at random."""

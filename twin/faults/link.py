@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from twin.core.network import GilbertElliott, Latency, Regimes, Trace, delay_ms, first_state, lost, next_state
-from twin.core.quantity import NonNegative, quantiles
+from twin.core.network import LONGEST_MS, GilbertElliott, Latency, Regimes, Trace, delay_ms, first_state, lost, next_state
+from twin.core.quantity import NonNegative, quantile, quantiles
 from twin.core.records import Bools, Floats, Ints
 from twin.faults.group import Memory
 from twin.faults.messages import NEVER, LinkFault, Message
@@ -41,6 +41,13 @@ class LinkLatency(_Late):
     mode: Literal["latency", "delayed", "jitter"]
     added_ms: Latency
     """Drawn for every message."""
+
+    @field_validator("added_ms")
+    @classmethod
+    def _arrives(cls, added: Any) -> Any:
+        if not isinstance(added, (Trace, Regimes)) and quantile(added, 0.5) > LONGEST_MS:
+            raise ValueError(f"adds {quantile(added, 0.5):g} ms; expected at most an hour, {LONGEST_MS:g} ms")
+        return added
 
     def start(self, message: Message) -> Memory:
         """Where in its trace, or in which regime, the network is."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import field_validator, model_validator
 
-from twin.core.quantity import NonNegative
+from twin.core.quantity import NonNegative, quantile
 from twin.core.spec import Spec
 from twin.faults.onset import Onset
 
@@ -79,8 +79,10 @@ class Fault(Spec):
     @field_validator("severity")
     @classmethod
     def _within(cls, severity: Any) -> Any:
-        if isinstance(severity, float) and not LEAST <= severity <= 1:
-            raise ValueError(f"severity {severity:g} must lie between {LEAST:g} and 1")
+        middle = None if severity is None else quantile(severity, 0.5)
+        if middle is not None and not LEAST <= middle <= 1:
+            word = "severity" if isinstance(severity, float) else "severity's median"
+            raise ValueError(f"{word} {middle:g} must lie between {LEAST:g} and 1")
         return severity
 
     @model_validator(mode="after")

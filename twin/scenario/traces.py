@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from twin.core.errors import Problem, nearest
+from twin.core.network import LONGEST_MS
 from twin.core.yaml import Document, Loc
-
-LONGEST_MS = 3_600_000.0
-"""A delay beyond an hour is no delay of a message."""
 
 
 def fill(document: Document) -> None:
