@@ -18,10 +18,10 @@ def played(folder, table, *more, **changes):
 
 
 def test_a_table_in_operating_time_is_replayed_with_its_durations(tmp_path):
-    run = played(tmp_path, "at_s,duration_s\n3,2\n4,1\n9,1\n", duration_s=40)
+    run = played(tmp_path, "at_s,duration_s\n3,2\n4,1\n9,1\n999,1\n", duration_s=40)
     assert [e.t_us / 1e6 for e in run.of("stop.protective")] == [3, 9]
     (receipt,) = run.farm.receipts()
-    assert receipt["note"] == "3 onsets: 2 applied, 1 coincident"
+    assert receipt["note"] == "4 onsets: 2 applied, 1 coincident, 1 not due"
 
 
 @pytest.mark.parametrize(

@@ -113,11 +113,13 @@ class Injection:
 
     def _note(self) -> str:
         """What became of its onsets, where there were several."""
-        if self.onsets + self.coincident < 2:
+        came = self.onsets + self.coincident
+        due = max(came, len(self.spec.onset.moments or ()))
+        if due < 2:
             return ""
         kinds = {"applied": self.onsets - self.missed, "coincident": self.coincident, "without anything to act on": self.missed}
-        told = ", ".join(f"{n} {word}" for word, n in kinds.items() if n)
-        return f"{self.onsets + self.coincident} onsets: {told}"
+        told = ", ".join(f"{n} {word}" for word, n in (kinds | {"not due": due - came}).items() if n)
+        return f"{due} onsets: {told}"
 
 
 class InForce:
