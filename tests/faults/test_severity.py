@@ -52,13 +52,14 @@ def test_a_severity_that_was_drawn_survives_a_kill(tmp_path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        ({"duration_s": 3, "until": "repaired"}, "both say when it ends: keep one"),
         ({"severity": 0}, "severity 0 must lie between 0.05 and 1"),
         ({"severity": 1.5}, "severity 1.5 must lie between 0.05 and 1"),
         ({"severity": {"kind": "uniform", "low": 2, "high": 5}}, "severity's median 3.5 must lie between 0.05 and 1"),
         ({"mode": "stuck", "severity": 0.5}, "sensor/stuck has no strength that a severity could scale"),
     ],
 )
-def test_a_severity_that_cannot_be_is_refused(tmp_path, change, told):
+def test_a_severity_or_an_end_that_cannot_be_is_refused(tmp_path, change, told):
     fault = {key: value for key, value in (BIAS | change).items() if key != "bias" or "mode" not in change}
     with pytest.raises(SpecError, match=told):
         opened(tmp_path, scene(faults=[fault]))

@@ -86,6 +86,12 @@ class Fault(Spec):
         return severity
 
     @model_validator(mode="after")
+    def _ends_once(self) -> Self:
+        if self.until is not None and self.duration_s is not None:
+            raise ValueError("duration_s and until both say when it ends: keep one")
+        return self
+
+    @model_validator(mode="after")
     def _sized(self) -> Self:
         if self.severity is not None and not self.SIZES:
             raise ValueError(f"{self.component}/{self.mode} has no strength that a severity could scale: leave it out")  # type: ignore[attr-defined]
