@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -79,13 +80,17 @@ def test_a_receipt_edited_is_found(copy):
     assert "faults.parquet" in replay(copy).differences[0]
 
 
-@pytest.mark.parametrize(
-    "key", ["hash", "verdict", "checks", "reasons", "robot_s", "ticks", "pending", "seed", "sim_s", "cells"]
-)
+SEED = 999_999
+META = dict.fromkeys(("hash", "verdict", "robot_s", "ticks", "sim_s"), "edited")
+META |= {"checks": [{"name": "edited"}], "cells": [{"name": "edited"}]}
+META |= {"reasons": ["edited"], "pending": ["edited"], "seed": SEED}
+
+
+@pytest.mark.parametrize("key", META)
 def test_a_line_of_run_json_edited_is_found(copy, key):
-    edit_meta(copy, **{key: "edited"})
+    edit_meta(copy, **{key: META[key]})
     (difference,) = replay(copy).differences
-    assert difference.startswith(("hash:", f"run.json, {key}:")) and "edited" in difference
+    assert difference.startswith(("hash:", f"run.json, {key}:")) and re.search(f"edited|{SEED}", difference)
 
 
 def test_a_dropped_event_is_found(copy):
