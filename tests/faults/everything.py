@@ -3,22 +3,13 @@ what one does the others do not feel; and how large the effect of each is."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.farm.scenes import SCENE, opened, scene
+from tests.faults.modes import Case
 
 AT_S, FOR_S, END_S = 2.0, 25.0, 45.0
 QUIET = ("quiet-1", "quiet-2")
-
-
-class Case(NamedTuple):
-    """The entry of the plan, as far as it is its own; bounds of the effect, in its unit."""
-
-    component: str
-    mode: str
-    more: dict[str, Any]
-    low: float
-    high: float
 
 
 def at(at_s: float, lasts_s: float) -> dict[str, Any]:
