@@ -94,7 +94,8 @@ class Attack:
         self.lane = self.farm.lanes[0]
         cell: Any = self.lane.world.cell  # type: ignore[attr-defined]
         given = {str(f["kind"]): ANY_FILTER.validate_python(f) for f in CHAIN}
-        self.judge = promises(given, cell, self.lane.stops.bounds, self.lane.persons, n)
+        there = [given[str(f["kind"])] for f in filters]
+        self.judge = promises(given, cell, self.lane.stops.bounds, self.lane.persons, n, there)
         self.lane.promises, self.due_us = self.judge, 0
 
     def run(self, robot_ticks: int) -> Promises:

@@ -286,7 +286,7 @@ def _promises(scenario: Scenario, model: CellModel, bounds: Bounds, persons: Per
     spec = scenario.spec
     named = [check.never or (check.rate.of if check.rate else "") for check in spec.checks]
     asked = promised(spec.filters, [what for what in BREACHES if what in named])
-    return promises(asked, model, bounds, persons, n) if asked else None
+    return promises(asked, model, bounds, persons, n, spec.filters) if asked else None
 
 
 def _policy(scenario: Scenario, spec: Any, model: CellModel, period_s: float) -> Any:

@@ -6,6 +6,7 @@ import pytest
 from benchmarks import safety
 from tests.control.rig import CELLS, robot_bounds
 from twin.control.safety.build import promised, promises
+from twin.control.safety.limits import JointLimits, untouched
 from twin.control.safety.persons import Persons
 from twin.control.safety.promises import BREACHES, JUDGES, Tick
 from twin.core.records import Truth
@@ -17,7 +18,7 @@ ONE = np.zeros(1, np.int32)
 
 
 def judge():
-    return promises(SPECS, PANDA, BOUNDS, Persons(1, spheres(PANDA)), 1)
+    return promises(SPECS, PANDA, BOUNDS, Persons(1, spheres(PANDA)), 1, SPECS.values())
 
 
 def tick(**changed):
@@ -62,6 +63,53 @@ BACK = HOME * [1, -4, 0.2, 1, 1, 1, 1]  # the hand behind the base, beyond the b
 )
 def test_each_promise_is_seen_broken(kinds, each, times):
     assert kinds <= broken(judge(), tick(**each), times)
+
+
+FACE = 3 * PANDA.arm.torque / PANDA.arm.stiffness
+"""How far (rad) a command may be from a joint that stands, by `torque`."""
+AWAY = HOME + FACE + 0.1
+
+
+def pushed(sent):
+    """An arm that has been pushed off its command, further than limits can follow, and what it is sent to then."""
+    return tick(before=AWAY, sent=sent)
+
+
+def test_a_joint_that_torque_has_to_let_give_way_is_excused_to_the_very_number():
+    assert broken(judge(), pushed(HOME + FACE)) == set()
+    assert "torque" in broken(judge(), pushed(HOME + FACE + 1e-3))
+    assert "joint_limits" in broken(judge(), pushed(HOME + FACE - 1e-4))
+
+
+def test_a_jump_that_torque_cuts_short_is_no_excuse():
+    assert broken(judge(), tick(sent=HOME + FACE)) == {"joint_limits"}  # the limits could have been kept
+
+
+def test_no_joint_is_excused_where_no_filter_holds_the_torque():
+    found = promises(SPECS, PANDA, BOUNDS, Persons(1, spheres(PANDA)), 1, [SPECS["joint_limits"]])
+    assert broken(found, pushed(HOME + FACE)) == {"joint_limits"}
+
+
+def test_a_joint_that_gave_way_owes_to_come_back_within_its_limits():
+    found = judge()
+    broken(found, pushed(HOME + FACE))
+    v = -0.1 / 0.02 * np.ones((1, 7))  # what it was sent away with is more than its limit
+    back = {"q": HOME, "before": HOME + FACE, "before_v": v}
+    assert found.yields.owing.all()
+    assert "joint_limits" not in broken_at(found, tick(**back, sent=HOME + FACE - 0.02 * BOUNDS.velocity))
+    assert "joint_limits" in broken_at(found, tick(**back, sent=HOME + FACE + 0.1))
+
+
+def broken_at(found, each):
+    out = found.judge(each, np.ones(1, bool))
+    return {kind for kind, bad in zip(found.kinds, out[0], strict=True) if bad}
+
+
+def test_limits_that_let_through_are_found_out_behind_torque(monkeypatch):
+    monkeypatch.setattr(JointLimits, "certify", lambda self, seen, command: untouched(command))
+    chain = [f for f in safety.CHAIN if f["kind"] in ("joint_limits", "torque")]
+    found = safety.attack("adversarial", chain, 200, "ur3", 16)
+    assert found.broken["joint_limits"] > 0 == found.broken["torque"]
 
 
 def test_somebody_near_whom_an_arm_moves_breaks_separation():

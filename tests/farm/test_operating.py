@@ -37,3 +37,9 @@ def test_a_link_that_is_dead_ends_the_lease_and_the_next_rung_is_tried(tmp_path)
     played = driven(tmp_path, resets=ladder, faults=dead, cells=stand, links={"l": {"latency_ms": 1}}, duration_s=40)
     assert "authority.lost" in played.kinds("authority") and "reset.failed" in played.kinds("reset")
     assert played.rows[1]["reset_kind"] == "automatic"
+
+
+def test_what_an_operator_commands_is_as_old_as_what_the_operator_saw(tmp_path):
+    aged = {"filters": [{"kind": "joint_limits"}, {"kind": "stale", "hold_ms": 900}], "checks": [{"never": "stale_violation"}]}
+    played = driven(tmp_path, duration_s=20, **aged)
+    assert "authority.returned" in played.kinds("authority") and not played.of("filter.breach")

@@ -106,3 +106,9 @@ def test_a_robot_that_breaks_during_its_self_test_is_repaired(tmp_path):
     played = play(tmp_path, robots=quick, faults=[breaks(1), breaks(9)], jobs=jobs({"episodes": 9}), duration_s=40)
     assert played.kinds("repair")[:5] == ["repair.start", "repair.done", "repair.test", "repair.start", "repair.done"]
     assert not len(played.farm.lanes[0].rows) or played.farm.cells["a"].state in ("episode", "test")
+
+
+def test_what_a_self_test_commands_is_not_stale(tmp_path):
+    aged = {"filters": [{"kind": "joint_limits"}, {"kind": "stale", "hold_ms": 400}], "checks": [{"never": "stale_violation"}]}
+    played = play(tmp_path, self_test=QUICK | {"after_failures": 3}, duration_s=30, **aged)
+    assert results(played) and not played.of("filter.breach")

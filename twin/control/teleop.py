@@ -205,11 +205,11 @@ class Console:
                 ended.append((row, "done" if now_us < seat.deadline_us else "late"))
         return ended
 
-    def born(self, rows: Rows, asked_us: Ints) -> None:
-        """Write into asked_us (n,) when what operators command rests on was seen."""
-        for i, row in enumerate(rows.tolist()):
-            if row in self.seats:
-                asked_us[i] = self.seats[row].born_us
+    def born(self, rows: Rows, asked_us: Ints) -> Ints:
+        """asked_us (n,) with, for rows that operators drive, when what is commanded there was seen."""
+        for row, seat in self.seats.items():
+            asked_us[rows == row] = seat.born_us
+        return asked_us
 
     def _exchange(self, now_us: int, row: int, i: int, seat: _Seat, seen: Observation) -> None:
         """One period of messages: views down, the driver's answer up, what has arrived into use."""

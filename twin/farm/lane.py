@@ -24,7 +24,7 @@ from twin.control.sensing import Sensors
 from twin.control.teleop import Console
 from twin.core.clock import US
 from twin.core.clock import Chain as HashChain
-from twin.core.records import Bools, Certified, Floats, Observation, Rows
+from twin.core.records import Bools, Certified, Floats, Ints, Observation, Rows
 from twin.faults.injection import Injection
 from twin.faults.ports import Ports
 from twin.world.base import Start, World
@@ -303,13 +303,14 @@ class Lane:
     def _show(self, now_us: int, rows: Rows, seen: Observation) -> None:
         """What only some filters read."""
         if "age" in self.safety.wants:
-            seen.asked_us = self.inbox.born_us[rows]
-            seen.asked_us[self.test.on[rows]] = now_us
-            if self.authority.any:
-                self.console.born(rows, seen.asked_us)
+            seen.asked_us = self._born_us(now_us, rows)
             seen.age_s = (now_us - seen.asked_us) / US
         if "human" in self.safety.wants:
             seen.human, seen.human_age_s = self.persons.seen(rows, now_us)
+
+    def _born_us(self, now_us: int, rows: Rows) -> Ints:
+        """(n,) when what rows are commanded now was seen, whoever commands it."""
+        return self.console.born(rows, np.where(self.test.on[rows], now_us, self.inbox.born_us[rows]))
 
     def _stopping(self, at: Any, seen: Observation, sent: Certified) -> Certified:
         """Rows that are stopped do what their stop says, whatever filters made of a command: no filter delays a stop."""
@@ -381,9 +382,8 @@ class Lane:
         """Promises that were broken at this tick; each is told once an episode."""
         judge = self.promises
         assert judge is not None and judge.truth is not None
-        running = self.stops.running(at) & ~self.voided[at]
-        tick = Tick(now_us, rows, judge.truth, seen.last, seen.last_v, sent.command, self.inbox.born_us[rows])
-        fresh = judge.judge(tick, running) & ~judge.told[at]
+        tick = Tick(now_us, rows, judge.truth, seen.last, seen.last_v, sent.command, self._born_us(now_us, rows))
+        fresh = judge.judge(tick, self.stops.running(at) & ~self.voided[at]) & ~judge.told[at]
         judge.truth = None
         judge.told[at] |= fresh
         out += [(int(rows[i]), "breach", judge.names[k]) for i, k in zip(*np.nonzero(fresh), strict=True)]

@@ -199,6 +199,8 @@ class Simulated(Episodes):
     def _between(self, cell: Cell, what: str, detail: Any) -> None:
         """The same of a row that tests itself, has no power, is driven, or runs the reverse of a task: whatever ends that, the
         cell is looked at at once."""
+        if what == "breach":  # a promise is one whoever drives
+            self.book.emit("filter.breach", cell, job=cell.job, known=False, what=detail)
         if cell.state == "test" and what in ("tested", "stop", "filter_failed", "void"):
             self.test_over(cell, detail if what == "tested" else [what])
             return

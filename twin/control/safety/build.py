@@ -41,10 +41,13 @@ def volumes(spec: Any) -> Floats:
     return np.array([(v.low_m, v.high_m) for v in spec.volumes], np.float64).reshape(-1, 2, 3)
 
 
-def promises(specs: Mapping[str, Any], cell: CellModel, bounds: Bounds, persons: Persons, rows: int) -> Promises:
-    """The judge of what filters of these specs, by kind, promise on a lane of `rows` cells."""
-    boxes = {kind: _box(spec, cell) for kind, spec in specs.items() if kind in ("workspace_box", "cbf")}
-    return Promises(specs, persons.body, bounds, boxes, persons, rows)
+def promises(
+    judged: Mapping[str, Any], cell: CellModel, bounds: Bounds, persons: Persons, rows: int, chain: Iterable[Any]
+) -> Promises:
+    """The judge of what filters of specs `judged`, by kind, promise on a lane of `rows` cells; chain: those that are there."""
+    boxes = {kind: _box(spec, cell) for kind, spec in judged.items() if kind in ("workspace_box", "cbf")}
+    share = next((spec.share for spec in chain if isinstance(spec, specs.TorqueFilter)), None)
+    return Promises(judged, persons.body, bounds, boxes, persons, rows, share)
 
 
 def _limits(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:

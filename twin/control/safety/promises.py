@@ -15,6 +15,7 @@ import numpy as np
 from twin.control.safety.limits import Bounds
 from twin.control.safety.persons import Persons
 from twin.control.safety.watch import Watch
+from twin.control.safety.yielding import Yielding
 from twin.core.clock import US
 from twin.core.records import Bools, Floats, Ints, Rows, Truth
 from twin.world.spheres import Spheres
@@ -40,10 +41,19 @@ class Promises:
     """The promises of some filters on a lane's n rows: which were broken, how often, and by what margin all were kept."""
 
     def __init__(
-        self, specs: Mapping[str, Any], body: Spheres, bounds: Bounds, boxes: Mapping[str, Floats], persons: Persons, n: int
+        self,
+        specs: Mapping[str, Any],
+        body: Spheres,
+        bounds: Bounds,
+        boxes: Mapping[str, Floats],
+        persons: Persons,
+        n: int,
+        torque_share: float | None = None,
     ) -> None:
-        """specs: a filter's spec by its kind, of those that are judged; boxes (2, 3) m: where the tool stays, by kind."""
+        """specs: a filter's spec by its kind, of those that are judged; boxes (2, 3) m: where the tool stays, by kind;
+        torque_share: what a `torque` filter of the chain lets drives be asked for; None: there is none."""
         self.specs, self.bounds, self.arm, self.boxes, self.persons = dict(specs), bounds, body.arm, dict(boxes), persons
+        self.yields = None if torque_share is None else Yielding(body.arm, torque_share, bounds, n)
         volumes = [v for kind in ("keep_out", "cbf") if kind in specs for v in specs[kind].volumes]
         table = any(specs[kind].table for kind in ("keep_out", "cbf") if kind in specs)
         corners = np.array([(v.low_m, v.high_m) for v in volumes], np.float64).reshape(-1, 2, 3)
@@ -61,8 +71,9 @@ class Promises:
         """What the log was told of a row's episode."""
         self.ran, self.loud, self.late = (np.zeros(n, np.int64) for _ in range(3))
         self.truth: Truth | None = None
-        self.yields = self.yielded = np.zeros((n, self.arm.nq), bool)
-        """Joints that `torque` lets give way at this tick; at the one before."""
+        self.gave_way = 0
+        """Row-ticks at which `torque` had to let a joint give way, so that it was excused from its limits."""
+        self.forced: Bools = np.zeros(0, bool)
 
     def begin(self, row: int) -> None:
         """A row starts an episode."""
@@ -73,31 +84,43 @@ class Promises:
         self.ran[tick.rows] = np.where(running, self.ran[tick.rows] + 1, 0)
         counts = running & (self.ran[tick.rows] > 1)
         self.judged += int(np.count_nonzero(counts))
-        self.yields = np.zeros(tick.truth.q.shape, bool)
-        if "torque" in self.specs:
-            self.yields = self._asked(tick) >= 1 - SLACK
         out = np.zeros((len(tick.rows), len(self.kinds)), bool)
         for k, kind in enumerate(self.kinds):
             margin = JUDGES[kind](self, tick)
             out[:, k] = counts & ~(margin >= 0)
             self.least[tick.rows, k] = np.fmin(self.least[tick.rows, k], np.where(counts, margin, np.inf))
             self.broken[kind] += int(np.count_nonzero(out[:, k]))
-        self.yielded[tick.rows] = self.yields
+        if self.yields is not None and "joint_limits" in self.specs:
+            self.gave_way += int(np.count_nonzero(counts & self.forced))
+            self.yields.owing[tick.rows[~running]] = False
         for counter in (self.loud, self.late):
             counter[tick.rows[~running]] = 0  # a stop ends what was counted, as it does for filters
         return out
 
     def limits(self, tick: Tick) -> Floats:
-        """Share of the limits of speed and acceleration that a command leaves, and rad to the end of a joint. A joint that
-        `torque` lets give way to what pushes the arm follows the arm."""
-        bounds, q = self.bounds, tick.sent[:, :-1]
-        v = (q - tick.before[:, :-1]) / bounds.dt
-        own = ~(self.yields | self.yielded[tick.rows])
-        speed = 1 + SLACK - np.where(own, np.abs(v) / bounds.velocity, 0.0).max(axis=1)
-        change = 1 + SLACK - np.where(own, np.abs(v - tick.before_v) / bounds.gain, 0.0).max(axis=1)
-        ends = np.minimum(tick.truth.q - self.arm.limits[:, 0], self.arm.limits[:, 1] - tick.truth.q).min(axis=1) + SLACK
-        least: Floats = np.minimum(np.minimum(speed, change), ends)
-        return least
+        """Share of the limits of speed and acceleration that a command leaves, and rad to the end of a joint; of a joint that
+        `torque` has to let give way, what is left to its end."""
+        bounds, q, last = self.bounds, tick.sent[:, :-1], tick.before[:, :-1]
+        v = (q - last) / bounds.dt
+        speed, change = 1 + SLACK - np.abs(v) / bounds.velocity, 1 + SLACK - np.abs(v - tick.before_v) / bounds.gain
+        least = np.minimum(speed, change)
+        if self.yields is not None:
+            least = self._yielding(self.yields, tick, v, least)
+        ends = np.minimum(tick.truth.q - self.arm.limits[:, 0], self.arm.limits[:, 1] - tick.truth.q) + SLACK
+        worst: Floats = np.minimum(least, ends).min(axis=1)
+        return worst
+
+    def _yielding(self, yields: Yielding, tick: Tick, v: Floats, least: Floats) -> Floats:
+        """`least` (n, nq) at speeds `v`, where joints that `torque` lets give way, or that come back, owe something else."""
+        rows, truth, last, dt = tick.rows, tick.truth, tick.before[:, :-1], self.bounds.dt
+        low, high = yields.range(rows, last, tick.before_v)
+        inside = SLACK + np.minimum(v - low, high - v) / self.bounds.gain
+        least = np.where(yields.owing[rows], inside, least)
+        forced = yields.excused(truth.q, truth.dq, tick.sent[:, :-1], last + low * dt, last + high * dt)
+        yields.keep(rows, forced, tick.sent[:, :-1], v)
+        self.forced = np.logical_or.reduce(forced, axis=1)
+        out: Floats = np.where(forced, np.inf, least)
+        return out
 
     def workspace(self, tick: Tick, kind: str = "workspace_box") -> Floats:
         """How far (m) the tool is inside its box."""
@@ -129,11 +152,13 @@ class Promises:
         return beyond
 
     def stale(self, tick: Tick) -> Floats:
-        """Share of the allowed age that is left where a command speeds the arm up."""
-        hold_s = self.specs["stale"].hold_ms / 1000 + self.bounds.dt
-        v = (tick.sent[:, :-1] - tick.before[:, :-1]) / self.bounds.dt
-        faster = ((np.abs(v) > np.abs(tick.before_v) + 1e-6) & ~self.yields).any(axis=1)
-        fresh: Floats = np.where(faster, 1.0 - (tick.now_us - tick.born_us) / US / hold_s, 1.0)
+        """Share of the allowed age left where a command speeds up a joint that `torque` does not have to let give way."""
+        hold_s, dt = self.specs["stale"].hold_ms / 1000 + self.bounds.dt, self.bounds.dt
+        q, last, most = tick.sent[:, :-1], tick.before[:, :-1], np.abs(tick.before_v) + 1e-6
+        faster = np.abs(q - last) > most * dt
+        if self.yields is not None:
+            faster &= ~self.yields.excused(tick.truth.q, tick.truth.dq, q, last - most * dt, last + most * dt)
+        fresh: Floats = np.where(faster.any(axis=1), 1.0 - (tick.now_us - tick.born_us) / US / hold_s, 1.0)
         return fresh
 
     def tracking(self, tick: Tick) -> Floats:
