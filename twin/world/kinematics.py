@@ -1,14 +1,17 @@
-"""`Arm`: forward kinematics and Jacobian of the tool point in plain NumPy, read from a compiled model.
+"""`Arm`: forward kinematics and Jacobian of the tool point, read from a compiled model.
 
-Only element-wise products and sums over rows are used: a matrix product over rows may round a row differently when others
-stand beside it, and then a farm of 16 cells would not repeat the bits of a farm of 256.
+Rows are worked out one by one: a matrix product over rows may round a row differently when others stand beside it, and then a
+farm of 16 cells would not repeat the bits of a farm of 256.
 """
 
 from __future__ import annotations
 
+import math
+
 import mujoco
 import numpy as np
 
+from twin.core.compiled import compiled
 from twin.core.errors import AssetError
 from twin.core.records import Floats
 
@@ -54,57 +57,24 @@ class Arm:
         self.torque = _torque(model, joints)
         self.stiffness, self.damping = _servo(model, joints)
         self.zero: Floats = np.array(model.qpos0[model.jnt_qposadr[joints]])
-        self._first: Floats = fixed[0][:3, :, None].copy()
-        self._turn, self._shift = np.stack(fixed)[:, :3, :3, None], np.stack(fixed)[:, :3, 3:]
-        turning = np.zeros((3, self.nq, 4, 4))
-        after = np.stack(fixed[1:])
-        turning[0, :, 0], turning[0, :, 1] = after[:, 0], after[:, 1]
-        turning[1, :, 0], turning[1, :, 1] = -after[:, 1], after[:, 0]
-        turning[2, :, 2:] = after[:, 2:]
-        turning[:, 0] = fixed[0] @ turning[:, 0]
-        self._cos, self._sin, self._rest = (part[:, :3, :, None].copy() for part in turning)
+        self.fixed: Floats = np.ascontiguousarray(np.stack(fixed)[:, :3])
+        """(nq + 1, 3, 4), the transforms before the first joint, between joints, and behind the last."""
 
     def frames(self, q: Floats) -> Floats:
-        """(nq + 1, 3, 4, n): frame of every joint (z along it), then of the tool, in the base frame.
-
-        The frames are the running products of what each joint turns and its link; they are taken pairwise, then over
-        four, then over eight, which needs fewer calls than one joint after the other.
-        """
+        """(nq + 1, 3, 4, n): frame of every joint (z along it), then of the tool, in the base frame."""
         frames: Floats = np.empty((self.nq + 1, 3, 4, len(q)))
-        frames[0], product = self._first, frames[1:]
-        self._links(q, product)
-        reach = 1
-        while reach < self.nq:
-            product[reach:] = _after(product[:-reach], product[reach:])
-            reach *= 2
+        _all_frames(self.fixed, self.zero, q, frames)
         return frames
 
-    def _links(self, q: Floats, out: Floats) -> None:
-        """Write (nq, 3, 4, n): what each joint turns, and its link; the first from the base frame."""
-        angle = np.ascontiguousarray((q - self.zero).T)[:, None, None]
-        np.multiply(np.cos(angle), self._cos, out=out)
-        out += np.sin(angle) * self._sin
-        out += self._rest
-
     def point(self, q: Floats) -> Floats:
-        """Tool point (n, 3) m in the base frame, carried from the tool to the base, so that no frame is worked out."""
-        turn, n = (q - self.zero).T, len(q)
-        about: Floats = np.empty((self.nq, 2, 2, n))
-        np.cos(turn, out=about[:, 0, 0])
-        np.sin(turn, out=about[:, 1, 0])
-        np.negative(about[:, 1, 0], out=about[:, 0, 1])
-        about[:, 1, 1] = about[:, 0, 0]
-        at = np.repeat(self._shift[-1], n, axis=1)
-        for joint in range(self.nq - 1, -1, -1):
-            np.add.reduce(about[joint] * at[:2], axis=1, out=at[:2])
-            at = np.add.reduce(self._turn[joint] * at, axis=1)
-            at += self._shift[joint]
-        return at.T
+        """Tool point (n, 3) m in the base frame."""
+        points: Floats = np.empty((len(q), 3))
+        _all_points(self.fixed, self.zero, q, points)
+        return points
 
     def fk(self, q: Floats) -> tuple[Floats, Floats]:
         """Tool point (n, 3) m and its rotation (n, 3, 3) in the base frame, from joint angles `q` (n, nq) rad."""
-        tool = self.frames(q)[-1]
-        return tool[:, 3].T.copy(), tool[:, :3].transpose(2, 0, 1).copy()
+        return self.solve(q)[:2]
 
     def jac(self, q: Floats) -> Floats:
         """Jacobian (n, 6, nq) of the tool point in the base frame: linear rows first, then angular."""
@@ -112,15 +82,10 @@ class Arm:
 
     def solve(self, q: Floats) -> tuple[Floats, Floats, Floats]:
         """`fk` and `jac` at the price of one: position (n, 3), rotation (n, 3, 3), Jacobian (n, 6, nq)."""
-        frames = self.frames(q)
-        tool, axis = frames[-1], frames[:-1, :, 2]
-        arm = tool[:, 3] - frames[:-1, :, 3]
-        jac: Floats = np.empty((self.nq, 6, len(q)))
-        z, r = np.concatenate((axis, axis[:, :2]), axis=1), np.concatenate((arm, arm[:, :2]), axis=1)
-        np.multiply(z[:, 1:4], r[:, 2:5], out=jac[:, :3])
-        jac[:, :3] -= z[:, 2:5] * r[:, 1:4]
-        jac[:, 3:] = axis
-        return tool[:, 3].T.copy(), tool[:, :3].transpose(2, 0, 1).copy(), jac.transpose(2, 1, 0).copy()
+        n = len(q)
+        at, turned, jac = np.empty((n, 3)), np.empty((n, 3, 3)), np.empty((n, 6, self.nq))
+        _all_solved(self.fixed, self.zero, q, at, turned, jac)
+        return at, turned, jac
 
     def reach(self, point: Floats, attitude: Floats, seed: Floats, rounds: int = 8) -> tuple[Floats, Floats]:
         """Joints (n, nq) that bring the tool to `point` (n, 3) m with rotation `attitude` (3, 3), and what is missed (n,), m.
@@ -141,13 +106,59 @@ class Arm:
         return q, np.sqrt((_gap(*self.fk(q), point, attitude) ** 2).sum(axis=1))
 
 
-def _after(left: Floats, right: Floats) -> Floats:
-    """Products of transforms (k, 3, 4, n): `right`, then `left`."""
-    both: Floats = left[:, :, 0, None] * right[:, None, 0]
-    both += left[:, :, 1, None] * right[:, None, 1]
-    both += left[:, :, 2, None] * right[:, None, 2]
-    both[:, :, 3] += left[:, :, 3]
-    return both
+@compiled
+def frames_of(fixed: Floats, zero: Floats, q: Floats, out: Floats) -> None:
+    """Frames (nq + 1, 3, 4) of an arm with joints q (nq,), into `out`."""
+    out[0] = fixed[0]
+    for j in range(len(q)):
+        c, s = math.cos(q[j] - zero[j]), math.sin(q[j] - zero[j])
+        for a in range(3):
+            x, y, z = c * out[j, a, 0] + s * out[j, a, 1], c * out[j, a, 1] - s * out[j, a, 0], out[j, a, 2]
+            for b in range(4):
+                out[j + 1, a, b] = x * fixed[j + 1, 0, b] + y * fixed[j + 1, 1, b] + z * fixed[j + 1, 2, b]
+            out[j + 1, a, 3] += out[j, a, 3]
+
+
+@compiled
+def point_of(fixed: Floats, zero: Floats, q: Floats) -> tuple[float, float, float]:
+    """The tool point of an arm with joints q (nq,), carried from the tool to the base, so that no frame is worked out."""
+    x, y, z = fixed[-1, 0, 3], fixed[-1, 1, 3], fixed[-1, 2, 3]
+    for j in range(len(q) - 1, -1, -1):
+        c, s, link = math.cos(q[j] - zero[j]), math.sin(q[j] - zero[j]), fixed[j]
+        x, y = c * x - s * y, s * x + c * y
+        x, y, z = (
+            link[0, 0] * x + link[0, 1] * y + link[0, 2] * z + link[0, 3],
+            link[1, 0] * x + link[1, 1] * y + link[1, 2] * z + link[1, 3],
+            link[2, 0] * x + link[2, 1] * y + link[2, 2] * z + link[2, 3],
+        )
+    return x, y, z
+
+
+@compiled
+def _all_frames(fixed: Floats, zero: Floats, q: Floats, out: Floats) -> None:
+    for i in range(len(q)):
+        frames_of(fixed, zero, q[i], out[:, :, :, i])
+
+
+@compiled
+def _all_points(fixed: Floats, zero: Floats, q: Floats, out: Floats) -> None:
+    for i in range(len(q)):
+        out[i, 0], out[i, 1], out[i, 2] = point_of(fixed, zero, q[i])
+
+
+@compiled
+def _all_solved(fixed: Floats, zero: Floats, q: Floats, at: Floats, turned: Floats, jac: Floats) -> None:
+    n, nq = q.shape
+    frames = np.empty((nq + 1, 3, 4))
+    for i in range(n):
+        frames_of(fixed, zero, q[i], frames)
+        at[i], turned[i] = frames[nq, :, 3], frames[nq, :, :3]
+        for j in range(nq):
+            for a in range(3):
+                b, c = (a + 1) % 3, (a + 2) % 3
+                z, y = frames[j, b, 2], frames[j, c, 2]
+                jac[i, a, j] = z * (at[i, c] - frames[j, c, 3]) - y * (at[i, b] - frames[j, b, 3])
+                jac[i, 3 + a, j] = frames[j, a, 2]
 
 
 def _gap(at: Floats, turned: Floats, point: Floats, attitude: Floats) -> Floats:

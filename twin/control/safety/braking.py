@@ -10,9 +10,12 @@ A row that could get out brakes now, all joints together, which the command befo
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from twin.control.safety.limits import Bounds
+from twin.control.safety.limits import GAIN, HIGH, LOW, VELOCITY, Bounds, within
+from twin.core.compiled import compiled
 from twin.core.records import Floats
 from twin.world.kinematics import Arm
 
@@ -27,39 +30,58 @@ arms that ship by `benchmarks.safety`, which prints the worst that was seen."""
 
 def way(bounds: Bounds, q: Floats, last: Floats, ask: Floats) -> Floats:
     """(nq, n) rad, how far joints measured at `q` (nq, n), sent to `last` and asked for `ask`, can get before they rest."""
-    step = ask - last
-    off: Floats = np.abs(ask - q)
-    np.abs(step, out=step)
-    spent = np.maximum.reduce(step / bounds.gain[:, None], axis=0)
-    spent *= 0.5 / bounds.dt
-    spent += 0.5  # so many times this period's step the arm makes while it brakes
-    step *= spent
-    off += step
-    off *= 1.0 + STRAY
+    off: Floats = np.empty(q.shape)
+    _all_ways(bounds.table, bounds.dt, q, last, ask, off)
     return off
 
 
 def ends(bounds: Bounds, last: Floats, last_v: Floats, asked: Floats) -> Floats:
     """(2, nq, n) rad, where joints at `last` (nq, n), sent at `last_v`, are a period later if they do what they can of `asked`,
     and where they come to rest if they brake then."""
-    gain, velocity = bounds.gain[:, None], bounds.velocity[:, None]
-    speed = asked - last
-    speed /= bounds.dt
-    np.minimum(np.maximum(speed, last_v - gain, out=speed), last_v + gain, out=speed)
-    np.minimum(np.maximum(speed, -velocity, out=speed), velocity, out=speed)
-    spent = np.maximum.reduce(np.abs(speed) / gain, axis=0)
-    whole = np.floor(spent)
-    seconds = whole * (whole + 1)
-    seconds /= np.maximum(2 * spent, 1e-9)
-    np.subtract(1.0 + whole, seconds, out=seconds)
-    seconds *= bounds.dt
-    out: Floats = np.empty((2, *speed.shape))
-    command, rest = out
-    np.add(np.multiply(speed, bounds.dt, out=command), last, out=command)
-    np.add(np.multiply(speed, seconds, out=rest), last, out=rest)
-    # where joints brake harder to keep their range
-    np.minimum(np.maximum(rest, bounds.low[:, None], out=rest), bounds.high[:, None], out=rest)
+    out: Floats = np.empty((2, *last.shape))
+    _all_ends(bounds.table, bounds.dt, last, last_v, asked, out)
     return out
+
+
+@compiled
+def way_of(table: Floats, dt: float, q: Floats, last: Floats, ask: Floats, out: Floats) -> None:
+    """`way` of one arm: all (nq,)."""
+    spent = 0.0
+    for j in range(len(q)):
+        spent = max(spent, abs(ask[j] - last[j]) / table[GAIN, j])
+    spent = 0.5 * spent / dt + 0.5  # so many times this period's step the arm makes while it brakes
+    for j in range(len(q)):
+        out[j] = (abs(ask[j] - q[j]) + abs(ask[j] - last[j]) * spent) * (1.0 + STRAY)
+
+
+@compiled
+def ends_of(table: Floats, dt: float, last: Floats, last_v: Floats, asked: Floats, out: Floats) -> None:
+    """`ends` of one arm: out (2, nq), all others (nq,)."""
+    spent, command, rest = 0.0, out[0], out[1]
+    for j in range(len(last)):
+        gain, fastest = table[GAIN, j], table[VELOCITY, j]
+        speed = within(within((asked[j] - last[j]) / dt, last_v[j] - gain, last_v[j] + gain), -fastest, fastest)
+        spent = max(spent, abs(speed) / gain)
+        command[j] = speed
+    whole = math.floor(spent)
+    seconds = dt * (1.0 + whole - whole * (whole + 1) / max(2 * spent, 1e-9))
+    for j in range(len(last)):
+        speed = command[j]
+        command[j] = last[j] + dt * speed
+        # where joints brake harder to keep their range
+        rest[j] = within(last[j] + seconds * speed, table[LOW, j], table[HIGH, j])
+
+
+@compiled
+def _all_ways(table: Floats, dt: float, q: Floats, last: Floats, ask: Floats, out: Floats) -> None:
+    for i in range(q.shape[1]):
+        way_of(table, dt, q[:, i], last[:, i], ask[:, i], out[:, i])
+
+
+@compiled
+def _all_ends(table: Floats, dt: float, last: Floats, last_v: Floats, asked: Floats, out: Floats) -> None:
+    for i in range(last.shape[1]):
+        ends_of(table, dt, last[:, i], last_v[:, i], asked[:, i], out[:, :, i])
 
 
 def levers(arm: Arm) -> Floats:

@@ -7,85 +7,126 @@ before it in the chain.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from twin.control.safety.braking import BEND, MARGIN_M, STRAY, ends, levers, reaches, way
+from twin.control.safety.braking import BEND, MARGIN_M, STRAY, ends_of, levers, reaches, way_of
 from twin.control.safety.limits import Bounds, braked
-from twin.core.records import Bools, Certified, Floats, Ints, Observation
-from twin.world.kinematics import Arm
+from twin.core.compiled import compiled
+from twin.core.records import Bools, Certified, Floats, Observation
+from twin.world.kinematics import Arm, point_of
 
 
 class WorkspaceBox:
-    """Filter over joint targets with the tool's position. Joints stand down and rows across, as in `joint_limits`."""
+    """Filter over joint targets with the tool's position."""
 
     name = "workspace_box"
 
     def __init__(self, arm: Arm, bounds: Bounds, low: Floats, high: Floats) -> None:
         """low, high (3,) m; bounds: what the joints can do."""
         self.arm, self.bounds, self.low, self.high = arm, bounds, low, high
-        self._along, self._lever = reaches(arm)[:, :, None], levers(arm)[:, None]
-        self._middle, self._half = 0.5 * (low + high)[:, None], 0.5 * (high - low)[:, None]
+        self._faces: Floats = np.stack((low, high))
+        self._reach: Floats = np.concatenate((reaches(arm), levers(arm)[None]))
 
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1)."""
-        n = len(command)
-        left = self._left(seen, command)
-        changed, stop = np.zeros(n, np.int64), np.zeros(n, bool)
-        which: Ints = np.flatnonzero(~(left > MARGIN_M))  # NaN, from a sensor, is not far
-        if len(which):
-            last, last_v, ask = seen.last[which, :-1], seen.last_v[which], command[which, :-1]
-            moving = np.logical_or.reduce((ask != last) | (last_v != 0), axis=1)
-            if np.count_nonzero(moving) < len(which):  # who stands and is asked to stand would be told the same
-                which, last, last_v, ask = which[moving], last[moving], last_v[moving], ask[moving]
-            leaving = self._leaving(seen.q[which], seen.tool[which], ends(self.bounds, *_across(last, last_v, ask)))
-            if np.count_nonzero(leaving):
-                which, last, last_v = which[leaving], last[leaving], last_v[leaving]
-                changed[which] = 1
-                command = command.copy()
-                if np.count_nonzero(last_v):
-                    last = last + self.bounds.reachable(braked(self.bounds, last_v), last, last_v) * self.bounds.dt
-                command[which, :-1] = last
-        return Certified(command, changed, left, stop)
-
-    def _left(self, seen: Observation, command: Floats) -> Floats:
-        """(n,) m, at least so far is the tool from getting out before the arm is at rest; NaN where it is not known.
-
-        From the tool that the controller reports: no kinematics here.
-        """
-        room = self._room(seen.tool.T)
-        turn = way(self.bounds, *_across(seen.q, seen.last[:, :-1], command[:, :-1]))
-        room -= np.add.reduce(turn * self._along, axis=1)
-        least: Floats = np.minimum.reduce(room, axis=0)
-        return least
-
-    def _leaving(self, q: Floats, tool: Floats, corners: Floats) -> Bools:
-        """(k,) whether arms measured at `q` (k, nq), with tools at `tool` (k, 3), might get out on the way to `corners`, their
-        command and where that comes to rest (2, nq, k)."""
-        k, (command, rest) = len(q), corners
-        longest = np.maximum.reduce(np.abs(corners - q.T), axis=0)
-        np.maximum(longest, np.abs(rest - command), out=longest)
-        astray = np.add.reduce(longest * self._along, axis=1)
-        astray *= STRAY
-        bent = np.add.reduce(longest * self._lever, axis=0)
-        bent *= np.add.reduce(longest, axis=0)
-        bent *= BEND
-        astray += bent
-        room = self._room(self.arm.point(np.concatenate(corners, axis=1).T).T)
-        then = np.minimum(room[:, :k], room[:, k:])
-        then -= astray
-        out: Bools = ~np.logical_and.reduce(then >= MARGIN_M, axis=0)
-        at = np.flatnonzero(out)
-        if len(at):  # from within the margin, or beyond a face, one may only come back, by more than one can stray on the way
-            now = self._room(tool[at].T)
-            out[at] = ~np.logical_and.reduce(then[:, at] >= np.minimum(now, MARGIN_M), axis=0)
-        return out
-
-    def _room(self, tool: Floats) -> Floats:
-        """(3, n) m, along each axis, from tools (3, n) to the nearer of two faces; negative: beyond it."""
-        room: Floats = np.abs(tool - self._middle)
-        return np.subtract(self._half, room, out=room)
+        n, bounds, arm = len(command), self.bounds, self.arm
+        left, leaving = np.empty(n), np.zeros(n, bool)
+        can = bounds.table, bounds.dt, arm.fixed, arm.zero, self._reach, self._faces
+        if not _leaving(*can, seen.q, seen.tool, seen.last, seen.last_v, command, left, leaving):
+            return Certified(command, np.zeros(n, np.int64), left, np.zeros(n, bool))
+        last, last_v = seen.last[leaving, :-1], seen.last_v[leaving]
+        command = command.copy()
+        command[leaving, :-1] = last + bounds.reachable(braked(bounds, last_v), last, last_v) * bounds.dt
+        return Certified(command, leaving.astype(np.int64), left, np.zeros(n, bool))
 
 
-def _across(*parts: Floats) -> list[Floats]:
-    """Arrays (n, nq) as contiguous (nq, n)."""
-    return [np.ascontiguousarray(part.T) for part in parts]
+@compiled
+def _leaving(
+    table: Floats,
+    dt: float,
+    fixed: Floats,
+    zero: Floats,
+    reach: Floats,
+    faces: Floats,
+    q: Floats,
+    tool: Floats,
+    last: Floats,
+    last_v: Floats,
+    command: Floats,
+    left: Floats,
+    leaving: Bools,
+) -> int:
+    """How many arms might get out, and which into `leaving` (n,).
+
+    `left` (n,) m, at least so far is the tool from getting out before the arm is at rest, from the tool that the controller
+    reports; NaN where it is not known. Only where that is little are the arm's ways looked at; an arm that stands and is asked
+    to stand is told the same anyway.
+    """
+    n, nq = q.shape
+    turn, corners, count = np.empty(nq), np.empty((2, nq)), 0
+    for i in range(n):
+        sent, asked = last[i, :nq], command[i, :nq]
+        way_of(table, dt, q[i], sent, asked, turn)
+        left[i] = _clear(tool[i], faces, reach, turn)
+        if left[i] > MARGIN_M or _stands(sent, last_v[i], asked):  # NaN, from a sensor, is not far
+            continue
+        ends_of(table, dt, sent, last_v[i], asked, corners)
+        if _beyond(fixed, zero, reach, faces, q[i], tool[i], corners, turn):
+            leaving[i] = True
+            count += 1
+    return count
+
+
+@compiled
+def _stands(sent: Floats, speed: Floats, asked: Floats) -> bool:
+    """Whether an arm stands and is asked to."""
+    for j in range(len(sent)):
+        if asked[j] != sent[j] or speed[j] != 0.0:
+            return False
+    return True
+
+
+@compiled
+def _room(at: float, low: float, high: float) -> float:
+    """m, along an axis, to the nearer of two faces; negative: beyond it."""
+    return 0.5 * (high - low) - abs(at - 0.5 * (low + high))
+
+
+@compiled
+def _clear(tool: Floats, faces: Floats, reach: Floats, turn: Floats) -> float:
+    """m, the room of a tool (3,) along the tightest axis, once joints have turned by `turn` (nq,)."""
+    least = np.inf
+    for a in range(3):
+        room = _room(tool[a], faces[0, a], faces[1, a])
+        for j in range(len(turn)):
+            room -= turn[j] * reach[a, j]
+        if room < least or math.isnan(room):
+            least = room
+    return least
+
+
+@compiled
+def _beyond(
+    fixed: Floats, zero: Floats, reach: Floats, faces: Floats, q: Floats, tool: Floats, corners: Floats, longest: Floats
+) -> bool:
+    """Whether an arm measured at q (nq,), its tool at (3,), might get out on the way to `corners` (2, nq): its command and where
+    that comes to rest. `longest` (nq,) is written over."""
+    bent, turned = 0.0, 0.0
+    for j in range(len(q)):
+        command, rest = corners[0, j], corners[1, j]
+        longest[j] = max(max(abs(command - q[j]), abs(rest - q[j])), abs(rest - command))
+        bent += longest[j] * reach[3, j]
+        turned += longest[j]
+    bent *= BEND * turned
+    one, two = point_of(fixed, zero, corners[0]), point_of(fixed, zero, corners[1])
+    for a in range(3):
+        low, high = faces[0, a], faces[1, a]
+        then = min(_room(one[a], low, high), _room(two[a], low, high)) - bent
+        for j in range(len(q)):
+            then -= STRAY * longest[j] * reach[a, j]
+        # from within the margin, or beyond a face, one may only come back, by more than one can stray on the way
+        if not (then >= MARGIN_M or then >= _room(tool[a], low, high)):
+            return True
+    return False
