@@ -63,7 +63,8 @@ def stoppable(table: Floats, j: int, distance: float) -> float:
     """
     gain, d = table[GAIN, j], 2 * table[ACCELERATION, j] * max(distance, 0.0)
     # not -g + √(g² + 2ad), which loses all digits where a joint has come close
-    return d / (math.sqrt(d + gain * gain) + gain)
+    speed: float = d / (math.sqrt(d + gain * gain) + gain)
+    return speed
 
 
 @compiled

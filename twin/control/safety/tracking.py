@@ -38,9 +38,7 @@ class Tracking:
 
 
 @compiled
-def _follow(
-    error: float, limit: int, q: Floats, last: Floats, rows: Rows, late: Ints, margin: Floats, stop: Bools
-) -> None:
+def _follow(error: float, limit: int, q: Floats, last: Floats, rows: Rows, late: Ints, margin: Floats, stop: Bools) -> None:
     """Count late ticks of the lane's `rows` into `late`; a joint that is not a number is late."""
     for i in range(len(q)):
         worst = 0.0

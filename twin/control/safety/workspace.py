@@ -82,10 +82,10 @@ def _leaving(
 @compiled
 def _stands(sent: Floats, speed: Floats, asked: Floats) -> bool:
     """Whether an arm stands and is asked to."""
+    stands = True
     for j in range(len(sent)):
-        if asked[j] != sent[j] or speed[j] != 0.0:
-            return False
-    return True
+        stands &= asked[j] == sent[j] and speed[j] == 0.0
+    return stands
 
 
 @compiled
@@ -111,12 +111,12 @@ def _clear(tool: Floats, faces: Floats, reach: Floats, turn: Floats) -> float:
 def _beyond(
     fixed: Floats, zero: Floats, reach: Floats, faces: Floats, q: Floats, tool: Floats, corners: Floats, longest: Floats
 ) -> bool:
-    """Whether an arm measured at q (nq,), its tool at (3,), might get out on the way to `corners` (2, nq): its command and where
-    that comes to rest. `longest` (nq,) is written over."""
+    """Whether an arm measured at q (nq,), its tool at (3,), might get out on the way to `corners` (2, nq): its command and then
+    where that comes to rest. `longest` (nq,) is written over."""
     bent, turned = 0.0, 0.0
     for j in range(len(q)):
         command, rest = corners[0, j], corners[1, j]
-        longest[j] = max(max(abs(command - q[j]), abs(rest - q[j])), abs(rest - command))
+        longest[j] = max(abs(command - q[j]), abs(rest - q[j]), abs(rest - command))
         bent += longest[j] * reach[3, j]
         turned += longest[j]
     bent *= BEND * turned
