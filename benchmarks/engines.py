@@ -78,7 +78,7 @@ def picks(world: Any, ticks: int) -> float:
     return total
 
 
-def speed(ns: tuple[int, ...] = (2, 32), ticks: int = 100) -> None:
+def speed(ns: tuple[int, ...] = (2, 32, 64), ticks: int = 50) -> None:
     """Prints, for cells and numbers of rows, robot-seconds per second and the share of it that the bare engine would do."""
     print(f"{'cell':12} {'rows':>4} {'ms a tick and row':>18} {'robot-s per s':>14} {'of bare':>8}")
     for arm, kind in (("ur3", "table"), ("panda", "table"), ("panda", "bin"), ("ur3", "drawer")):

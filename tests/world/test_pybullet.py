@@ -22,6 +22,7 @@ from twin.world.tasks import at_rest
 
 p = pytest.importorskip("pybullet")
 from benchmarks.engines import CLEAR_M, moved  # noqa: E402
+from twin.world.pybullet import servo  # noqa: E402
 from twin.world.pybullet.parts import SHARE, SLICK, units  # noqa: E402
 from twin.world.pybullet.row import Row  # noqa: E402
 from twin.world.pybullet.world import PybulletWorld  # noqa: E402
@@ -118,6 +119,28 @@ def test_free_motion_of_both_engines_agrees_within_5_mrad_over_2_s(arm: str, way
     first, second = MujocoWorld(model, 1), PybulletWorld(model, 1)
     seed = next(seed for seed in range(99) if model.arm.point(moved(first, seed, way))[:, 2].min() > CLEAR_M)
     assert np.abs(moved(first, seed, way) - moved(second, seed, way)).max() < 0.005
+
+
+@pytest.mark.parametrize("arm", ["ur3", "iiwa7"])
+def test_springs_that_keep_their_torque_for_some_steps_move_the_arm_as_those_that_follow_every_step(
+    arm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = cell(arm)
+    kept = moved(PybulletWorld(model, 1), 0, "hardest")
+    monkeypatch.setattr(servo, "HOLD", 1)
+    assert 0.0 < np.abs(kept - moved(PybulletWorld(model, 1), 0, "hardest")).max() < 1e-3
+
+
+def test_no_drive_gives_more_than_its_limit_when_the_command_jumps() -> None:
+    model = cell("ur3")
+    world = PybulletWorld(model, 1)
+    world.reset(ONE, resting(model))
+    command = np.append(model.arm.home + 0.3, model.stroke_m)[None]
+    shares = []
+    for _ in range(50):
+        world.step(ONE, command, 10)
+        shares.append(world.effort(ONE)[0])
+    assert np.max(shares) == 1.0 and world.observe(ONE).q[0] == pytest.approx(command[0, :-1], abs=0.02)
 
 
 def test_without_power_the_brakes_hold_and_without_brakes_the_arm_falls() -> None:

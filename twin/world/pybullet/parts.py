@@ -199,27 +199,26 @@ class Weight:
             behind, carried = frames[link + 1], float(model.body_mass[body] * model.body_gravcomp[body])
             self.mass[link] += carried
             self.moment[link] += carried * (behind[:, :3].T @ (data.xipos[body] - behind[:, 3]))
+        self._mass, self._moment = self.mass[:, None, None], self.moment[:, None, :, None]
+        self._borne: Floats = np.cumsum(self.mass[::-1])[::-1, None, None]
 
     def at(self, q: Floats, turning: Floats) -> tuple[Floats, Floats]:
         """Tool points (n, 3) m, and (n, nq) Nm, for joints (n, nq) that accelerate by `turning` (n, nq) rad/s²."""
         frames = self.arm.frames(q)
         links, axis, origin = frames[1:], frames[:-1, :, 2], frames[:-1, :, 3]
-        sums = np.empty((self.arm.nq, 2, len(q)))
-        for i in range(2):
-            turned = links[:, i, :3] * self.moment[:, :, None]
-            sums[:, i] = turned[:, 0] + turned[:, 1] + turned[:, 2] + self.mass[:, None] * links[:, i, 3]
+        sums = np.add.reduce(links[:, :2, :3] * self._moment, axis=2)
+        sums += self._mass * links[:, :2, 3]
         held = np.cumsum(sums[::-1], axis=0)[::-1]
-        borne = np.cumsum(self.mass[::-1])[::-1, None]
-        x, y = held[:, 0] - borne * origin[:, 0], held[:, 1] - borne * origin[:, 1]
-        torques: Floats = (self.g * (axis[:, 0] * y - axis[:, 1] * x)).T.copy()
+        arm = self.g * (held - self._borne * origin[:, :2])
+        torques: Floats = (axis[:, 0] * arm[:, 1] - axis[:, 1] * arm[:, 0]).T.copy()
         torques += self._rotors(axis, turning)
         return frames[-1, :, 3].T.copy(), torques
 
     def _rotors(self, axis: Floats, turning: Floats) -> Floats:
         """(n, nq) Nm that take back what a rotor in the link behind its joint feels of other joints: a link turns about `axis`
         with all joints before it, a rotor with its own joint alone. Sums run in one order however many rows there are."""
-        along = axis[:, None] * axis  # (link, joint, 3, n)
-        along = (along[:, :, 0] + along[:, :, 1] + along[:, :, 2]) * self._before
+        along = np.add.reduce(axis[:, None] * axis, axis=2)  # (link, joint, n)
+        along *= self._before
         alone = self.armature * turning.T
         spins = self.armature * np.cumsum(along * turning.T, axis=1)[:, -1]
         felt: Floats = np.cumsum(along * spins[:, None], axis=0)[-1] - alone

@@ -21,6 +21,7 @@ from twin.core.records import Floats
 from twin.world.cell import CellModel
 from twin.world.compose import FINGERS, GRIP_MPS, PADS, TURNING_M
 from twin.world.engines import need
+from twin.world.pybullet import servo
 from twin.world.pybullet.parts import FREE, SHARE, SLICK, Weight, link_of, trees, units, urdf
 
 REBUILDS = 64
@@ -31,6 +32,8 @@ LEAST_N = 1.0
 """With at least this force a finger's drive holds its finger in place."""
 LOCKED_N = 1e4
 """What keeps the fingers level with each other."""
+ANY = -2
+"""Any link, to `getContactPoints`."""
 
 
 def engine() -> Any:
@@ -90,12 +93,20 @@ class Row:
         nominal = parts.cell.arm
         self.drives(nominal.stiffness, nominal.damping, nominal.torque, np.ones(1))
         self.friction = self.size = 1.0
+        self.step_s = parts.cell.step_us / US
 
     def drives(self, stiffness: Floats, damping: Floats, limit: Floats, carried: Floats) -> None:
         """The law of the drives from now on: gains, limits (nq,) and the share of the weight that is compensated."""
         law = (stiffness, damping, limit, self.parts.damping)
         self.law = [tuple(map(float, joint)) for joint in zip(*law, strict=True)]
         self.carried = float(carried[0])
+        if self.client >= 0:
+            self._damp()
+
+    def _damp(self) -> None:
+        """Let Bullet take the drives' damping and the joints' own off in every step."""
+        for at, (_, damping, _, own) in zip(self.driven, self.law, strict=True):
+            self.p.changeDynamics(self.arm, at, jointDamping=damping + own, physicsClientId=self.client)
 
     def build(self, qpos: Floats) -> None:
         """Load the cell and put it into a state, at rest."""
@@ -108,7 +119,7 @@ class Row:
         client = self.client
         with _quiet():
             p.resetSimulation(physicsClientId=client)
-            p.setTimeStep(self.parts.cell.step_us / US, physicsClientId=client)
+            p.setTimeStep(self.step_s, physicsClientId=client)
             p.setGravity(0.0, 0.0, -self.parts.weight.g, physicsClientId=client)
             p.setPhysicsEngineParameter(deterministicOverlappingPairs=1, enableFileCaching=0, physicsClientId=client)
             self.ids: dict[str, tuple[int, int]] = {}
@@ -267,6 +278,8 @@ class Row:
         for rail in range(len(cell.rails)):
             body, at, _ = self.slides[rail]
             self.touched[body, at] = len(self.things) + rail
+        self.closing = (0.0, 0.0)
+        self._damp()
         self.drag(self.parts.loss)
 
     def drag(self, loss: Floats) -> None:
@@ -281,24 +294,25 @@ class Row:
     def step(self, command: Sequence[float], weight: Sequence[float], steps: int) -> None:
         """Hold joint targets and an opening for `steps` physics steps; `weight` (nq,) Nm is what carries the arm."""
         p, arm, driven, client = self.p, self.arm, self.driven, self.client
-        get, put, go, mode = p.getJointStates, p.setJointMotorControlArray, p.stepSimulation, p.TORQUE_CONTROL
+        put, go, mode = p.setJointMotorControlArray, p.stepSimulation, p.TORQUE_CONTROL
         self._close_on(command[-1])
-        law = [(k * to, k, d, most, drag, self.carried * w) for (k, d, most, drag), to, w in zip(self.law, command, weight)]  # noqa: B905
-        states = self.states
-        for step in range(steps):
-            if step:
-                states = get(arm, driven, client)
-            given = [
-                (most if (push := spring - k * at - d * speed) > most else -most if push < -most else push) + up - drag * speed
-                for (at, speed, _, _), (spring, k, d, most, drag, up) in zip(states, law)  # noqa: B905
-            ]
-            put(arm, driven, mode, forces=given, physicsClientId=client)
-            go(client)
-        self.torque = [
-            tau - up + drag * speed
-            for tau, (_, speed, _, _), (_, _, _, _, drag, up) in zip(given, states, law)  # noqa: B905
-        ]
+        law = [(k * to, k, d, most, self.carried * w) for (k, d, most, _), to, w in zip(self.law, command, weight)]  # noqa: B905
+        done, states = 0, self.states
+        while True:
+            given = servo.held(states, law, self.step_s) if steps - done >= servo.HOLD else []
+            held, pushed = (servo.HOLD, []) if given else (1, servo.pushed(states, law))
+            if not given:
+                given = [push + d * dq + up for push, (_, dq, _, _), (_, _, d, _, up) in zip(pushed, states, law)]  # noqa: B905
+            for _ in range(held):
+                put(arm, driven, mode, given, given, given, given, given, client)  # by place: half as dear as by name
+                go(client)
+            done += held
+            if done == steps:
+                break
+            states = p.getJointStates(arm, driven, client)
         self._read()
+        kept = zip(given, self.states, law)  # noqa: B905
+        self.torque = pushed or [tau - d * dq - up for tau, (_, dq, _, _), (_, _, d, _, up) in kept]
 
     def _close_on(self, opening: float) -> None:
         """Fingers as fast as MuJoCo's drive, damped as heavily as there, moves them, with its force at the most."""
@@ -306,10 +320,13 @@ class Row:
         short = opening - self.states[-2][0] - self.states[-1][0]
         speed = 0.5 * min(GRIP_MPS, max(-GRIP_MPS, parts.grip_rate * short))
         force = min(parts.grip_force, max(LEAST_N, abs(parts.grip_gain * short)))
+        if (speed, force) == self.closing:
+            return
+        self.closing = (speed, force)
+        speeds, forces, gains = [speed, speed], [force, force], [1.0, 1.0]
         p.setJointMotorControlArray(
-            self.arm, self.fingers, p.VELOCITY_CONTROL, targetVelocities=[speed, speed], forces=[force, force],
-            physicsClientId=self.client,
-        )  # fmt: skip
+            self.arm, self.fingers, p.VELOCITY_CONTROL, speeds, speeds, forces, gains, gains, self.client
+        )
 
     def _read(self) -> None:
         """State and forces, as Bullet has them now."""
@@ -329,7 +346,7 @@ class Row:
         self.line = line + speed
         self.touching = [
             (thing, pad, touch)
-            for touch in p.getContactPoints(self.arm, physicsClientId=client)
+            for touch in p.getContactPoints(self.arm, -1, ANY, ANY, client)
             if (pad := self.pad_links.get(touch[3])) is not None
             and (thing := self.touched.get((touch[2], touch[4]))) is not None
         ]
