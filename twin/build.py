@@ -311,7 +311,10 @@ def _bounds(arm: Arm, robot: RobotSpec, period_s: float) -> Bounds:
     limits = robot.limits
     velocity = np.minimum(arm.velocity, np.inf if limits.velocity_radps is None else limits.velocity_radps)
     acceleration = np.minimum(arm.acceleration, np.inf if limits.acceleration_radps2 is None else limits.acceleration_radps2)
-    return Bounds(arm.limits, velocity, acceleration, period_s, limits.position_margin_rad)
+    bounds = Bounds(arm.limits, velocity, acceleration, period_s, limits.position_margin_rad)
+    if limits.jerk_radps3 is not None:
+        bounds.jerk = np.broadcast_to(limits.jerk_radps3, arm.nq).astype(np.float64)
+    return bounds
 
 
 def make(spec: UseSpec, scenario: Scenario, *first: Any) -> Any:

@@ -29,7 +29,8 @@ def tick(**changed):
     truth = Truth(q[None], changed.get("dq", still), tool, none, none[..., 0] > 0, np.array([changed.get("force", 0.0)]))
     before = np.append(changed.get("before", q), 0.04)[None]
     sent = np.append(changed.get("sent", q), 0.04)[None]
-    return Tick(changed.get("now_us", 0), ONE, truth, before, changed.get("before_v", still), sent, np.zeros(1, np.int64))
+    before_v, born_us = changed.get("before_v", still), np.zeros(1, np.int64)
+    return Tick(changed.get("now_us", 0), ONE, truth, before, before_v, sent, born_us, ONE > 0)
 
 
 def broken(found, each, times=1):

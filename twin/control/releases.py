@@ -99,6 +99,7 @@ class Chains(Chain):
         super().__init__([step for chain in chains for step in chain.filters], chains[0].bounds)
         self.chains = tuple(chains)
         self.offset = np.cumsum([0, *(len(chain.filters) + 1 for chain in chains[:-1])])
+        self.brakes = np.concatenate(([False], *(chain.brakes[1:] for chain in chains)))
         self.runs, self.used, self.ticks = (np.zeros(n, np.int64) for _ in range(3))
 
     def certify(self, seen: Observation, command: Any) -> Certified:

@@ -382,7 +382,8 @@ class Lane:
         """Promises that were broken at this tick; each is told once an episode."""
         judge = self.promises
         assert judge is not None and judge.truth is not None
-        tick = Tick(now_us, rows, judge.truth, seen.last, seen.last_v, sent.command, self._born_us(now_us, rows))
+        braked, born_us = self.safety.brakes[sent.changed], self._born_us(now_us, rows)
+        tick = Tick(now_us, rows, judge.truth, seen.last, seen.last_v, sent.command, born_us, braked)
         fresh = judge.judge(tick, self.stops.running(at) & ~self.voided[at]) & ~judge.told[at]
         judge.truth = None
         judge.told[at] |= fresh

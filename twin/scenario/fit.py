@@ -57,7 +57,7 @@ def _robots(check: Checker) -> None:
 
 
 def _per_joint(check: Checker, name: str, robot: RobotSpec, joints: int) -> None:
-    for key in ("velocity_radps", "acceleration_radps2"):
+    for key in ("velocity_radps", "acceleration_radps2", "jerk_radps3"):
         value = getattr(robot.limits, key)
         if isinstance(value, tuple) and len(value) != joints:
             at = check.fleet("robots", name, "limits", key)

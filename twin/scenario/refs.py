@@ -265,6 +265,9 @@ def _checks(check: Checker) -> None:
         at: Loc = ("checks", i, item.kind, "task")
         if task is not None and check.task(at, task) and sure and task not in asked:
             check.refuse(at, f"no job asks for the task {task!r}, so this check could never be decided")
+        robots = [robot for robot in (check.view.robots or {}).values() if robot is not None]
+        if "jerk_violation" in (item.never, getattr(part, "of", None)) and all(r.limits.jerk_radps3 is None for r in robots):
+            check.refuse(("checks", i, item.kind), "no robot has limits.jerk_radps3: there is no limit of jerk to violate")
         if item.no_effect is not None and not any(named):
             mend = "write no_effect: {run: …, on: […]}, or give the scenario a not_worse_than"
             check.refuse(("checks", i, "no_effect"), f"no check names the baseline run: {mend}")

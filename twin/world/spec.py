@@ -29,6 +29,8 @@ class LimitsSpec(Spec):
     position_margin_rad: float = Field(default=0.02, ge=0)
     velocity_radps: PerJoint | None = None
     acceleration_radps2: PerJoint | None = None
+    jerk_radps3: PerJoint | None = None
+    """How fast an acceleration may change; left out: at once. Data sheets seldom give it: there is no default."""
 
 
 class GripperSpec(Spec):

@@ -11,6 +11,7 @@ from twin.control import spec as specs
 from twin.control.safety.cbf import Barrier
 from twin.control.safety.chain import Filter
 from twin.control.safety.contact import Contact
+from twin.control.safety.jerk import JerkLimits
 from twin.control.safety.keepout import KeepOut
 from twin.control.safety.limits import Bounds, JointLimits
 from twin.control.safety.persons import Persons
@@ -51,7 +52,7 @@ def promises(
 
 
 def _limits(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
-    return JointLimits(bounds, rows)
+    return JointLimits(bounds, rows) if bounds.jerk is None else JerkLimits(bounds, rows)
 
 
 def _workspace(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
@@ -88,6 +89,7 @@ def _torque(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
 
 DEFAULTS: Mapping[str, Any] = {
     "joint_limits": specs.JointLimitsFilter(kind="joint_limits"),
+    "jerk": specs.JointLimitsFilter(kind="joint_limits"),
     "keep_out": specs.KeepOutFilter(kind="keep_out"),
     "contact": specs.ContactFilter(kind="contact"),
     "stale": specs.StaleFilter(kind="stale"),

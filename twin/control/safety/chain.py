@@ -15,6 +15,9 @@ from twin.core.records import Certified, Floats, Ints, Observation
 ABSURD = 1e6
 """A command of this size (rad, m) or beyond is no command."""
 
+BRAKES = frozenset(("workspace_box", "keep_out", "cbf", "contact", "separation", "stale", "torque"))
+"""Filters that act at once, with all the acceleration there is."""
+
 
 class Filter(Protocol):
     """Anything with `certify`: the built-ins, or the user's own class. It must pickle: the run is resumed with what it kept."""
@@ -74,6 +77,8 @@ class Chain:
         """Filters that are known to keep the contract: what they return is not examined at every tick."""
         self.wants = frozenset(want for f in filters for want in getattr(f, "wants", ()))
         """What filters read besides joints, tool and command: `age`, `force`, `human`."""
+        self.brakes = np.array([False, *(name in BRAKES for name in self.names), True])
+        """Whether what a `changed` number names may brake."""
         self._begin = tuple(f for f in filters if hasattr(f, "begin"))
         for name, step in zip(self.names, self.filters, strict=True):
             try:

@@ -28,6 +28,9 @@ LOW, HIGH, VELOCITY, ACCELERATION, GAIN = range(5)
 class Bounds:
     """What the joints of an arm may do in a control period. Position limits are kept `margin_rad` away from."""
 
+    jerk: Floats | None = None
+    """(nq,) rad/s³, how fast an acceleration may change; None: at once."""
+
     def __init__(self, limits: Floats, velocity: Floats, acceleration: Floats, period_s: float, margin_rad: float) -> None:
         """limits (nq, 2) rad; velocity (nq,) rad/s; acceleration (nq,) rad/s²; the control period in s."""
         self.low, self.high = limits[:, 0] + margin_rad, limits[:, 1] - margin_rad

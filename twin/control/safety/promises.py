@@ -26,7 +26,7 @@ SLACK = 1e-3
 
 class Tick(NamedTuple):
     """A control period of n rows. truth: when it began; before (n, nu), before_v (n, nq): what was sent a period ago; sent
-    (n, nu); born_us (n,) when what the command rests on was observed."""
+    (n, nu); born_us (n,) when what the command rests on was observed; braked (n,) whether a filter that brakes changed it."""
 
     now_us: int
     rows: Rows
@@ -35,6 +35,7 @@ class Tick(NamedTuple):
     before_v: Floats
     sent: Floats
     born_us: Ints
+    braked: Bools
 
 
 class Promises:
@@ -70,6 +71,8 @@ class Promises:
         self.told = np.zeros((n, len(self.kinds)), bool)
         """What the log was told of a row's episode."""
         self.ran, self.loud, self.late = (np.zeros(n, np.int64) for _ in range(3))
+        self.speed, self.calm = np.zeros((n, self.arm.nq)), np.zeros(n, np.int64)
+        """What was sent two periods ago, as a speed; ticks since something braked."""
         self.truth: Truth | None = None
         self.gave_way = 0
         """Row-ticks at which `torque` had to let a joint give way, so that it was excused from its limits."""
@@ -77,7 +80,7 @@ class Promises:
 
     def begin(self, row: int) -> None:
         """A row starts an episode."""
-        self.told[row], self.ran[row], self.loud[row], self.late[row] = False, 0, 0, 0
+        self.told[row], self.ran[row], self.loud[row], self.late[row], self.calm[row] = False, 0, 0, 0, 0
 
     def judge(self, tick: Tick, running: Bools) -> Bools:
         """(n, kinds): which promises of `running` (n,) rows are broken at a tick."""
@@ -93,7 +96,8 @@ class Promises:
         if self.yields is not None and "joint_limits" in self.specs:
             self.gave_way += int(np.count_nonzero(counts & self.forced))
             self.yields.owing[tick.rows[~running]] = False
-        for counter in (self.loud, self.late):
+        self.speed[tick.rows] = tick.before_v
+        for counter in (self.loud, self.late, self.calm):
             counter[tick.rows[~running]] = 0  # a stop ends what was counted, as it does for filters
         return out
 
@@ -121,6 +125,21 @@ class Promises:
         self.forced = np.logical_or.reduce(forced, axis=1)
         out: Floats = np.where(forced, np.inf, least)
         return out
+
+    def jerk(self, tick: Tick) -> Floats:
+        """Share of the limit of jerk that a command leaves. After something has braked it counts again once a smooth stop would
+        be over."""
+        bounds, rows = self.bounds, tick.rows
+        if bounds.jerk is None:
+            return np.full(len(rows), np.inf)
+        change = bounds.jerk * bounds.dt**2
+        stop = math.ceil((bounds.velocity / bounds.gain + 2 * bounds.gain / change).max()) + 2
+        self.calm[rows] = np.where(tick.braked, 0, self.calm[rows] + 1)
+        v = (tick.sent[:, :-1] - tick.before[:, :-1]) / bounds.dt
+        turn = np.abs(v - 2.0 * tick.before_v + self.speed[rows]) / change
+        counts = (self.ran[rows] > 2) & ((self.calm[rows] > stop) | (self.calm[rows] == self.ran[rows]))
+        least: Floats = 1 + SLACK - np.where(counts, turn.max(axis=1), 0.0)
+        return least
 
     def workspace(self, tick: Tick, kind: str = "workspace_box") -> Floats:
         """How far (m) the tool is inside its box."""
@@ -184,6 +203,7 @@ class Promises:
 
 JUDGES: Mapping[str, Callable[[Promises, Tick], Floats]] = {
     "joint_limits": Promises.limits,
+    "jerk": Promises.jerk,
     "workspace_box": Promises.workspace,
     "keep_out": Promises.keep_out,
     "cbf": Promises.both,
@@ -195,6 +215,7 @@ JUDGES: Mapping[str, Callable[[Promises, Tick], Floats]] = {
 }
 BREACHES: Mapping[str, str] = {
     "limits_violation": "joint_limits",
+    "jerk_violation": "jerk",
     "keep_out_violation": "keep_out",
     "contact_violation": "contact",
     "stale_violation": "stale",
@@ -203,7 +224,7 @@ BREACHES: Mapping[str, str] = {
 }
 """What a broken promise is called in the log, and whose it is; those of the tool, people and joints are judged always."""
 UNITS: Mapping[str, str] = {
-    "joint_limits": "of a limit", "workspace_box": "m", "keep_out": "m", "cbf": "m", "contact": "ticks", "separation": "m",
-    "stale": "of the age", "tracking": "ticks", "torque": "of the torque",
+    "joint_limits": "of a limit", "jerk": "of the limit", "workspace_box": "m", "keep_out": "m", "cbf": "m", "contact": "ticks",
+    "separation": "m", "stale": "of the age", "tracking": "ticks", "torque": "of the torque",
 }  # fmt: skip
 """Of each margin."""

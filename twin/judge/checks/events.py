@@ -34,6 +34,7 @@ NEVER_KINDS: Mapping[str, str] = {
     "stop_violation": "filter.breach",
     "command_jump_violation": "filter.breach",
     "limits_violation": "filter.breach",
+    "jerk_violation": "filter.breach",
     "keep_out_violation": "filter.breach",
     "contact_violation": "filter.breach",
     "stale_violation": "filter.breach",
