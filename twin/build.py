@@ -32,6 +32,7 @@ from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.core.errors import UseError
 from twin.core.records import CellInfo, FleetInfo
+from twin.farm.assisting import Assisting
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.curriculum import CURRICULA, NoneSpec
@@ -99,6 +100,8 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     episodes: Episodes
     if outcomes is None:
         episodes = Simulated(cells, lanes, *parts)
+        if fleet.assist is not None:
+            episodes.assisting = Assisting(fleet.assist, clock, recovery, episodes.operating, lanes)
         episodes.ticks = None if spec.log.ticks is None else Ticks(spec.log.ticks)
     else:
         episodes = Drawn(outcomes, fleet.learning, list(cells.values()), *parts)

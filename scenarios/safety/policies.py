@@ -1,14 +1,19 @@
-"""Policies that have no business with the arm that they drive."""
+"""Policies that have no business with the arm that they drive, and one that gets stuck."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from twin.control.policy import Memory, PolicySpec, Wanted
+from twin.control.scripted import Scripted
+from twin.control.spec import ScriptedPolicy
 from twin.core.records import Chunk, Floats, Observation
+from twin.world.cell import build_cell
+from twin.world.spec import GripperSpec, WorkcellSpec
 
 HORIZON = 5
 
@@ -64,3 +69,30 @@ class WrongRobot(Stray):
         swing = 0.6 * np.sin(6.0 * seed + 0.3 * count + np.arange(self.nq))
         pose = np.repeat(np.resize(self.HOME, self.nq) + swing, HORIZON, axis=1)
         return np.concatenate((pose, np.full((*pose.shape[:2], 1), 0.04)), axis=2)
+
+
+class Stalls(Scripted):
+    """The scripted policy, which in a share of its attempts stops half way and asks for the same for ever."""
+
+    def __init__(self, setup: Any, model: str, share: float = 0.5, after_s: float = 1.0) -> None:
+        cell = build_cell(SimpleNamespace(model=model), GripperSpec(stroke_mm=1000 * setup.stroke_m), WorkcellSpec())
+        super().__init__(cell, ScriptedPolicy(perception_error_mm=0.5), setup.period_s)
+        self.share, self.after_s = share, after_s
+
+    def memory(self, n: int) -> Memory:
+        """What is left until it stalls, s; infinite: it will not."""
+        return super().memory(n) | {"left": np.full(n, np.inf)}
+
+    def begin(self, memory: Memory, seen: Observation, streams: Sequence[Any]) -> None:
+        """Another attempt, another draw."""
+        super().begin(memory, seen, streams)
+        memory["left"][:] = [self.after_s if stream.random() < self.share else np.inf for stream in streams]
+
+    def act(self, seen: Observation, memory: Memory) -> Chunk:
+        """Its plan, until it stalls."""
+        stalled, last = memory["left"] <= 0, memory["last"].copy()
+        memory["left"] -= self.spec().horizon * self.period_s
+        out = super().act(seen, memory)
+        out.actions[stalled], out.done[stalled] = last[stalled, None], False
+        memory["last"][stalled] = last[stalled]
+        return out

@@ -5,7 +5,9 @@ import pytest
 
 from tests.farm.scenes import SCENE, begun, cells, opened, scene
 from twin.control.authority import NOBODY, OPERATOR, POLICY, RESET, TECHNICIAN
+from twin.core.chance import Chance
 from twin.core.clock import to_us
+from twin.farm.handing import hand_back, hand_over
 
 FAST = {"arm": SCENE["fleet"]["robots"]["arm"] | {"control_ms": 20}}
 FINE = {"table": {"physics_step_ms": 4}}
@@ -54,7 +56,7 @@ class Handed:
         self.lane.tick = told
         self.until(1.6)
         now = self.farm.clock.now_us
-        self.lease = self.lane.hand_over(now, 0, holder, "ann", 1.0)
+        self.lease = hand_over(self.lane, now, 0, holder, "ann", 1.0)
         if driver is not None:
             self.lane.console.sit(0, driver, self.lease, 0, now, 60.0, 1)
 
@@ -63,7 +65,7 @@ class Handed:
             pass
 
     def back(self):
-        assert self.lane.hand_back(self.farm.clock.now_us, 0, self.lease)
+        assert hand_back(self.lane, self.farm.clock.now_us, 0, self.lease, Chance(1).stream("a", "policy"))
 
     def roughest(self):
         """The greatest change of speed between ticks, and speed, as shares of the limits."""
@@ -119,15 +121,17 @@ def test_what_an_operator_commands_is_not_older_than_what_it_rests_on(tmp_path):
 @pytest.mark.parametrize("holder", [RESET, TECHNICIAN])
 def test_two_cannot_hold_one_robot_and_a_stale_lease_gives_nothing_back(tmp_path, holder):
     row = Handed(tmp_path, "kinematic", None, holder)
-    now, taken = row.farm.clock.now_us, row.lane.hand_over(row.farm.clock.now_us, 0, OPERATOR, "ben", 1.0)
-    assert taken is None and not row.lane.hand_back(now, 0, row.lease - 1) and row.lane.authority.holder[0] == holder
-    assert row.lane.hand_back(now, 0, row.lease) and row.lane.hand_over(now, 0, OPERATOR, "ben", 1.0) == row.lease + 2
+    now, stream = row.farm.clock.now_us, Chance(1).stream("a", "policy")
+    assert hand_over(row.lane, now, 0, OPERATOR, "ben", 1.0) is None
+    assert not hand_back(row.lane, now, 0, row.lease - 1, stream) and row.lane.authority.holder[0] == holder
+    assert hand_back(row.lane, now, 0, row.lease, stream)
+    assert hand_over(row.lane, now, 0, OPERATOR, "ben", 1.0) == row.lease + 2
 
 
 def test_a_technician_takes_over_from_anybody_and_nobody_moves_the_arm_meanwhile(tmp_path):
     row = Handed(tmp_path, "kinematic", Jumpy())
     row.until(2)
-    row.lane.hand_over(row.farm.clock.now_us, 0, TECHNICIAN, "tom")
+    hand_over(row.lane, row.farm.clock.now_us, 0, TECHNICIAN, "tom")
     row.until(4)
     assert not row.lane.console.seats and np.ptp(np.array(row.sent)[-50:], axis=0).max() < 1e-9
     assert row.roughest()[0] <= 1 + 1e-6

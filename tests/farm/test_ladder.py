@@ -72,7 +72,7 @@ WRONG = {
     "task 'pick_place' has no reverse here": {"resets": [REVERSE | {"of": {"push": "pull"}}]},
     "no outcome entry for 'unpick'": {"resets": [REVERSE | {"of": {"pick_place": "unpick"}}],
                                       "outcomes": {"entries": [SURE["entries"][0] | {"task": "pick_place"}]}},
-    "nobody could use this rung": {"resets": [{"kind": "person", "pool": "far"}], "people": {"far": {"site": "moon"}},
+    "nobody could come": {"resets": [{"kind": "person", "pool": "far"}], "people": {"far": {"site": "moon"}},
                                    "sites": {"earth": {}, "moon": {}}, "cells": cells("a", site="earth")},
 }  # fmt: skip
 

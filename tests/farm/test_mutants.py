@@ -4,13 +4,13 @@ import pytest
 
 from tests.farm.scenes import SCENE, Played, breaks, cells, fails, jobs, opened, scene
 from tests.judge.synthetic import event, make_log
-from twin.control.inbox import Inbox
 from twin.control.safety.limits import JointLimits, untouched
 from twin.control.safety.separation import Separation
 from twin.control.safety.stops import Stops
 from twin.control.safety.workspace import WorkspaceBox
 from twin.farm.episodes import Episodes
 from twin.farm.farm import Farm
+from twin.farm.lane import Lane
 from twin.farm.line import Line
 from twin.farm.people import People
 from twin.farm.recovery import Recovery
@@ -90,7 +90,7 @@ def a_separation_that_does_not_look(patch):
     cells=cells("a", link="l"),
 )
 def a_stop_that_forgets_nothing(patch):
-    patch.setattr(Inbox, "forget", lambda self, row, hold, now_us: None)
+    patch.setattr(Lane, "forget", lambda lane, now_us, row: lane.inbox.barred_us.__setitem__(row, now_us))
 
 
 @case(rule("stops_stand", limit=0.5), robots=FAST, faults=[STOP], duration_s=5)

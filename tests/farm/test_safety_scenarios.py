@@ -41,6 +41,7 @@ SPOILT = {
     "partition-during-contact": ("holds stops_stand", without("stale")),
     "e-stop-under-motion": ("holds stops_stand", nobody_brakes),
     "stuck-together": ("within stuck → recovered", nobody_comes),
+    "stuck-in-the-middle": ("success_rate of pick_place", nobody_comes),
     "power-cut": ("holds episodes_are_conserved", crashes_are_forgotten),
 }
 

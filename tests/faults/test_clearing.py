@@ -8,6 +8,7 @@ import pytest
 from tests.farm.scenes import SCENE, breaks, cells, jobs, opened, play, scene
 from twin.control.inbox import READY, Inbox
 from twin.farm.cells import Cell
+from twin.farm.lane import Lane
 from twin.run import run
 
 LINKED = {
@@ -34,29 +35,29 @@ def test_when_it_is_over_nothing_jumps_and_nothing_old_is_carried_out(tmp_path, 
 
 
 def test_a_stopped_robot_that_goes_on_with_old_commands_is_found_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(Inbox, "forget", lambda *_: None)
+    monkeypatch.setattr(Lane, "forget", lambda lane, now_us, row: lane.inbox.barred_us.__setitem__(row, now_us))
     assert "stop_violation" in broken(tmp_path, STOPPED)
 
 
 def test_a_stopped_robot_that_starts_with_a_jump_is_found_out(tmp_path, monkeypatch):
-    drop = Inbox._drop
+    drop = Inbox.forget
 
     def jumping(inbox, row, hold, now_us):
         drop(inbox, row, hold + 0.5 * (inbox.barred_us[row] > 0), now_us)
 
-    monkeypatch.setattr(Inbox, "_drop", jumping)
+    monkeypatch.setattr(Inbox, "forget", jumping)
     assert "command_jump_violation" in broken(tmp_path, STOPPED, filters=[])
 
 
 def test_a_controller_that_replays_what_it_was_told_before_it_crashed_is_found_out(tmp_path, monkeypatch):
-    drop = Inbox._drop
+    drop = Inbox.forget
 
     def replaying(inbox, row, hold, now_us):
         if now_us == 0:
             drop(inbox, row, hold, now_us)
         inbox.state[row], inbox.cursor[row] = READY if now_us else inbox.state[row], inbox.horizon
 
-    monkeypatch.setattr(Inbox, "_drop", replaying)
+    monkeypatch.setattr(Inbox, "forget", replaying)
     assert "stop_violation" in broken(tmp_path, CRASHED)
 
 

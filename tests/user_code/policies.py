@@ -58,3 +58,28 @@ class Half:
         half = 0.5 * (command + seen.last)
         n = len(command)
         return Certified(half, np.ones(n, np.int64), np.ones(n), np.zeros(n, bool))
+
+
+class Stuck:
+    """Swings the arm; in every other attempt for ever, else it is done after some swings."""
+
+    def __init__(self, setup, ticks=5, swings=12):
+        self.nu, self.ticks, self.swings, self.dt = setup.arm.nq + 1, ticks, swings, setup.period_s
+
+    def spec(self):
+        seen = {"q": Wanted((self.nu - 1,), 50.0), "grip": Wanted((), 50.0)}
+        return PolicySpec(seen, self.nu, self.ticks, self.ticks, "stuck")
+
+    def memory(self, n):
+        return {"attempts": np.zeros(n, np.int64), "calls": np.zeros(n, np.int64), "from": np.zeros((n, self.nu))}
+
+    def begin(self, memory, seen, streams):
+        memory["attempts"] += 1
+        memory["calls"][:] = 0
+        memory["from"][:] = np.concatenate((seen.q, seen.grip[:, None]), axis=1)
+
+    def act(self, seen, memory):
+        t = self.dt * (self.ticks * memory["calls"][:, None, None] + np.arange(1, self.ticks + 1)[:, None])
+        actions = memory["from"][:, None] + 0.1 * (1 - np.cos(2.0 * t)) * (np.arange(self.nu) < self.nu - 1)
+        memory["calls"] += 1
+        return Chunk(actions, (memory["attempts"] % 2 == 0) & (memory["calls"] >= self.swings))

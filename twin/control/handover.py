@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin.control.inbox import Inbox
 from twin.control.safety.limits import Bounds, JointLimits
-from twin.core.records import Floats, Observation
+from twin.core.chance import Stream
+from twin.core.records import Floats, Observation, Rows
 
 
 class HandOver:
@@ -20,6 +22,8 @@ class HandOver:
         self.limits = JointLimits(bounds, n)
         self.passing = np.zeros(n, bool)
         self.any = False
+        self.back: dict[int, Stream] = {}
+        """Rows that a policy gets back at the next tick, and where its draws come from."""
 
     def begin(self, row: int) -> None:
         """A row changes hands."""
@@ -29,7 +33,14 @@ class HandOver:
     def end(self, row: int) -> None:
         """A row begins anew."""
         self.passing[row] = False
+        self.back.pop(row, None)
         self.any = bool(self.passing.any())
+
+    def renew(self, rows: Rows, seen: Observation, inbox: Inbox) -> None:
+        """Policies that get rows back begin them anew, on what is seen there."""
+        for i in np.flatnonzero(np.isin(rows, list(self.back))).tolist():
+            row = int(rows[i])
+            inbox.renew(row, seen.part(slice(i, i + 1)), self.back.pop(row))
 
     def smooth(self, seen: Observation, asked: Floats) -> Floats:
         """asked (n, nq + 1) as it can be followed."""

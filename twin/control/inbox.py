@@ -143,21 +143,23 @@ class Inbox:
 
     def begin(self, row: int, seen: Observation, stream: Any, hold: Floats, episode: int, now_us: int = 0) -> None:
         """A new episode on `row`: nothing under way, hold `hold` (nu,) until the first chunk arrives."""
+        self.goal[row], self.task[row] = seen.goal[0], seen.task[0]
+        self.renew(row, seen, stream)
+        self.forget(row, hold, now_us)
+        self.links.begin(row, episode)
+        self.answers[row] = self.timeouts[row] = 0
+
+    def renew(self, row: int, seen: Observation, stream: Any) -> None:
+        """The policy begins `row` anew, from what it sees now; goal and task stay."""
         rows = np.array([row])
+        seen.goal, seen.task = self.goal[rows], self.task[rows]
         part = {k: v[rows] for k, v in self.memory.items()}
         self.policy.begin(part, seen, [stream])
         for key, value in part.items():
             self.memory[key][rows] = value
-        self.goal[row], self.task[row] = seen.goal[0], seen.task[0]
-        self._drop(row, hold, now_us)
-        self.links.begin(row, episode)
-        self.answers[row] = self.timeouts[row] = 0
 
     def forget(self, row: int, hold: Floats, now_us: int) -> None:
         """Drop all that was commanded or asked on `row`: hold `hold` (nu,) until a chunk comes that is asked for later."""
-        self._drop(row, hold, now_us)
-
-    def _drop(self, row: int, hold: Floats, now_us: int) -> None:
         self._strand(row, 0)
         self.state[row] = IDLE
         self.cursor[row] = self.horizon

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -118,18 +118,23 @@ class JointLimitsFilter(Spec):
     kind: Literal["joint_limits"]
 
 
-class WorkspaceFilter(Spec):
-    """Stops the tool before it leaves a box in the robot's base frame (m); left out: the workcell's own box."""
+class _Boxed(Spec):
+    """A box for the tool in the robot's base frame (m); a side that is left out is that of the workcell's own box."""
 
-    kind: Literal["workspace_box"]
     low_m: tuple[float, float, float] | None = None
     high_m: tuple[float, float, float] | None = None
 
     @model_validator(mode="after")
-    def _ordered(self) -> WorkspaceFilter:
+    def _ordered(self) -> Self:
         if self.low_m and self.high_m:
             _above(self.low_m, self.high_m)
         return self
+
+
+class WorkspaceFilter(_Boxed):
+    """Stops the tool before it leaves a box in the robot's base frame (m); left out: the workcell's own box."""
+
+    kind: Literal["workspace_box"]
 
 
 class TrackingMonitor(Spec):
@@ -161,22 +166,14 @@ class KeepOutFilter(Spec):
     table: bool = True
 
 
-class BarrierFilter(Spec):
+class BarrierFilter(_Boxed):
     """Control barrier function: joint limits, workspace and volumes in one quadratic programme."""
 
     kind: Literal["cbf"]
-    low_m: tuple[float, float, float] | None = None
-    high_m: tuple[float, float, float] | None = None
     volumes: tuple[Volume, ...] = ()
     table: bool = True
     gamma_per_s: float = Field(default=15.0, gt=0, le=100)
     """How fast a distance may be used up: its share a second."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> BarrierFilter:
-        if self.low_m and self.high_m:
-            _above(self.low_m, self.high_m)
-        return self
 
 
 class ContactFilter(Spec):

@@ -32,7 +32,7 @@ from twin.world.kinematics import Arm
 DOWN = np.diag((1.0, -1.0, -1.0))
 RAISE_M, TIP_M = 0.10, 0.014
 """Height of ways above things; the tool stays so high above what a thing lies on."""
-ABOVE, REACH, CLOSE, LIFT, OVER, LOW, OPEN, AWAY, DONE = range(9)
+RISE, ABOVE, REACH, CLOSE, LIFT, OVER, LOW, OPEN, AWAY, DONE = range(10)
 
 
 class View(NamedTuple):
@@ -63,7 +63,7 @@ class ModelledOperator:
     def __init__(self, spec: OperatorSpec, arm: Arm, goal: Floats, object_m: float, period_s: float, stream: Stream) -> None:
         self.spec, self.arm, self.goal, self.object_m, self.dt = spec, arm, goal, object_m, period_s
         self.stream = stream
-        self.phase, self.tries, self.resume_us = ABOVE, 0, 0
+        self.phase, self.tries, self.resume_us = RISE, 0, 0
         self.target: Floats | None = None
         self.aim: Floats = np.zeros(3)
         self.sent: Floats | None = None
@@ -131,12 +131,15 @@ class ModelledOperator:
         """The next waypoint from what is seen now."""
         assert self.sent is not None
         wide = self.object_m + 0.02
+        if self.phase == RISE and view.tool[2] >= view.thing[2] + 0.9 * RAISE_M:
+            self.phase = ABOVE  # nothing to get clear of first
         if self.phase == ABOVE:
             self.aim = 1e-3 * self.spec.error_mm * np.append(self.stream.standard_normal(2), 0.0)
         thing = view.thing + self.aim
         thing[2] = max(thing[2], view.thing[2] - 0.5 * self.object_m + TIP_M)
         up = np.array([0.0, 0.0, RAISE_M])
         places: dict[int, tuple[Floats, float]] = {
+            RISE: (np.append(view.tool[:2], thing[2]) + up, wide),
             ABOVE: (thing + up, wide), REACH: (thing, wide), LIFT: (thing + up, 0.0),
             OVER: (self.goal + up, 0.0), LOW: (self.goal + 0.1 * up, 0.0), AWAY: (self.goal + up, wide),
         }  # fmt: skip

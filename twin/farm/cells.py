@@ -89,6 +89,8 @@ class Cell:
     cry: int | None = None
     """The event that asked for a person, the cause of a call."""
     page: int | None = None
+    assists: int = 0
+    """Calls for help from the running episode."""
     timers: dict[str, int] = field(default_factory=dict)
     """Orders of clock entries to cancel when the state that set them ends."""
     resets: int = 0

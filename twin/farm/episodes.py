@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from twin.core.chance import Chance
 from twin.core.clock import Clock
 from twin.core.quantity import quantile
+from twin.farm.assisting import Assisting
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.data import DataDesk
@@ -69,6 +70,8 @@ class Episodes:
         self.stopping = Stopping(clock, book, chance, self, work, recovery, trouble)
         self.desk, self.facts = desk, dict(facts)
         recovery.tier = self
+        self.assisting: Assisting | None = None
+        """Where episodes may call for help."""
         self.begun = self.voided = 0
         self.robot_us = 0
         """Time in episodes, of all robots."""
@@ -171,6 +174,8 @@ class Episodes:
         cell.symptoms, cell.injected = [], []
         cell.start_event = self.book.usual("episode.start", cell, job=job.name, episode=episode, task=job.spec.task)
         self.launch(cell, job)
+        if self.assisting is not None:
+            self.assisting.begins(cell)
         self.trouble.episode_begins(cell)
 
     def _set_up(self, cell: Cell, job: Job) -> None:
@@ -189,6 +194,8 @@ class Episodes:
         if reason in ("crash", "stop"):
             self.stopping.over(cell)
         self.recovery.cancel(cell, "timeout", "failure", "drawn")
+        if self.assisting is not None:
+            self.assisting.ends(cell)
         truth, cell.in_reach, columns, cell.stands, reached = self.halt(cell, job, reason)
         cell.stands &= reason in ("done", "timeout")
         spent = now - cell.started_us

@@ -14,6 +14,7 @@ from twin.control.inbox import Machine
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.core.quantity import nominal
+from twin.farm.assisting import WHY
 from twin.farm.book import Book
 from twin.farm.breaking import Breaking
 from twin.farm.cells import Cell
@@ -217,6 +218,9 @@ class Farm:
     def _on_person_arrive(self, _: str, number: int) -> None:
         page = self.recovery.people.arrive(number)
         self.recovery.cancel(page.cell, "rung")  # from now on no deadline drops the call
+        if self.episodes.assisting is not None and page.why == WHY:
+            self.episodes.assisting.arrived(page)
+            return
         if not page.afar:
             self.episodes.attend(page.cell, page)
         if page.why != "repair":
@@ -224,6 +228,10 @@ class Farm:
         elif not self.repair.arrived(page):
             self.episodes.attended(page.cell)
             self.recovery.people.finish(number)
+
+    def _on_assist_due(self, name: str, _: Any) -> None:
+        if self.episodes.assisting is not None:
+            self.episodes.assisting.due(self.cells[name])
 
     def _on_person_finish(self, _: str, number: int) -> None:
         self.episodes.attended(self.recovery.people.pages[number].cell)

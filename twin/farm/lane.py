@@ -106,14 +106,14 @@ class Lane:
     def begin_test(self, now_us: int, row: int, episode: int, start: Start) -> None:
         """Row `row` tests itself from `start` (one row): no policy is asked."""
         self._place(now_us, row, episode, start)
-        self._forget(now_us, row)
+        self.forget(now_us, row)
         self.test.begin(row, self.sent[row])
         self._join(row)
 
     def begin_driven(self, now_us: int, row: int, episode: int, start: Start) -> None:
         """Row `row` is driven from afar from `start` (one row): no policy is asked."""
         self._place(now_us, row, episode, start)
-        self._forget(now_us, row)
+        self.forget(now_us, row)
         self._join(row)
 
     def _place(self, now_us: int, row: int, episode: int, start: Start) -> Observation:
@@ -154,12 +154,12 @@ class Lane:
         """Stop a row; what it was commanded before is forgotten. False where it is stopped so strictly already."""
         if not self.stops.trip(row, category, now_us, self.world):
             return False
-        self._forget(now_us, row)
+        self.forget(now_us, row)
         return True
 
     def darken(self, now_us: int, row: int) -> None:
         """Row `row`, which runs nothing, has lost its power: its brakes take the arm from where it is."""
-        self._forget(now_us, row)
+        self.forget(now_us, row)
         self.stops.trip(row, 0, now_us, self.world)
         self._join(row)
 
@@ -172,11 +172,11 @@ class Lane:
         if not self.stops.start(row):
             return False
         self.safety.begin(row)
-        self._forget(now_us, row)
+        self.forget(now_us, row)
         self.jumps.watch(now_us, row, self.sent[row, :-1], self.sent_v[row])
         return True
 
-    def _forget(self, now_us: int, row: int) -> None:
+    def forget(self, now_us: int, row: int) -> None:
         """What was commanded or asked on a row is gone; that none of it comes back is watched."""
         self.inbox.forget(row, self.sent[row], now_us)
         self.inbox.barred_us[row] = now_us
@@ -194,27 +194,7 @@ class Lane:
         """What was commanded is forgotten: the next command goes on from `q` (nq,) at speed `dq` (nq,)."""
         self.sent[row, :-1], self.sent_v[row] = q, dq
         self.safety.begin(row)
-        self._forget(now_us, row)
-
-    def hand_over(self, now_us: int, row: int, holder: int, name: str, silence_s: float | None = None) -> int | None:
-        """Somebody takes a row over, in the middle of what it does; the lease, or None where another has it who must give it
-        back first. What was commanded before is forgotten, and what comes is approached smoothly."""
-        lease = self.authority.take(row, holder, name, now_us, silence_s)
-        if lease is not None:
-            self._passes(now_us, row)
-        return lease
-
-    def hand_back(self, now_us: int, row: int, lease: int) -> bool:
-        """Who took a row over is done: the policy plans anew from where the arm is. False for a lease that is over."""
-        if not self.authority.give_back(row, lease, now_us):
-            return False
-        self._passes(now_us, row)
-        return True
-
-    def _passes(self, now_us: int, row: int) -> None:
-        self.console.seats.pop(row, None)
-        self._forget(now_us, row)
-        self.passing.begin(row)
+        self.forget(now_us, row)
 
     def _set_rows(self, rows: Rows) -> None:
         self.rows = rows
@@ -287,6 +267,8 @@ class Lane:
         playing, testing = self.stops.running(at), self.test.on[at]
         if missed is not None:
             playing = playing & ~missed
+        if self.passing.back:
+            self.passing.renew(rows, seen, self.inbox)
         driven = self.authority.by_hand(at) if self.authority.any else None
         if driven is not None:
             playing = playing & ~driven

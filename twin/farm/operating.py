@@ -3,16 +3,17 @@ the program that undoes a task; whoever works in the cell."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from twin.control.authority import HOLDERS, OPERATOR
+from twin.control.spec import OperatorSpec
 from twin.control.teleop import ModelledOperator
 from twin.core.chance import Chance
 from twin.core.clock import Clock
+from twin.core.records import Floats
 from twin.farm.book import Book
 from twin.farm.cells import Cell
+from twin.farm.handing import hand_back, hand_over
 from twin.farm.lane import Lane
 from twin.farm.people import Page
 from twin.world.base import Start
@@ -41,7 +42,7 @@ class Operating:
             lane.authority.give_back(cell.row, lease, self.clock.now_us)
             self.book.emit("authority.returned", cell, holder=HOLDERS[holder], name=name, lease=lease, how="done")
 
-    def begin(self, cell: Cell, lane: Lane, page: Page, spec: Any) -> None:
+    def begin(self, cell: Cell, lane: Lane, page: Page, spec: OperatorSpec) -> None:
         """Put the cell's row on its lane, with things as they lie, under the operator's lease."""
         left = lane.world.truth(np.array([cell.row], np.int32))
         task = lane.tasks[cell.setup or next(iter(lane.tasks))]
@@ -49,15 +50,41 @@ class Operating:
         start = task.start([self.chance.stream(key, "start")])
         goal = start.objects[0, 0, :3].copy()
         start = Start(start.q, start.grip, left.objects.copy(), goal[None])
-        now = self.clock.now_us
-        lane.begin_driven(now, cell.row, cell.count, start)
-        lease = lane.hand_over(now, cell.row, OPERATOR, page.person or "", spec.silence_s)
-        assert lease is not None, "a row that has just begun is nobody else's"
-        stream = self.chance.stream(key, "operator")
+        lane.begin_driven(self.clock.now_us, cell.row, cell.count, start)
+        self._sit(cell, lane, page, spec, goal, key)
+
+    def assist(self, cell: Cell, lane: Lane, page: Page, spec: OperatorSpec) -> None:
+        """An operator takes over the row of an episode that runs, to bring its thing to a place where the task can begin."""
+        key = f"{cell.name}/assist/{cell.calls}"
+        task = lane.tasks[cell.setup or next(iter(lane.tasks))]
+        self._sit(cell, lane, page, spec, task.start([self.chance.stream(key, "start")]).objects[0, 0, :3].copy(), key)
+
+    def _sit(self, cell: Cell, lane: Lane, page: Page, spec: OperatorSpec, goal: Floats, key: str) -> None:
+        now, stream = self.clock.now_us, self.chance.stream(key, "operator")
+        lease = hand_over(lane, now, cell.row, OPERATOR, page.person or "", spec.silence_s)
+        assert lease is not None, "no program but the policy has the row of an episode, or one that has just begun"
         driver = ModelledOperator(spec, lane.arm, goal, lane.width_m, lane.period_s, stream)
         lane.console.sit(cell.row, driver, lease, 0, now, spec.deadline_s, cell.calls)
         self.pages[cell.name] = page
         self.book.emit("authority.taken", cell, cause=page.event, holder="operator", name=page.person, lease=lease)
+
+    def back(self, cell: Cell, lane: Lane, how: str) -> Page | None:
+        """An operator who helped in an episode is done (`how` as below): the policy goes on from there; or, where the link
+        died, nobody does. None: nobody was driving."""
+        page = self.pages.pop(cell.name, None)
+        if page is None:
+            return None
+        lease = int(lane.authority.lease[cell.row])
+        stream = self.chance.stream(f"{cell.name}/assist/{cell.calls}", "policy")
+        kind = (
+            "authority.returned"
+            if how != "link" and hand_back(lane, self.clock.now_us, cell.row, lease, stream)
+            else "authority.lost"
+        )
+        lane.console.seats.pop(cell.row, None)
+        self.book.emit(kind, cell, job=cell.job, episode=cell.episode, cause=page.event, holder="operator", name=page.person,
+                       lease=lease, how=how)  # fmt: skip
+        return page
 
     def over(self, cell: Cell, lane: Lane, how: str) -> Page | None:
         """It ended (`done`, `late`, `link`, or what broke it off): the row runs no more. None: nobody was driving."""

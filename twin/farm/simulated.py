@@ -232,6 +232,8 @@ class Simulated(Episodes):
                 name, why = detail
                 self.book.emit("filter.failed", cell, job=cell.job, episode=cell.episode, filter=name, error=why)
                 self.stopping.stop(cell, 1, f"filter {name} failed")
+            case "operated" if self.assisting is not None:
+                self.assisting.over(cell, detail)
             case "grip_loss":
                 self.symptom(cell, "grip_loss", "symptom.grip_loss")
             case "link_timeout":

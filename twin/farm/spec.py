@@ -216,6 +216,19 @@ class PersonRung(_Rung):
     """How often it works; else the next rung is tried."""
 
 
+class AssistSpec(Spec):
+    """Help in the middle of an episode: an operator takes over a robot that gets nowhere, and gives it back to the policy."""
+
+    pool: str
+    after_s: float = Field(gt=0, le=1e6)
+    """An episode that has run for so long is taken to get nowhere; after another so long the next call is made."""
+    deadline_s: float = Field(default=60.0, gt=0, le=1e9)
+    """A call that nobody has answered by then is dropped."""
+    per_episode: int = Field(default=1, ge=1, le=1000)
+    """Calls from one episode."""
+    drive: OperatorSpec = OperatorSpec()
+
+
 RobotRung = AutomaticRung | ReverseRung
 RungSpec = Annotated[AutomaticRung | ReverseRung | PersonRung, Field(discriminator="kind")]
 
@@ -287,6 +300,8 @@ class FleetSpec(Spec):
     """Cells that hang together (one switch, one fuse): names and patterns."""
     parts: dict[str, PartSpec] = Field(default_factory=dict)
     resets: tuple[RungSpec, ...] = (AutomaticRung(kind="automatic"),)
+    assist: AssistSpec | None = None
+    """Whom episodes that get nowhere call (physics; in the outcome tier the outcomes hold its effect)."""
     self_test: SelfTestSpec = SelfTestSpec()
     store: StoreSpec = StoreSpec()
     costs: CostSpec | None = None

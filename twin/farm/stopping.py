@@ -12,6 +12,7 @@ from twin.control.safety.stops import Standstill
 from twin.core.chance import Chance
 from twin.core.clock import Clock
 from twin.core.quantity import draw
+from twin.farm.assisting import Assisting
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.recovery import Recovery
@@ -26,7 +27,9 @@ STILL_MOVING_S = 0.1
 
 
 class Tier(Protocol):
-    """What a tier does to a robot in an episode."""
+    """What a tier does to a robot in an episode. `assisting`: who may drive it, where episodes call for help."""
+
+    assisting: Assisting | None
 
     def stop_robot(self, cell: Cell, category: int) -> bool:
         """It has to stand. False where it is stopped so strictly already."""
@@ -78,6 +81,8 @@ class Stopping:
         self.recovery.cancel(cell, "stop")
         episode = cell.episode if cell.state == "episode" else None
         self.book.emit(f"stop.{kind}", cell, job=cell.job, episode=episode, reason=cause, category=category)
+        if episode is not None and self.tier.assisting is not None:
+            self.tier.assisting.over(cell, "stop")
         if episode is not None and kind == "protective" and "protective_stop" not in cell.symptoms:
             cell.symptoms.append("protective_stop")
         if not held:

@@ -150,16 +150,23 @@ def _people(check: Checker) -> None:
             check.name(check.fleet("people", name, "site"), pool.site, view.sites, "site")
             _shifts(check, name, pool)
     for i, rung in view.resets:
-        at = check.fleet("resets", i, "pool")
-        if not isinstance(rung, PersonRung) or not check.name(at, rung.pool, view.people, "pool of people"):
-            continue
-        pool = (view.people or {}).get(rung.pool)
-        if pool is not None and pool.count == 0:
-            check.refuse(at, f"pool {rung.pool!r} is empty (count: 0), so nobody would come")
-        elif pool is not None and pool.site is not None and all(cell.spec.site != pool.site for cell in check.cells):
-            check.refuse(at, f"pool {rung.pool!r} stays at {pool.site!r}, where no cell stands: nobody could use this rung")
-        elif pool is not None and "reset" not in pool.skills:
-            check.refuse(at, f"pool {rung.pool!r} lacks the skill 'reset' (skills: {', '.join(pool.skills) or 'none'})")
+        if isinstance(rung, PersonRung):
+            _pool(check, check.fleet("resets", i, "pool"), rung.pool)
+    if view.assist is not None:
+        _pool(check, check.fleet("assist", "pool"), view.assist.pool)
+
+
+def _pool(check: Checker, at: Loc, name: str) -> None:
+    """Somebody of a pool that is called can come and help."""
+    pool = (check.view.people or {}).get(name)
+    if not check.name(at, name, check.view.people, "pool of people") or pool is None:
+        return
+    if pool.count == 0:
+        check.refuse(at, f"pool {name!r} is empty (count: 0), so nobody would come")
+    elif pool.site is not None and all(cell.spec.site != pool.site for cell in check.cells):
+        check.refuse(at, f"pool {name!r} stays at {pool.site!r}, where no cell stands: nobody could come")
+    elif "reset" not in pool.skills:
+        check.refuse(at, f"pool {name!r} lacks the skill 'reset' (skills: {', '.join(pool.skills) or 'none'})")
 
 
 def _shifts(check: Checker, name: str, pool: PeopleSpec) -> None:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec
 from twin.core.yaml import Loc
 from twin.farm.outcomes import OutcomeModel
-from twin.farm.spec import CellSpec, FleetSpec, PartSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
+from twin.farm.spec import AssistSpec, CellSpec, FleetSpec, PartSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
 from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
 from twin.scenario.messages import holds, meant
@@ -43,6 +43,7 @@ class View:
     groups: Named[tuple[str, ...]]
     robots: Named[RobotSpec]
     resets: Listed[Any]
+    assist: AssistSpec | None
     cells: Listed[CellSpec]
     cells_whole: bool
     jobs: Listed[Any]
@@ -86,6 +87,7 @@ def whole(spec: ScenarioSpec | FleetSpec) -> View:
     """The view of a specification without a mistake."""
     fleet, above = (spec.fleet, spec) if isinstance(spec, ScenarioSpec) else (spec, None)
     parts: dict[str, Any] = {"resets": list(enumerate(fleet.resets)), "cells": list(enumerate(fleet.cells))}
+    parts["assist"] = fleet.assist
     parts |= {name: getattr(fleet, name) for name in _NAMED}
     parts |= {name: list(enumerate(getattr(above, name, ()))) for name in _LISTED}
     parts |= {name: getattr(above, name, None) for name in _SINGLE}
@@ -104,6 +106,7 @@ def partly(data: Mapping[str, Any], *, fleet_only: bool) -> View:
     found = data if fleet_only else data.get("fleet")
     fleet: Mapping[str, Any] = found if isinstance(found, dict) else {}
     parts: dict[str, Any] = {"resets": _listed(fleet, "resets", RungSpec), "cells": _listed(fleet, "cells", CellSpec)}
+    parts["assist"] = None if fleet.get("assist") is None else _piece(AssistSpec, fleet["assist"])
     parts |= {name: _named(fleet, name, kind) if isinstance(found, dict) else None for name, kind in _NAMED.items()}
     parts |= {name: [] if fleet_only else _listed(data, name, kind) for name, kind in _LISTED.items()}
     parts |= {name: None if fleet_only else _piece(kind, data.get(name, {})) for name, kind in _SINGLE.items()}
