@@ -13,7 +13,7 @@ ONE_MISTAKE: dict[str, Case] = {
     "unknown key": (
         ("sites:", "sites2:"),
         "sites2",
-        "unknown key 'sites2' (known: cells, compute, ",
+        "unknown key 'sites2' (known: assist, cells, compute, ",
     ),
     "duplicate key": (
         ("duration_s: 60", "duration_s: 60\nduration_s: 61"),

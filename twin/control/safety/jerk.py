@@ -18,10 +18,12 @@ import math
 
 import numpy as np
 
-from twin.control.safety.limits import SAME_RAD, Bounds, untouched
+from twin.control.safety.limits import GAIN, HIGH, LOW, SAME_RAD, VELOCITY, Bounds, untouched
 from twin.core.compiled import compiled
 from twin.core.records import Certified, Floats, Ints, Observation, Rows
 
+CHANGE = 5
+"""Row of `JerkLimits.limits` behind those of `Bounds.table`."""
 _SLACK = 1e-10
 """Share by which rounding may go beyond a limit."""
 _HALVINGS = 24
@@ -36,9 +38,9 @@ class JerkLimits:
     def __init__(self, bounds: Bounds, rows: int) -> None:
         """bounds of the arm, with its jerk limit; rows of the lane."""
         assert bounds.jerk is not None
-        self.bounds, nq = bounds, len(bounds.low)
-        self.change: Floats = bounds.jerk * bounds.dt**2
-        """(nq,) rad/s, how much the gain of a period may differ from that of the one before."""
+        self.dt, nq = bounds.dt, len(bounds.low)
+        self.limits: Floats = np.vstack((bounds.table, bounds.jerk * bounds.dt**2))
+        """(6, nq): those of `Bounds.table`, and how much (rad/s) the gain of a period may differ from the one before."""
         self.asked, self.sent, self.speed = (np.full((rows, nq), np.nan) for _ in range(3))
 
     def begin(self, row: int) -> None:
@@ -48,10 +50,8 @@ class JerkLimits:
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1); the gripper column passes."""
         sent, changed = np.empty((len(command), command.shape[1] - 1)), np.zeros(len(command), np.int64)
-        bounds = self.bounds
-        limits = np.stack((bounds.low, bounds.high, bounds.velocity, bounds.gain, self.change))
         past = (self.asked, self.sent, self.speed)
-        _follow(limits, bounds.dt, seen.rows, seen.last, seen.last_v, command, *past, sent, changed)
+        _follow(self.limits, self.dt, seen.rows, seen.last, seen.last_v, command, *past, sent, changed)
         if not np.count_nonzero(changed):
             return untouched(command)
         at = changed > 0
@@ -73,7 +73,7 @@ def _follow(
         for j in range(nq):
             free = free or last[i, j] != sent[row, j]
         for j in range(nq):
-            low, high, most, gain, h = limits[0, j], limits[1, j], limits[2, j], limits[3, j], limits[4, j]
+            low, high, most, gain, h = limits[LOW, j], limits[HIGH, j], limits[VELOCITY, j], limits[GAIN, j], limits[CHANGE, j]
             at, v, q = last[i, j], last_v[i, j], command[i, j]
             u = 0.0 if math.isnan(speed[row, j]) else v - speed[row, j]
             goal = min(max(q, min(low, at)), max(high, at))
