@@ -9,6 +9,12 @@ import pytest
 Case = tuple[tuple[str, ...], str, str]
 """What is changed in the files, what stands where the message points, how the message begins."""
 
+
+def guarded(filter_: str) -> tuple[str, str]:
+    """The scenario with a filter."""
+    return "duration_s: 60", f"duration_s: 60\nfilters:\n  - {filter_}"
+
+
 ONE_MISTAKE: dict[str, Case] = {
     "unknown key": (
         ("sites:", "sites2:"),
@@ -149,6 +155,53 @@ ONE_MISTAKE: dict[str, Case] = {
         "no fleet file 'fleets.yaml' beside the scenario",
     ),
     "start": (("duration_s: 60", "duration_s: 60\nstart_utc: noon"), "noon", "expected a date and time with its zone, such as"),
+    "keep-out over the home pose": (
+        guarded(
+            "{kind: keep_out, volumes: [{low_m: [0.8, 0.8, 0], high_m: [1, 1, 1]}, {low_m: [-2, -2, -1], high_m: [2, 2, 3]}]}"
+        ),
+        "{low_m: [-2",
+        "robot 'ur3' stands in this volume in its home pose, by ",
+    ),
+    "barrier over the home pose": (
+        guarded("{kind: cbf, volumes: [{low_m: [-2, -2, -1], high_m: [2, 2, 3]}]}"),
+        "{low_m: [-2",
+        "robot 'ur3' stands in this volume in its home pose, by ",
+    ),
+    "box without the home pose": (
+        guarded("{kind: workspace_box, low_m: [0.9, 0.9, 0], high_m: [1, 1, 1]}"),
+        "[0.9, 0.9, 0]",
+        "the tool of robot 'ur3' is at [",
+    ),
+    "half a box beyond the other half": (
+        guarded("{kind: workspace_box, low_m: [0, 0, 9]}"),
+        "[0, 0, 9]",
+        "the tool of robot 'ur3' is at [",
+    ),
+    "box upside down": (
+        guarded("{kind: workspace_box, low_m: [0, 0, 1], high_m: [1, 1, 0]}"),
+        "{kind: workspace_box",
+        "high_m [1.0, 1.0, 0.0] must lie above low_m",
+    ),
+    "limits without room": (
+        ("model: ur3,", "model: ur3, limits: {position_margin_rad: 5},"),
+        "5",
+        "a margin of 5 rad leaves 'ur3' no place to begin: its home pose is ",
+    ),
+    "stop before hold": (
+        guarded("{kind: stale, hold_ms: 500, stop_ms: 100}"),
+        "{kind: stale",
+        "stop_ms 100 must not be less than hold_ms 500",
+    ),
+    "emergency stop of category 2": (
+        ("model: ur3,", "model: ur3, stops: {emergency: 2},"),
+        "2",
+        "must be 0 or 1, is 2",
+    ),
+    "stop of no category": (
+        ("model: ur3,", "model: ur3, stops: {protective: 3},"),
+        "3",
+        "must be 0, 1 or 2, is 3",
+    ),
 }
 
 

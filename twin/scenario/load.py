@@ -22,6 +22,7 @@ from twin.scenario import overlay, replays, traces
 from twin.scenario.arms import files_of
 from twin.scenario.cells import Cell, expand, matching, only_site
 from twin.scenario.fit import check_fit
+from twin.scenario.guards import check_guards
 from twin.scenario.jobs import read_table
 from twin.scenario.messages import explain
 from twin.scenario.refs import Checker, Tables, check_names
@@ -183,6 +184,7 @@ def _load(
     check_names(checker)
     check_fit(checker)
     check_tier(checker)
+    check_guards(checker)
     problems += [*wrong, *checker.problems]
     if isinstance(spec, ScenarioSpec) and spec.log.ticks is not None and not matching(checker.cells, spec.log.ticks):
         known = nearest(spec.log.ticks, [cell.name for cell in checker.cells], what="cells")

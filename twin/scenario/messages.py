@@ -185,7 +185,10 @@ def _number(error: Mapping[str, Any]) -> str:
 
 
 def _literal(error: Mapping[str, Any]) -> str:
-    return f"unknown value {_show(error['input'])}{nearest(str(error['input']), _quoted(error['ctx']['expected']))}"
+    words = _quoted(error["ctx"]["expected"])
+    if not words:
+        return f"must be {error['ctx']['expected']}, is {_show(error['input'])}"
+    return f"unknown value {_show(error['input'])}{nearest(str(error['input']), words)}"
 
 
 def _bound(words: str, key: str) -> Callable[[Mapping[str, Any]], str]:

@@ -128,6 +128,8 @@ class Chain:
     def _checked(self, index: int, seen: Observation, command: Floats) -> Certified:
         """Raises where the answer is none."""
         n, out = len(command), self.filters[index].certify(seen, command.copy())
+        if not isinstance(out, Certified):
+            raise ValueError(f"returned {type(out).__name__}; expected twin.core.records.Certified")
         given = np.array(out.command, np.float64)
         margin, stop = np.asarray(out.margin, np.float64), np.asarray(out.stop, np.bool_)
         if given.shape != command.shape:
