@@ -9,6 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from tests.world.test_worlds import press
 from twin.core.errors import InputError
 from twin.core.records import Floats
 from twin.scenario.arms import arms
@@ -191,3 +192,11 @@ def test_a_missing_pybullet_is_named_with_its_mend(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'robot-farm-twin\[pybullet\]'"):
         load("tiny", engine="pybullet")
+
+
+def test_fingers_that_press_on_the_table_feel_it() -> None:
+    world = PybulletWorld(cell("ur3"), 1)
+    above, truth = press(world, resting(world.cell))
+    assert (
+        np.abs(above.force).max() < 0.01 and world.observe(ONE).force[0, 2] > 5 and truth.force[0] > 2 and not truth.held.any()
+    )

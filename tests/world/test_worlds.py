@@ -106,6 +106,23 @@ def test_forces_are_felt_at_the_fingers_only_while_they_hold() -> None:
     assert (before == 0).all() and world.truth(rows).force == pytest.approx([40, 40], rel=0.2)
 
 
+def press(world: Any, start: Start) -> tuple[Any, Any]:
+    """What the fingers feel just above the table, and when they press on it."""
+    rows = np.arange(world.n, dtype=np.int32)
+    world.reset(rows, start)
+    q = go(world, start.q, np.array([[0.25, 0.25, 0.03]] * world.n), 0.04, ticks=50)
+    above = world.observe(rows)
+    go(world, q, np.array([[0.25, 0.25, 0.0]] * world.n), 0.04, ticks=50)
+    return above, world.truth(rows)
+
+
+def test_fingers_that_press_on_the_table_feel_it() -> None:
+    world, rows, start = make("mujoco", cell(), 2)
+    above, truth = press(world, start)
+    assert np.abs(above.force).max() < 0.01 and (world.observe(rows).force[:, 2] > 5).all()
+    assert (truth.force > 2).all() and not truth.held.any()
+
+
 @pytest.mark.parametrize("arm", ["ur3", "panda"])
 def test_the_thread_count_changes_nothing(arm: str) -> None:
     model, states = cell(arm), []

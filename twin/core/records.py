@@ -183,7 +183,7 @@ class Observation:
 
     q, dq (n, nq) rad, rad/s, measured joints; grip (n,) opening in m; tool (n, 3) m, tool point in the robot's base frame;
     objects (n, k, 7) position in m and unit quaternion (w, x, y, z) of each thing that can be moved, as the camera gives it.
-    force (n, 3) N, what things do to the fingers, robot's base frame: of what hangs in them its weight.
+    force (n, 3) N, what things, table and tray do to the fingers, robot's base frame: of what hangs in them its weight.
     For policies, what is asked of the episode: goal (n, 3) m, where its object should come; task (n,) index into the tasks
     that the cell can do. By the lane: last (n, nu) the command sent a tick ago, as filters let it through. For filters: rows
     (n,) which rows these are; last_v (n, nq) its speed in rad/s; tool_v (n, 3) m/s, tool moved per tick. Only where a filter

@@ -195,12 +195,15 @@ def _add_pairs(spec: mujoco.MjSpec, hand: Path, table: Path, workcell: WorkcellS
 
 
 def _add_sensors(spec: mujoco.MjSpec, touched: Sequence[str]) -> None:
-    """The columns of sensordata: tool point (3) m, then for each thing the net force (3) N of each pad on it."""
+    """The columns of sensordata: tool point (3) m, the net force (3) N of each pad on all that it touches, then for each thing
+    that of each pad on it."""
     site, geom = mujoco.mjtObj.mjOBJ_SITE, mujoco.mjtObj.mjOBJ_GEOM
     for sensor in list(spec.sensors):
         spec.delete(sensor)
     spec.add_sensor(name="tool", type=mujoco.mjtSensor.mjSENS_FRAMEPOS, objtype=site, objname="tool")
     net_force = [1 << int(mujoco.mjtConDataField.mjCONDATA_FORCE), 3, 1]  # what, how reduced (netforce), how many
+    for pad in PADS:
+        spec.add_sensor(name=pad, type=mujoco.mjtSensor.mjSENS_CONTACT, intprm=net_force, objtype=geom, objname=pad)
     for thing, pad in product(touched, PADS):
         spec.add_sensor(
             name=f"{pad}_{thing}", type=mujoco.mjtSensor.mjSENS_CONTACT, intprm=net_force,

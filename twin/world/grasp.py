@@ -12,12 +12,12 @@ TOUCH_N = 0.2
 
 
 def truth_of(cell: CellModel, seen: Observation, pads: Floats) -> Truth:
-    """Ground truth of n rows from the forces of the pads on things (n, things, 2, 3) N. Held: both fingers press on a thing,
-    which is between them and not below them."""
+    """Ground truth of n rows from the forces of the pads (n, 1 + things, 2, 3) N on all that they touch and on each thing. Held:
+    both fingers press on a thing, which is between them and not below them."""
     squared = (pads * pads).sum(axis=3)
     offset = seen.objects[:, :, :3] - seen.tool[:, None]
     between = (offset * offset).sum(axis=2) < cell.size_m**2
     level = np.abs(offset[:, :, 2]) < 0.75 * cell.size_m
-    held = (squared.min(axis=2) > TOUCH_N**2) & between & level
-    force = np.sqrt(squared.max(axis=(1, 2), initial=0.0))
+    held = (squared[:, 1:].min(axis=2) > TOUCH_N**2) & between & level
+    force = np.sqrt(squared[:, 0].max(axis=1))
     return Truth(seen.q, seen.dq, seen.tool, seen.objects, held, force)

@@ -122,12 +122,12 @@ class MujocoWorld:
             grip=qpos[:, cell.grip_q].sum(axis=1),
             tool=self._derived[index, :3].copy(),
             objects=cell.poses(qpos),
-            force=-self._derived[index, 3:].reshape(len(qpos), -1, 3).sum(axis=1),
+            force=-(self._derived[index, 3:6] + self._derived[index, 6:9]),
         )
 
     def truth(self, rows: Rows) -> Truth:
         """Ground truth: copies. Held: both fingers press on a thing, which is between them and not below them."""
-        pads = self._derived[self._index(rows)[0], 3:].reshape(len(rows), self.cell.things, 2, 3)
+        pads = self._derived[self._index(rows)[0], 3:].reshape(len(rows), 1 + self.cell.things, 2, 3)
         return truth_of(self.cell, self.observe(rows), pads)
 
     def status(self, rows: Rows) -> Bools:

@@ -82,13 +82,13 @@ class Parts:
 
 class Row:
     """One cell. `line` (qpos and qvel as in the MuJoCo model; speeds of what lies free all in the world frame) is read after
-    each step, as are `touching` (thing, pad, contact point) and `torque` (nq,) Nm, what the drives gave last."""
+    each step, as are `touching` (thing or None, pad, contact point) and `torque` (nq,) Nm, what the drives gave last."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts, self.p = parts, engine()
         self.client, self.age = -1, 0
         self.line: list[float] = []
-        self.touching: list[tuple[int, int, Any]] = []
+        self.touching: list[tuple[int | None, int, Any]] = []
         self.torque: list[float] = [0.0] * parts.cell.nq
         nominal = parts.cell.arm
         self.drives(nominal.stiffness, nominal.damping, nominal.torque, np.ones(1))
@@ -273,7 +273,8 @@ class Row:
         geom_of = {unit.body: unit.geoms[0] for unit in self.parts.colliders}
         self.things = [self.solid[geom_of[int(cell.model.jnt_bodyid[joint])]][0] for joint in free]
         fingers = [cell.model.body(int(cell.model.geom(pad).bodyid[0])).name for pad in PADS]
-        self.pad_links = {self.ids[finger][1]: i for i, finger in enumerate(fingers)}
+        links = {finger + part: i for i, finger in enumerate(fingers) for part in ("", SLICK)}
+        self.pad_links = {self.ids[link][1]: i for link, i in links.items() if link in self.ids}
         self.touched = {(body, -1): i for i, body in enumerate(self.things)}
         for rail in range(len(cell.rails)):
             body, at, _ = self.slides[rail]
@@ -345,18 +346,20 @@ class Row:
             speed.append(state[1])
         self.line = line + speed
         self.touching = [
-            (thing, pad, touch)
+            (self.touched.get((touch[2], touch[4])), pad, touch)
             for touch in p.getContactPoints(self.arm, -1, ANY, ANY, client)
             if (pad := self.pad_links.get(touch[3])) is not None
-            and (thing := self.touched.get((touch[2], touch[4]))) is not None
         ]
 
     @property
     def pads(self) -> Floats:
-        """(things, 2, 3) N, the forces of the pads on things after the last step."""
-        pads: Floats = np.zeros((self.parts.cell.things, 2, 3))
+        """(1 + things, 2, 3) N, the forces of the pads after the last step, on all that they touch and on each thing."""
+        pads: Floats = np.zeros((1 + self.parts.cell.things, 2, 3))
         for thing, pad, touch in self.touching:
-            pads[thing, pad] -= _force(touch)
+            force = _force(touch)
+            pads[0, pad] -= force
+            if thing is not None:
+                pads[1 + thing, pad] -= force
         return pads
 
     def shift(self, by: Floats) -> None:

@@ -52,7 +52,7 @@ class PybulletWorld:
         self._weight: Floats = np.zeros((n, self.nq))
         self._speed: Floats = np.zeros((n, self.nq))
         self._turning: Floats = np.zeros((n, self.nq))
-        self._pads: Floats = np.zeros((n, model.things, 2, 3))
+        self._pads: Floats = np.zeros((n, 1 + model.things, 2, 3))
         self._torque: Floats = np.zeros((n, self.nq))
         self._void, self._touched = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
         self._scales: dict[str, Floats] = {name: np.ones((n, self.nq if name in PER_JOINT else 1)) for name in FIELDS}
@@ -154,7 +154,7 @@ class PybulletWorld:
             grip=qpos[:, cell.grip_q].sum(axis=1),
             tool=self._tool[at].copy(),
             objects=cell.poses(qpos),
-            force=-self._pads[at].reshape(len(rows), -1, 3).sum(axis=1),
+            force=-self._pads[at, 0].sum(axis=1),
         )
 
     def truth(self, rows: Rows) -> Truth:
