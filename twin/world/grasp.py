@@ -12,7 +12,7 @@ TOUCH_N = 0.2
 
 
 def truth_of(cell: CellModel, seen: Observation, pads: Floats) -> Truth:
-    """Ground truth of n rows from the forces of the pads (n, 1 + things, 2, 3) N on all that they touch and on each thing. Held:
+    """Ground truth of n rows from the forces of the pads (n, 1 + things, 2, 3) N on all they touch and on each thing. Held:
     both fingers press on a thing, which is between them and not below them."""
     squared = (pads * pads).sum(axis=3)
     offset = seen.objects[:, :, :3] - seen.tool[:, None]
