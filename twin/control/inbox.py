@@ -17,9 +17,10 @@ from twin.control.links import BLOCK, DOWN, UP, LinkBank
 from twin.control.policy import Policy
 from twin.control.spec import ComputeSpec
 from twin.core.chance import Chance
+from twin.core.compiled import compiled
 from twin.core.errors import UseError
 from twin.core.quantity import draw
-from twin.core.records import Bools, Floats, Observation, Rows
+from twin.core.records import Bools, Floats, Ints, Observation, Rows
 from twin.faults.compute import ServerFault
 from twin.faults.injection import InForce, Injection
 from twin.faults.messages import NEVER
@@ -182,19 +183,10 @@ class Inbox:
             self._deliver(now_us, rows)
         if self.strays:
             self._stray(now_us + 1)
-        cursor = self.cursor[rows]
-        over = cursor >= self.horizon
-        if np.count_nonzero(over) and np.count_nonzero(swap := over & (self.state[rows] == READY)):
-            which = rows[swap]
-            self.chunk[which] = self.coming[which]
-            if (self.born_us[which] < self.barred_us[which]).any():
-                self.stale = np.union1d(self.stale, which[self.born_us[which] < self.barred_us[which]])
-            self.state[which] = np.where(self.coming_done[which], LAST, IDLE)
-            cursor[swap] = 0
-            over = cursor >= self.horizon
-        asked: Floats = self.chunk[rows, cursor - over]
-        cursor += playing > over
-        self.cursor[rows] = cursor
+        asked, stale = np.empty((len(rows), self.chunk.shape[2])), np.zeros(len(rows), bool)
+        coming = self.coming, self.coming_done, self.born_us, self.barred_us
+        if _play(rows, playing, self.state, self.cursor, self.chunk, *coming, asked, stale):
+            self.stale = np.union1d(self.stale, rows[stale])
         return asked
 
     def finished(self, rows: Rows) -> Bools:
@@ -361,3 +353,33 @@ class Inbox:
             self.stale = arrived[old]
         self.ages_us[arrived, self.answers[arrived] % AGES] = arrives[there] - self.asked_us[arrived]
         self.answers[arrived] += 1
+
+
+@compiled
+def _play(
+    rows: Rows,
+    playing: Bools,
+    state: Any,
+    cursor: Ints,
+    chunk: Floats,
+    coming: Floats,
+    coming_done: Bools,
+    born_us: Ints,
+    barred_us: Ints,
+    asked: Floats,
+    stale: Bools,
+) -> int:
+    """The next command of each row's chunk into `asked` (n, nu); a chunk that has ended makes room for the coming one. How many
+    rows began one that was asked for before they were barred, and which into `stale` (n,)."""
+    horizon, count = chunk.shape[1], 0
+    for i in range(len(rows)):
+        row = rows[i]
+        if cursor[row] >= horizon and state[row] == READY:
+            chunk[row], cursor[row] = coming[row], 0
+            state[row] = LAST if coming_done[row] else IDLE
+            stale[i] = born_us[row] < barred_us[row]
+            count += stale[i]
+        over = cursor[row] >= horizon
+        asked[i] = chunk[row, cursor[row] - over]
+        cursor[row] += playing[i] and not over
+    return count

@@ -19,6 +19,7 @@ from twin.control.policy import Memory, PolicySpec, Wanted
 from twin.control.scripts import CLEARANCE_M, CLOSE, GENTLY, RELEASE, SLOWLY, Route, scripts_of
 from twin.control.spec import ScriptedPolicy
 from twin.core.chance import Stream
+from twin.core.compiled import compiled
 from twin.core.records import Bools, Chunk, Floats, Observation
 from twin.world.cell import CellModel
 from twin.world.kinematics import Arm
@@ -57,7 +58,7 @@ class Scripted:
         self._acceleration = arm.acceleration * (SHARE * spec.speed**2)
         self._least_s = {GENTLY: APPROACH_S / spec.speed, SLOWLY: PIECE_S / spec.speed}
         self._stands_s = {CLOSE: SETTLE_S + 2 * HORIZON * self.period_s, RELEASE: RELEASE_S}
-        self._ticks = self.period_s * np.arange(1, HORIZON + 1)
+        self._ticks: Floats = np.arange(1, HORIZON + 1) * np.float64(period_s)
         self._stray = STRAY_RAD + HORIZON * self.period_s * self._velocity
         self._rest = np.append(arm.home, min(cell.width_m.max() + 2 * CLEARANCE_M, cell.stroke_m))
         self._seeds, self._seen_from = _seeds(arm)
@@ -92,20 +93,12 @@ class Scripted:
         well = _well(seen)
         if not state[:, PLANNED].all():
             self._set_out(memory, seen, well)
-        near = (np.abs(seen.q - last[:, :-1]) <= self._stray).all(axis=1)
-        going = well & near & (state[:, PLANNED] > 0)
+        near = np.abs(seen.q - last[:, :-1]) <= self._stray
+        going = well & np.logical_and.reduce(near, axis=1) & (state[:, PLANNED] > 0)
         self._check_grip(memory, seen, going)
-        plan = memory["plan"]
-        until = np.where(state[:, DECIDED] > 0, plan[:, -1, -1], plan[:, CLOSED, -1])
-        times = np.minimum(state[:, TIME, None] + self._ticks, until[:, None])
-        actions = _along(plan, times)
-        still = ~going
-        if still.any():
-            actions[still] = last[still, None]
-            times[still] = state[still, TIME, None]
-        state[:, TIME] = times[:, -1]
-        last[:] = actions[:, -1]
-        return Chunk(actions, going & (state[:, DECIDED] > 0) & (state[:, TIME] >= plan[:, -1, -1]))
+        actions, done = np.empty((len(last), HORIZON, last.shape[1])), np.zeros(len(last), bool)
+        _ahead(memory["plan"], going, self._ticks, state, last, actions, done)
+        return Chunk(actions, done)
 
     def _set_out(self, memory: Memory, seen: Observation, well: Bools) -> None:
         """Plan for rows that have no plan and see all there is to see."""
@@ -182,19 +175,35 @@ def _sees(seen: Observation) -> Bools:
     return sees
 
 
-def _along(plan: Floats, times: Floats) -> Floats:
-    """Commands (n, H, nq + 1) of plans (n, K, nq + 2) at times (n, H): joints along the profile, the opening at once."""
-    segment = (times[:, :, None] > plan[:, None, 1:-1, -1]).sum(axis=2)
-    flat: Any = segment + (plan.shape[1] * np.arange(len(plan)))[:, None]
-    knots = plan.reshape(-1, plan.shape[2])
-    start, end = knots[flat], knots[flat + 1]
-    span = end[..., -1] - start[..., -1]
-    u = (times - start[..., -1]) / np.where(span > 0, span, 1.0)
+@compiled
+def _ahead(plan: Floats, going: Bools, ticks: Floats, state: Floats, last: Floats, actions: Floats, done: Bools) -> None:
+    """Commands (n, H, nq + 1) of the next `ticks` (H,) s, and who comes to the end of the plan (n, K, nq + 2) with them."""
+    for i in range(len(plan)):
+        if not going[i]:
+            actions[i] = last[i]
+            continue
+        until = plan[i, -1, -1] if state[i, DECIDED] > 0 else plan[i, CLOSED, -1]
+        began = state[i, TIME]
+        for h in range(len(ticks)):
+            state[i, TIME] = min(began + ticks[h], until)
+            _along(plan[i], state[i, TIME], actions[i, h])
+        last[i] = actions[i, -1]
+        done[i] = state[i, DECIDED] > 0 and state[i, TIME] >= plan[i, -1, -1]
+
+
+@compiled
+def _along(plan: Floats, time: float, out: Floats) -> None:
+    """Where a plan (K, nq + 2) is at a time: joints along the profile, the opening at once."""
+    k = 0
+    while k < len(plan) - 2 and time > plan[k + 1, -1]:
+        k += 1
+    start, end = plan[k], plan[k + 1]
+    span = end[-1] - start[-1]
+    u = (time - start[-1]) / (span if span > 0 else 1.0)
     s = u * u * u * (10.0 + u * (6.0 * u - 15.0))
-    actions: Floats = end[..., :-1]
-    moved: Floats = start[..., :-2] + s[..., None] * (end[..., :-2] - start[..., :-2])
-    actions[..., :-1] = moved
-    return actions
+    for j in range(len(out) - 1):
+        out[j] = start[j] + s * (end[j] - start[j])
+    out[-1] = end[-2]
 
 
 def _seeds(arm: Arm) -> tuple[Floats, Floats]:

@@ -25,6 +25,7 @@ from twin.control.teleop import Console
 from twin.core.clock import US
 from twin.core.clock import Chain as HashChain
 from twin.core.records import Bools, Certified, Floats, Ints, Observation, Rows
+from twin.farm.loops import breaking, dropped, moved
 from twin.faults.injection import Injection
 from twin.faults.ports import Ports
 from twin.world.base import Start, World
@@ -228,13 +229,10 @@ class Lane:
 
     def look(self, now_us: int) -> tuple[Observation, Bools | None]:
         """What the rows sense, and whether the truth behind it broke a promise (n, 4); None: nowhere."""
-        rows, at = self.rows, self.at
+        rows = self.rows
         seen = self.world.observe(rows)
-        tool, out = seen.tool, self._broken(now_us, rows, seen)
-        moved = (tool - self.tool[at]) / self.period_s
-        self.tool[at] = tool
-        self.peak_v2[at] = np.maximum(self.peak_v2[at], np.einsum("ij,ij->i", moved, moved))
-        seen.tool_v = moved
+        out, seen.tool_v = self._broken(now_us, rows, seen), np.empty((len(rows), 3))
+        moved(rows, seen.tool, self.period_s, self.tool, self.peak_v2, seen.tool_v)
         if self.persons.faults:
             self.persons.measure(rows, now_us, self.period_us)
         if self.promises is not None:
@@ -245,16 +243,12 @@ class Lane:
 
     def _broken(self, now_us: int, rows: Rows, true: Observation) -> Bools | None:
         """Which promises the truth breaks (n, 4), by `BREACHES`; None: none anywhere."""
-        tool, q, out = true.tool, true.q, None
-        outside, beyond = (tool < self.box[0]) | (tool > self.box[1]), (q < self.q_low) | (q > self.q_high)
-        for k, broken in enumerate((outside, beyond, np.abs(true.dq) > self.v_max)):
-            if np.count_nonzero(broken):
-                out = np.zeros((len(rows), 4), bool) if out is None else out
-                out[:, k] = broken.any(axis=1)
-        if self.persons.any and np.count_nonzero(near := self.persons.too_near(rows, now_us, q, true.dq)):
-            out = np.zeros((len(rows), 4), bool) if out is None else out
-            out[:, 3] = near
-        return out
+        out = np.zeros((len(rows), len(BREACHES)), bool)
+        some = breaking(true.tool, true.q, true.dq, self.box, self.q_low, self.q_high, self.v_max, out)
+        if self.persons.any:
+            out[:, -1] = self.persons.too_near(rows, now_us, true.q, true.dq)
+            some += int(np.count_nonzero(out[:, -1]))
+        return out if some else None
 
     def last_breaches(self, now_us: int, row: int) -> list[str]:
         """What the truth breaks after a row's last step, which no tick will look at, and what was not told before."""
@@ -334,7 +328,9 @@ class Lane:
         out += [(int(rows[i]), "filter_failed", (name, why)) for i, name, why in sent.failed]
         if self.stops.any:
             self._stopped(now_us, rows, out)
-        out += [(int(r), "grip_loss", None) for r in rows[self._dropped(rows, at, seen, sent)]]
+        lost = np.empty(len(rows), bool)
+        if dropped(rows, sent.command, seen.grip, self.width_m, self.hold_ticks, self.held, lost):
+            out += [(int(r), "grip_loss", None) for r in rows[lost]]
         out += [(int(r), "link_timeout", None) for r in self.inbox.late]
         out += [(int(r), "breach", "stop_violation") for r in self.inbox.stale]
         if self.left:
@@ -370,14 +366,3 @@ class Lane:
         judge.truth = None
         judge.told[at] |= fresh
         out += [(int(rows[i]), "breach", judge.names[k]) for i, k in zip(*np.nonzero(fresh), strict=True)]
-
-    def _dropped(self, rows: Rows, at: Any, seen: Observation, sent: Certified) -> Bools:
-        """(n,) fingers that held an object, are told to hold, and hold nothing now: a grip loss."""
-        told = sent.command[:, -1] < 0.9 * self.width_m
-        holding = told & (np.abs(seen.grip - self.width_m) < 0.2 * self.width_m)
-        held = self.held[rows]
-        lost: Bools = (told > holding) & (held >= self.hold_ticks)
-        held += 1
-        held *= holding
-        self.held[at] = held
-        return lost
