@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from twin.control.guard import Guarded
-from twin.control.inbox import Inbox, Machine, Server
+from twin.control.inbox import Inbox
 from twin.control.links import LinkBank
 from twin.control.policy import Setup
 from twin.control.releases import Chains, Releases, Versions, role_of
@@ -27,6 +27,7 @@ from twin.control.safety.promises import BREACHES, Promises
 from twin.control.scripted import Scripted
 from twin.control.selftest import SelfTest
 from twin.control.sensing import Sensors
+from twin.control.servers import Machine, Server
 from twin.control.spec import KnownPolicy, SeparationFilter, UseSpec
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us

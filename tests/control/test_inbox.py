@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from tests.poses import lying
-from twin.control.inbox import Inbox, Machine, Server
+from twin.control.inbox import Inbox
 from twin.control.links import LinkBank
 from twin.control.policy import PolicySpec, Wanted
+from twin.control.servers import Machine, Server
 from twin.control.spec import ComputeSpec, LinkSpec
 from twin.core.chance import Chance
 from twin.core.errors import UseError

@@ -8,97 +8,25 @@ same request sent again plans from where the robot really is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from twin.control.links import BLOCK, DOWN, UP, LinkBank
+from twin.control.links import DOWN, UP, LinkBank
 from twin.control.policy import Policy
-from twin.control.spec import ComputeSpec
-from twin.core.chance import Chance
+from twin.control.servers import Machine, Server
 from twin.core.compiled import compiled
 from twin.core.errors import UseError
-from twin.core.quantity import draw
 from twin.core.records import Bools, Floats, Ints, Observation, Rows
-from twin.faults.compute import ServerFault
-from twin.faults.injection import InForce, Injection
+from twin.faults.injection import Injection
 from twin.faults.messages import NEVER
 
 IDLE, ASKED, ANSWERED, READY, LAST = range(5)
 """What a row's inbox does: nothing (it may ask), a request or an answer is under way, the coming chunk waits for the current
 one to end, the current chunk is the policy's last."""
-FORGET_US = 60_000_000
-"""An outage that ended so long ago meets no message any more."""
 AGES = 256
 """Observation ages kept per episode for its 99th percentile."""
 NOBODY: Rows = np.zeros(0, np.int32)
-
-
-@dataclass
-class Outage:
-    """A time in which a machine serves nothing; what reaches it is lost, or waits. `until_us`: None while it lasts."""
-
-    fault: Any
-    from_us: int
-    lossy: bool
-    cold_us: int
-    until_us: int | None = None
-
-
-class Machine:
-    """A computer that infers one batch at a time, for every lane whose cells name it.
-
-    Inference times are drawn in blocks keyed by its name: a block and a counter are all of the state.
-    """
-
-    def __init__(self, name: str, spec: ComputeSpec | None, chance: Chance, in_force: InForce | None = None) -> None:
-        """in_force: where it asks for its faults; None: it has none."""
-        self.name, self.spec, self.chance, self.in_force = name, spec, chance, in_force
-        self.free_us = 0
-        self.batches = 0
-        self._times_us: list[int] = []
-        self.outages: list[Outage] = []
-        """Those that last, and one that has ended and is not accounted for yet."""
-
-    def down(self, fault: Any, now_us: int, *, lossy: bool, cold_s: float = 0.0) -> None:
-        """From now on it serves nothing."""
-        self.outages = [o for o in self.outages if o.until_us is None or o.until_us > now_us - FORGET_US]
-        self.outages.append(Outage(fault, now_us, lossy, round(1e6 * cold_s)))
-
-    def up(self, fault: Any, now_us: int) -> None:
-        """It serves again, once it has loaded what it needs."""
-        for outage in self.outages:
-            if outage.fault is fault and outage.until_us is None:
-                outage.until_us = now_us
-                self.free_us = max(self.free_us, now_us + outage.cold_us)
-
-    def served(self, now_us: int) -> None:
-        """It serves: what should have kept it from that does nothing."""
-        for fault in self.in_force.of(self.name, ServerFault) if self.in_force is not None else ():
-            fault.measured(0.0, int(fault.began_us <= now_us))
-
-    def inference_us(self) -> int:
-        """How long the next batch takes."""
-        if self.spec is None:
-            return 0
-        k = self.batches % BLOCK
-        if k == 0:
-            stream = self.chance.stream(f"server/{self.name}", f"inference/{self.batches // BLOCK}")
-            self._times_us = [round(1000.0 * draw(self.spec.inference_ms, stream)) for _ in range(BLOCK)]
-        self.batches += 1
-        return self._times_us[k]
-
-
-class Server:
-    """A policy served by a machine to rows of one lane: a batch holds requests of one lane, since lanes have policies apart."""
-
-    def __init__(self, machine: Machine, rows: Bools) -> None:
-        self.machine, self.rows = machine, rows
-        self.batch = len(rows) if machine.spec is None else machine.spec.batch
-        self.timeout_us = round(1000 * (1000.0 if machine.spec is None else machine.spec.timeout_ms))
-        self.met: dict[int, int] = {}
-        """Onset of an outage in µs → up to which arrival its effect on this lane's requests is counted."""
 
 
 class Inbox:
@@ -208,8 +136,8 @@ class Inbox:
         self.late = NOBODY
         if now_us >= self.next_late_us:
             self._give_up(now_us, rows)
-        ask = (self.state[rows] == IDLE) & (self.cursor[rows] >= self.replan) & playing
-        if not np.count_nonzero(ask):
+        ask = np.empty(len(rows), bool)
+        if not _free(rows, playing, self.state, self.cursor, self.replan, ask):
             return
         which = rows[ask]
         for key, kept in self.seen.items():
@@ -337,22 +265,57 @@ class Inbox:
     def _deliver(self, now_us: int, rows: Rows) -> None:
         if now_us < self.next_answer_us:
             return
-        answered = rows[self.state[rows] == ANSWERED]
-        arrives = self.arrives_us[answered]
-        there = arrives <= now_us
-        self.next_answer_us = int(arrives[~there].min(initial=NEVER))
-        arrived = answered[there]
-        if not len(arrived):
-            return
-        for key, value in self.planned.items():
-            self.memory[key][arrived] = value[arrived]
-        self.state[arrived] = READY
-        self.born_us[arrived] = self.asked_us[arrived]
-        old = arrives[there] - self.asked_us[arrived] > 2 * self.timeout_us[arrived]
-        if np.count_nonzero(old):
-            self.stale = arrived[old]
-        self.ages_us[arrived, self.answers[arrived] % AGES] = arrives[there] - self.asked_us[arrived]
-        self.answers[arrived] += 1
+        there = np.zeros(len(rows), bool)
+        times = self.asked_us, self.arrives_us, self.timeout_us, self.born_us
+        self.next_answer_us, old = _arrive(now_us, rows, self.state, *times, self.ages_us, self.answers, there)
+        arrived = rows[there]
+        if len(arrived):
+            for key, value in self.planned.items():
+                self.memory[key][arrived] = value[arrived]
+        if old:
+            late = self.asked_us[arrived] + 2 * self.timeout_us[arrived] < self.arrives_us[arrived]
+            self.stale = arrived[late]
+
+
+@compiled
+def _free(rows: Rows, playing: Bools, state: Any, cursor: Ints, replan: int, ask: Bools) -> int:
+    """How many rows have nothing under way and may ask again, and which into `ask` (n,)."""
+    count = 0
+    for i in range(len(rows)):
+        ask[i] = playing[i] and state[rows[i]] == IDLE and cursor[rows[i]] >= replan
+        count += ask[i]
+    return count
+
+
+@compiled
+def _arrive(
+    now_us: int,
+    rows: Rows,
+    state: Any,
+    asked_us: Ints,
+    arrives_us: Ints,
+    timeout_us: Ints,
+    born_us: Ints,
+    ages_us: Ints,
+    answers: Ints,
+    there: Bools,
+) -> tuple[int, int]:
+    """Answers that have reached their row by now, and which rows those are into `there` (n,): when the next one does, and how
+    many were under way for so long that they should have been given up."""
+    following, old = NEVER, 0
+    for i in range(len(rows)):
+        row = rows[i]
+        if state[row] != ANSWERED:
+            continue
+        if arrives_us[row] > now_us:
+            following = min(following, arrives_us[row])
+            continue
+        age = arrives_us[row] - asked_us[row]
+        there[i], state[row], born_us[row] = True, READY, asked_us[row]
+        ages_us[row, answers[row] % AGES] = age
+        answers[row] += 1
+        old += age > 2 * timeout_us[row]
+    return following, old
 
 
 @compiled

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twin.control.inbox import Machine
+from twin.control.servers import Machine
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.core.quantity import nominal

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twin.control.inbox import Machine
+from twin.control.servers import Machine
 from twin.core.clock import US, Clock
 from twin.farm.breaking import Breaking
 from twin.farm.cells import Cell

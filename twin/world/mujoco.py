@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch, SimulationError
 
+from twin.core.compiled import compiled
 from twin.core.records import Bools, Floats, Observation, Rows, Truth
 from twin.world.base import Start
 from twin.world.cell import CellModel
@@ -114,16 +115,12 @@ class MujocoWorld:
 
     def observe(self, rows: Rows) -> Observation:
         """What the sensors read now, without faults: copies."""
-        cell, (index, _) = self.cell, self._index(rows)
-        qpos = self._qpos[index]
-        return Observation(
-            q=qpos[:, cell.arm_q].copy(),
-            dq=self._qvel[index, cell.arm_q].copy(),
-            grip=qpos[:, cell.grip_q].sum(axis=1),
-            tool=self._derived[index, :3].copy(),
-            objects=cell.poses(qpos),
-            force=-(self._derived[index, 3:6] + self._derived[index, 6:9]),
-        )
+        cell, n = self.cell, len(rows)
+        q, dq, grip = np.empty((n, self.nq)), np.empty((n, self.nq)), np.empty(n)
+        tool, force = np.empty((n, 3)), np.empty((n, 3))
+        state = self._qpos, self._qvel, self._derived
+        _sense(rows, *state, cell.arm_q.start, cell.grip_q.start, q, dq, grip, tool, force)
+        return Observation(q=q, dq=dq, grip=grip, tool=tool, objects=cell.poses(self._qpos[self._index(rows)[0]]), force=force)
 
     def truth(self, rows: Rows) -> Truth:
         """Ground truth: copies. Held: both fingers press on a thing, which is between them and not below them."""
@@ -216,3 +213,31 @@ class MujocoWorld:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["cell"], state["n"], state["threads"])  # type: ignore[misc]
         self.restore(state["snapshot"])
+
+
+@compiled
+def _sense(
+    rows: Rows,
+    qpos: Floats,
+    qvel: Floats,
+    derived: Floats,
+    arm: int,
+    hand: int,
+    q: Floats,
+    dq: Floats,
+    grip: Floats,
+    tool: Floats,
+    force: Floats,
+) -> None:
+    """Joints, opening, tool and force of rows from the engine's arrays, where joints begin at column `arm`, fingers at `hand`.
+
+    Derived are the tool point and then what each of two fingers feels of everything, of which the hand feels the reverse.
+    """
+    for i in range(len(rows)):
+        row = rows[i]
+        for j in range(q.shape[1]):
+            q[i, j], dq[i, j] = qpos[row, arm + j], qvel[row, arm + j]
+        grip[i] = qpos[row, hand] + qpos[row, hand + 1]
+        for a in range(3):
+            tool[i, a] = derived[row, a]
+            force[i, a] = -(derived[row, 3 + a] + derived[row, 6 + a])
