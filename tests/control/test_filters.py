@@ -14,6 +14,7 @@ from tests.control.rig import CELLS, PERIOD_S, adversary, robot_bounds, seen, wi
 from twin.control.safety.cbf import Barrier
 from twin.control.safety.chain import Chain
 from twin.control.safety.contact import Contact
+from twin.control.safety.itself import Itself
 from twin.control.safety.keepout import KeepOut
 from twin.control.safety.limits import JointLimits
 from twin.control.safety.persons import Persons
@@ -59,6 +60,40 @@ def test_no_adversary_gets_a_link_into_a_volume(which):
 
 def test_without_the_filter_the_same_adversary_gets_in():
     assert least([JointLimits(BOUNDS, N)]) < -0.05
+
+
+FREE = np.array([[-3.0, -3.0, -3.0], [3.0, 3.0, 3.0]])
+NOTHING = np.zeros((0, 2, 3))
+
+
+def least_apart(name: str, itself: bool) -> float:
+    """The least distance, m, of an arm to itself that robots which do as they are told come to, with nothing around them."""
+    bounds, arm, spheres_ = robot_bounds(name), CELLS[name].arm, spheres(CELLS[name])
+    step = Barrier(spheres_, bounds, FREE, NOTHING, False, 15.0, N, itself)
+    chain, judge, home = Chain([JointLimits(bounds, N), step], bounds), Itself(spheres_, 0), np.tile(arm.home, (N, 1))
+    last, last_v, found = with_grip(home), 0 * home, np.inf
+    for q in adversary("holds", bounds, 200, N, 3):
+        now = last[:, :-1]
+        command = chain.certify(seen(last, last_v, tool=arm.fk(now)[0]), with_grip(q)).command
+        last_v, last = (command[:, :-1] - now) / PERIOD_S, command
+        found = min(found, float(judge.gaps(last[:, :-1]).min()))
+    return found
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_no_adversary_folds_an_arm_into_itself(name):
+    assert least_apart(name, True) >= 0
+    assert least_apart(name, False) < -0.02
+
+
+def test_the_distance_of_an_arm_to_itself_changes_with_its_joints_as_its_slope_says():
+    q, small = HOME[:1] + 0.3, 1e-6
+    watch = Watch(body(), NOTHING, False, 1, None, True)
+    turn = np.full((7, 1), 9.0)
+    near = watch.near(np.zeros(1, np.int64), q.T, watch.arm.frames(q), turn, watch.left(np.zeros(1, np.int64), q.T, q.T, turn))
+    gaps = [[watch._gap(watch.arm.frames(q + s * small * e), near.row, near) for s in (1, -1)] for e in np.eye(7)]
+    assert len(near.row) > 20 and near.gap.min() == pytest.approx(float(Itself(body(), 0).gaps(q)[0]))
+    assert np.allclose(near.slope, np.array([(a - b) / (2 * small) for a, b in gaps]), atol=1e-6)
 
 
 def test_spheres_move_as_their_jacobian_says():

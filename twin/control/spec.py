@@ -172,6 +172,8 @@ class BarrierFilter(_Boxed):
     kind: Literal["cbf"]
     volumes: tuple[Volume, ...] = ()
     table: bool = True
+    itself: bool = True
+    """Whether the arm stays clear of itself, too."""
     gamma_per_s: float = Field(default=15.0, gt=0, le=100)
     """How fast a distance may be used up: its share a second."""
 

@@ -12,7 +12,7 @@ from twin.core.spec import Spec
 BREACHES = (
     "workspace_violation", "joint_limit_violation", "velocity_violation", "separation_violation", "stop_violation",
     "command_jump_violation", "limits_violation", "keep_out_violation", "contact_violation", "stale_violation",
-    "tracking_violation", "torque_violation", "jerk_violation",
+    "tracking_violation", "torque_violation", "jerk_violation", "self_violation",
 )  # fmt: skip
 TROUBLES = (
     "protective_stop", "grip_loss", "object_lost", "breakage", "page", "expired_page", "stuck_cell", "failed_reset",

@@ -68,7 +68,7 @@ def _keep_out(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
 
 
 def _barrier(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
-    return Barrier(spheres(cell), bounds, _box(spec, cell), volumes(spec), spec.table, spec.gamma_per_s, rows)
+    return Barrier(spheres(cell), bounds, _box(spec, cell), volumes(spec), spec.table, spec.gamma_per_s, rows, spec.itself)
 
 
 def _contact(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
@@ -91,6 +91,7 @@ DEFAULTS: Mapping[str, Any] = {
     "joint_limits": specs.JointLimitsFilter(kind="joint_limits"),
     "jerk": specs.JointLimitsFilter(kind="joint_limits"),
     "keep_out": specs.KeepOutFilter(kind="keep_out"),
+    "itself": specs.BarrierFilter(kind="cbf"),
     "contact": specs.ContactFilter(kind="contact"),
     "stale": specs.StaleFilter(kind="stale"),
     "tracking": specs.TrackingMonitor(kind="tracking"),

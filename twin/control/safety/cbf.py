@@ -5,7 +5,8 @@ Joint speeds x minimise ‖x − asked‖² under the joints' limits and, for ev
 
 Promise: that of `workspace_box` and `keep_out` together, since what the programme answers has to pass their criterion too.
 Where it has no solution, or its solution does not pass, the declared fallback is taken in the same tick: the arm brakes.
-What a row cannot come to in this period is left out of its programme. Distances of the arm to itself are not looked at.
+What a row cannot come to in this period is left out of its programme. Distances of the arm to itself are among the watched
+unless it is told otherwise; they are then promised as those to volumes are.
 """
 
 from __future__ import annotations
@@ -27,10 +28,19 @@ class Barrier(KeepOut):
     name = "cbf"
 
     def __init__(
-        self, body: Spheres, bounds: Bounds, box: Floats, volumes: Floats, table: bool, gamma: float, rows: int
+        self,
+        body: Spheres,
+        bounds: Bounds,
+        box: Floats,
+        volumes: Floats,
+        table: bool,
+        gamma: float,
+        rows: int,
+        itself: bool = True,
     ) -> None:
-        """box (2, 3) m for the tool; volumes (k, 2, 3) m; gamma 1/s, how fast a distance may be used up."""
-        super().__init__(body, bounds, volumes, table, rows, box)
+        """box (2, 3) m for the tool; volumes (k, 2, 3) m; gamma 1/s, how fast a distance may be used up; itself: whether
+        distances of the arm to itself are among them."""
+        super().__init__(body, bounds, volumes, table, rows, box, itself)
         self.gamma = gamma
 
     def _turn(self, stopping: Floats, last: Floats, ask: Floats) -> Floats:

@@ -37,10 +37,19 @@ class KeepOut:
 
     name = "keep_out"
 
-    def __init__(self, body: Spheres, bounds: Bounds, boxes: Floats, table: bool, rows: int, box: Floats | None = None) -> None:
+    def __init__(
+        self,
+        body: Spheres,
+        bounds: Bounds,
+        boxes: Floats,
+        table: bool,
+        rows: int,
+        box: Floats | None = None,
+        itself: bool = False,
+    ) -> None:
         """boxes (k, 2, 3) m: low and high corners; table: whether links must stay above z = 0; rows of the lane; box (2, 3) m:
-        where the tool must stay; None: anywhere."""
-        self.bounds, self.watch = bounds, Watch(body, boxes, table, rows, box)
+        where the tool must stay; None: anywhere; itself: whether the arm must stay clear of itself."""
+        self.bounds, self.watch = bounds, Watch(body, boxes, table, rows, box, itself)
 
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1)."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from twin.control.safety.itself import Itself
 from twin.control.safety.limits import Bounds
 from twin.control.safety.persons import Persons
 from twin.control.safety.watch import Watch
@@ -58,7 +59,7 @@ class Promises:
         volumes = [v for kind in ("keep_out", "cbf") if kind in specs for v in specs[kind].volumes]
         table = any(specs[kind].table for kind in ("keep_out", "cbf") if kind in specs)
         corners = np.array([(v.low_m, v.high_m) for v in volumes], np.float64).reshape(-1, 2, 3)
-        self.volumes = Watch(body, corners, table, 0)
+        self.volumes, self.itself = Watch(body, corners, table, 0), Itself(body, 0)
         self.kinds = tuple(kind for kind in JUDGES if kind in specs)
         self.broken = dict.fromkeys(self.kinds, 0)
         """Row-ticks at which each was broken."""
@@ -151,10 +152,14 @@ class Promises:
         """How far (m) the arm is from what it is kept out of."""
         return self.volumes.gaps(tick.truth.q)
 
-    def both(self, tick: Tick) -> Floats:
-        """The lesser of the two."""
+    def apart(self, tick: Tick) -> Floats:
+        """How far (m) the arm is from itself."""
+        return self.itself.gaps(tick.truth.q)
+
+    def all_three(self, tick: Tick) -> Floats:
+        """The least of the three, of the last where it is asked for."""
         least: Floats = np.minimum(self.workspace(tick, "cbf"), self.keep_out(tick))
-        return least
+        return np.minimum(least, self.apart(tick)) if self.specs["cbf"].itself else least
 
     def contact(self, tick: Tick) -> Floats:
         """Ticks that a contact beyond the limits may last: the one in which it is felt."""
@@ -206,7 +211,8 @@ JUDGES: Mapping[str, Callable[[Promises, Tick], Floats]] = {
     "jerk": Promises.jerk,
     "workspace_box": Promises.workspace,
     "keep_out": Promises.keep_out,
-    "cbf": Promises.both,
+    "cbf": Promises.all_three,
+    "itself": Promises.apart,
     "contact": Promises.contact,
     "separation": Promises.separation,
     "stale": Promises.stale,
@@ -217,6 +223,7 @@ BREACHES: Mapping[str, str] = {
     "limits_violation": "joint_limits",
     "jerk_violation": "jerk",
     "keep_out_violation": "keep_out",
+    "self_violation": "itself",
     "contact_violation": "contact",
     "stale_violation": "stale",
     "tracking_violation": "tracking",
@@ -224,7 +231,7 @@ BREACHES: Mapping[str, str] = {
 }
 """What a broken promise is called in the log, and whose it is; those of the tool, people and joints are judged always."""
 UNITS: Mapping[str, str] = {
-    "joint_limits": "of a limit", "jerk": "of the limit", "workspace_box": "m", "keep_out": "m", "cbf": "m", "contact": "ticks",
-    "separation": "m", "stale": "of the age", "tracking": "ticks", "torque": "of the torque",
+    "joint_limits": "of a limit", "jerk": "of the limit", "workspace_box": "m", "keep_out": "m", "cbf": "m", "itself": "m",
+    "contact": "ticks", "separation": "m", "stale": "of the age", "tracking": "ticks", "torque": "of the torque",
 }  # fmt: skip
 """Of each margin."""

@@ -11,29 +11,33 @@ from typing import NamedTuple
 import numpy as np
 
 from twin.control.safety.braking import BEND, MARGIN_M, STRAY, levers, reaches, spread
+from twin.control.safety.itself import Itself
 from twin.core.records import Bools, Floats, Ints, Rows
 from twin.world.spheres import Spheres
 
 
 class Near(NamedTuple):
-    """m pairs of a watched point and the plane of a face.
+    """m pairs of a watched point and the plane of a face, or of two points of the arm, the plane going along with the other.
 
-    row (m,) which arm; point (m,); normal (3, m) and off (m,) m of the plane; gap (m,) m, how far the point is from
-    it now; slope (nq, m) m/rad, how that changes with each joint; lever (nq, m), the most that it changes.
+    row (m,) which arm; point (m,); other (m,), the point that the plane goes along with, -1: it stays; normal (3, m) and off
+    (m,) m of the plane; gap (m,) m, how far the point is from it now; slope (nq, m) m/rad, how that changes with each joint;
+    lever (nq, m), the most that it changes; bend (nq, m) m, the furthest of the point from each axis, as seen by the other.
     """
 
     row: Ints
     point: Ints
+    other: Ints
     normal: Floats
     off: Floats
     gap: Floats
     slope: Floats
     lever: Floats
+    bend: Floats
 
     def part(self, at: Ints) -> Near:
         """Some of them, by number."""
-        row, point, *rest = self
-        return Near(row[at], point[at], *(each[..., at] for each in rest))
+        row, point, other, *rest = self
+        return Near(row[at], point[at], other[at], *(each[..., at] for each in rest))
 
 
 class Left(NamedTuple):
@@ -51,9 +55,11 @@ class Left(NamedTuple):
 class Watch:
     """What is watched on a lane's rows, with the least distance of each link where its row was last looked at."""
 
-    def __init__(self, body: Spheres, boxes: Floats, table: bool, rows: int, box: Floats | None = None) -> None:
+    def __init__(
+        self, body: Spheres, boxes: Floats, table: bool, rows: int, box: Floats | None = None, itself: bool = False
+    ) -> None:
         """boxes (k, 2, 3) m: corners of what is kept out of; table: whether links stay above z = 0; box (2, 3) m: where the
-        tool stays; None: anywhere."""
+        tool stays; None: anywhere; itself: whether the arm stays clear of itself."""
         arm, count = body.arm, len(body.link)
         self.body, self.arm, self.box = body, arm, box
         self._link, self._radius = np.append(body.link, arm.nq - 1), np.append(body.radius, 0.0)
@@ -69,6 +75,7 @@ class Watch:
         if box is not None:
             self._sides = np.column_stack((np.concatenate((np.eye(3), -np.eye(3))), np.concatenate((box[0], -box[1]))))
             """(6, 4), normals and offsets of the box's faces."""
+        self.itself = Itself(body, rows) if itself else None
         self._known, self._where = np.full((len(self._runs), rows), -np.inf), np.zeros((arm.nq, rows))
 
     def left(self, rows: Rows, q: Floats, tool: Floats, turn: Floats) -> Left:
@@ -77,6 +84,8 @@ class Watch:
         at = slice(None) if len(rows) == self._known.shape[1] else rows
         room = _moved(self._longest, np.abs(q - self._where[:, at]) + turn)
         far: Floats = np.subtract(self._known[:, at], room, out=room).min(axis=0, initial=np.inf)
+        if self.itself is not None:
+            self.itself.left(rows, q, turn, far)
         if self.box is None:
             return Left(far, far, None)
         moved = (turn[:, None] * self._along[:, :, None]).sum(axis=0)
@@ -89,6 +98,7 @@ class Watch:
         left: what `left` said of them, which is brought up to date.
         """
         found: list[tuple[Ints, Ints, Floats]] = []
+        pairs: list[Near] = []
         poor = np.flatnonzero(~(left.far > MARGIN_M))
         if len(poor):
             place = self.body.place(frames[..., poor])
@@ -106,15 +116,21 @@ class Watch:
             if np.count_nonzero(close := ~(above > moved[self._table])):
                 link, row = np.nonzero(close)
                 found.append((poor[row], self._table[link], np.tile([0.0, 0.0, 1.0, 0.0], (len(row), 1))))
+            if self.itself is not None:
+                pair, row, apart_s = self.itself.near(rows[poor], q[:, poor], place, turn[:, poor])
+                left.far[poor] = np.minimum(left.far[poor], apart_s)
+                if len(row):
+                    pairs.append(self._both(frames, poor[row], pair))
         if left.room is not None:
             np.minimum(left.far, left.room.min(axis=0), out=left.all)
             if np.count_nonzero(close := ~(left.room > MARGIN_M)):
                 face, row = np.nonzero(close)
                 found.append((row, np.full(len(row), len(self._radius) - 1), self._sides[face]))
-        if not found:
-            return self._pairs(frames, poor[:0], poor[:0], np.zeros((4, 0)))
-        row, point, plane = found[0] if len(found) == 1 else (np.concatenate(part) for part in zip(*found, strict=True))
-        return self._pairs(frames, row, point, plane.T)
+        if found or not pairs:
+            found = found or [(poor[:0], poor[:0], np.zeros((0, 4)))]
+            row, point, plane = found[0] if len(found) == 1 else (np.concatenate(part) for part in zip(*found, strict=True))
+            pairs.append(self._pairs(frames, row, point, plane.T))
+        return pairs[0] if len(pairs) == 1 else Near(*(np.concatenate(part, axis=-1) for part in zip(*pairs, strict=True)))
 
     def gaps(self, q: Floats) -> Floats:
         """(n,) m, the least distance of any sphere from a box or the table at joints (n, nq); negative: within it."""
@@ -133,7 +149,7 @@ class Watch:
         longest = np.maximum(np.maximum(np.abs(one), np.abs(two)), np.abs(two - one))
         share = longest[:, row]
         astray = STRAY * (near.lever * share).sum(axis=0)
-        bent = longest.sum(axis=0)[row] * (self._bend[:, near.point] * share).sum(axis=0)
+        bent = longest.sum(axis=0)[row] * (near.bend * share).sum(axis=0)
         ends = near.gap + np.minimum((near.slope * one[:, row]).sum(axis=0), (near.slope * two[:, row]).sum(axis=0))
         bad = ~(ends - astray - 0.5 * bent >= np.minimum(near.gap, MARGIN_M))  # within the margin one may only come back
         at: Ints = np.flatnonzero(bad)
@@ -186,17 +202,37 @@ class Watch:
         """Pairs in full, from frames (nq + 1, 3, 4, k)."""
         normal, off = plane[:3], plane[3]
         place = self._place(frames, row, point)
-        axis, arm = frames[:-1, :, 2][..., row], place - frames[:-1, :, 3][..., row]
-        slope = normal[0] * (axis[:, 1] * arm[:, 2] - axis[:, 2] * arm[:, 1])
-        slope += normal[1] * (axis[:, 2] * arm[:, 0] - axis[:, 0] * arm[:, 2])
-        slope += normal[2] * (axis[:, 0] * arm[:, 1] - axis[:, 1] * arm[:, 0])
+        slope = self._slope(frames, row, place, normal)
         slope *= np.arange(self.arm.nq)[:, None] <= self._link[point]
-        lever = self._bend[:, point].copy()
+        bend = self._bend[:, point]
+        lever = bend.copy()
         tool = point == len(self._radius) - 1
         if np.count_nonzero(tool):
             lever[:, tool] = self._along[:, np.abs(normal[:, tool]).argmax(axis=0)]
         gap = (normal * place).sum(axis=0) - off - self._radius[point]
-        return Near(row, point, normal, off, gap, slope, lever)
+        return Near(row, point, np.full(len(row), -1), normal, off, gap, slope, lever, bend)
+
+    def _both(self, frames: Floats, row: Ints, pair: Ints) -> Near:
+        """Pairs of two points of the arm in full."""
+        assert self.itself is not None
+        point, other, joint = self.itself.outer[pair], self.itself.inner[pair], np.arange(self.arm.nq)[:, None]
+        place, there = self._place(frames, row, point), self._place(frames, row, other)
+        way = place - there
+        long = np.maximum(np.sqrt((way * way).sum(axis=0)), 1e-9)
+        normal, off = way / long, self._radius[other]
+        slope = self._slope(frames, row, place, normal)
+        slope *= (joint > self._link[other]) & (joint <= self._link[point])  # joints before both turn them as one
+        lever = self.itself.turned[:, pair]
+        bend = np.where(joint <= self._link[other], long, lever)
+        return Near(row, point, other, normal, off, long - off - self._radius[point], slope, lever, bend)
+
+    def _slope(self, frames: Floats, row: Ints, place: Floats, normal: Floats) -> Floats:
+        """(nq, m) m/rad, how points at `place` (3, m) move along normals (3, m) with each joint, if it carries them."""
+        axis, arm = frames[:-1, :, 2][..., row], place - frames[:-1, :, 3][..., row]
+        slope: Floats = normal[0] * (axis[:, 1] * arm[:, 2] - axis[:, 2] * arm[:, 1])
+        slope += normal[1] * (axis[:, 2] * arm[:, 0] - axis[:, 0] * arm[:, 2])
+        slope += normal[2] * (axis[:, 0] * arm[:, 1] - axis[:, 1] * arm[:, 0])
+        return slope
 
     def _place(self, frames: Floats, row: Ints, point: Ints) -> Floats:
         """(3, m) m, where points are."""
@@ -208,7 +244,10 @@ class Watch:
 
     def _gap(self, frames: Floats, row: Ints, near: Near) -> Floats:
         """(m,) m, distances of pairs from their planes at other frames."""
-        gap: Floats = (near.normal * self._place(frames, row, near.point)).sum(axis=0) - near.off - self._radius[near.point]
+        place, two = self._place(frames, row, near.point), np.flatnonzero(near.other >= 0)
+        if len(two):
+            place[:, two] -= self._place(frames, row[two], near.other[two])
+        gap: Floats = (near.normal * place).sum(axis=0) - near.off - self._radius[near.point]
         return gap
 
 

@@ -35,6 +35,7 @@ NEVER_KINDS: Mapping[str, str] = {
     "command_jump_violation": "filter.breach",
     "limits_violation": "filter.breach",
     "jerk_violation": "filter.breach",
+    "self_violation": "filter.breach",
     "keep_out_violation": "filter.breach",
     "contact_violation": "filter.breach",
     "stale_violation": "filter.breach",
@@ -71,6 +72,8 @@ BREACHES: Mapping[str, str] = {
     "stale": "stale_violation",
     "tracking": "tracking_violation",
     "torque": "torque_violation",
+    "jerk": "jerk_violation",
+    "self": "self_violation",
 }
 """`payload.what` of a `filter.breach` (with or without `_violation`) and the check that it breaks."""
 
