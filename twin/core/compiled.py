@@ -7,10 +7,14 @@ bits do not depend on which others stand beside it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import TypeVar, cast
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
+import xxhash
 from numba import njit
+from numba.core.dispatcher import Dispatcher
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -18,6 +22,21 @@ F = TypeVar("F", bound=Callable[..., object])
 def compiled(loop: F) -> F:
     """The loop, compiled. Indices are not checked: a loop that leaves its arrays reads what is not its own."""
     try:
-        return cast(F, njit(cache=True, error_model="numpy")(loop))
+        made: Any = njit(cache=True, error_model="numpy")(loop)
     except RuntimeError:  # there is no folder that may be written to: compiled once a process
         return cast(F, njit(error_model="numpy")(loop))
+    # of itself numba keeps what it compiled until the file changes, whatever becomes of what that imports
+    made._cache._cache_file._source_stamp = _stamp(loop)
+    return cast(F, made)
+
+
+def _stamp(loop: Any) -> str:
+    """A hash of the loop's file, and of the loops and numbers that it may use from others."""
+    parts = [Path(inspect.getfile(loop)).read_text(encoding="utf-8")]
+    for name, value in sorted(loop.__globals__.items()):
+        if isinstance(value, Dispatcher):
+            file = getattr(cast(Any, value)._cache, "_cache_file", None)  # None: it could not be kept
+            parts.append(f"{name} {file and file._source_stamp}")
+        elif isinstance(value, (int, float)):
+            parts.append(f"{name} {value!r}")
+    return xxhash.xxh3_128_hexdigest("\n".join(parts).encode())
