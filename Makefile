@@ -4,7 +4,7 @@ JOBS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test system lint gate bench bench-real reports clean help
+.PHONY: demo test test-extras system lint gate bench bench-real reports clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -25,6 +25,16 @@ SYSTEM := chromium libegl1 libgl1-mesa-dri
 system: ## Debian's packages for the tests in a browser and for pictures (needs root; without them those tests are skipped)
 	@dpkg -s $(SYSTEM) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -qq --yes --no-install-recommends $(SYSTEM) >/dev/null; }
+
+EXTRAS := .venv-extras
+ROBOTS := robosuite==1.5.2 example-robot-data==6.0.0
+test-extras: ## the tests that other people's large packages take part in: robots, stable-baselines3's check (torch; some GB, minutes)
+	@$(PYTHON) -m venv $(EXTRAS)
+	@$(EXTRAS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]' stable-baselines3
+	@$(EXTRAS)/bin/pip download --quiet --disable-pip-version-check --no-deps --dest $(EXTRAS)/wheels $(ROBOTS)
+	@for wheel in $(EXTRAS)/wheels/*.whl; do $(EXTRAS)/bin/python -m zipfile -e $$wheel $(EXTRAS)/robots; done
+	TWIN_ROBOT_PACKAGES=$(EXTRAS)/robots $(EXTRAS)/bin/python -m pytest tests/scenario/test_own_robots.py tests/envs/test_envs.py \
+		-k "package or stable_baselines3"
 
 lint: $(READY) ## style, types, and who may import whom
 	$(BIN)/ruff check .
@@ -50,5 +60,5 @@ reports: $(READY) ## make the sample reports and their picture anew
 	@$(BIN)/python docs/make_reports.py
 
 clean: ## remove what can be made again (runs and reports stay)
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv $(EXTRAS) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

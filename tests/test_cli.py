@@ -98,7 +98,13 @@ def test_an_unknown_scenario_is_told_what_ships(capsys):
 
 
 @pytest.mark.parametrize(
-    "argv", [["run", "tiny", "--threads", "0"], ["run", "tiny", "--engine", "havok"], ["run", "tiny", "--sed", "3"]]
+    "argv",
+    [
+        ["run", "tiny", "--threads", "0"],
+        ["run", "tiny", "--engine", "havok"],
+        ["run", "tiny", "--sed", "3"],
+        ["compare", "tiny", "tiny", "--engine", "both"],
+    ],
 )
 def test_a_wrong_option_is_refused(capsys, argv):
     assert answer(capsys, *argv)[0] == 2

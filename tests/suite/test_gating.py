@@ -86,6 +86,20 @@ def test_too_few_passes_are_refuted(write, tmp_path):
     assert "refuted" in decision.reasons[0]
 
 
+def test_what_holds_on_one_engine_only_is_not_released(write, tmp_path):
+    pytest.importorskip("pybullet")
+    units = tuple(plan([write("a")], engine="both"))
+
+    class OnOneOnly(Told):
+        def row(self, unit, part):
+            return replace(super().row(unit, part), verdict="pass" if unit.scenario.engine == "mujoco" else "fail")
+
+    decision = gate(Asked(units, pass_rate=0.5), tmp_path, OnOneOnly())
+    refuted = [f.requirement.name for f in decision.findings if "refuted" in str(f)]
+    assert decision.word == "block" and refuted == ["a-pybullet: runs that pass"]
+    assert gate(Asked(units, pass_rate=0.5), tmp_path, Told()).word == "release"
+
+
 def test_a_rerun_that_differs_blocks_whatever_else_was_shown(write, tmp_path):
     decision = gate(asked(write("a"), pass_rate=0.5), tmp_path, Told(flaky=True))
     assert decision.word == "block"

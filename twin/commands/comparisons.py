@@ -31,7 +31,7 @@ def _define(command: argparse.ArgumentParser) -> None:
         "Left out: jobs where two sides of runs differ in their scheduler, else episodes",
     )
     command.add_argument("--seeds", type=say.positive, default=8, metavar="K", help="seeds of each scenario file (default: 8)")
-    define_workers(command)
+    define_workers(command, both=False)
     command.add_argument("--out", type=Path, metavar="F.html", help="the page of --by jobs (default: comparison.html)")
     define_margin(command)
 
@@ -41,8 +41,6 @@ def _compare(arguments: argparse.Namespace) -> int:
         from twin.commands.engines import compare_engines
 
         return compare_engines(arguments)
-    if arguments.engine == "both":
-        raise InputError("--engine both goes with --engines and one scenario file")
     if arguments.second is None:
         raise InputError("give two sides to compare, or --engines and one scenario file")
     sides = (arguments.first, arguments.second)

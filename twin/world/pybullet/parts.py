@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from twin.core.compiled import compiled
 from twin.core.errors import InputError
 from twin.core.records import Floats
 from twin.world.cell import CellModel
-from twin.world.kinematics import Arm
+from twin.world.kinematics import Arm, frames_of
 from twin.world.spheres import carrier
 
 SLICK = "_slick"
@@ -187,8 +188,7 @@ class Weight:
         frames = arm.frames(arm.zero[None])[:, :, :, 0]
         joints = {int(model.joint(name).bodyid[0]): k for k, name in enumerate(arm.names)}
         self.arm: Arm = arm
-        self.armature: Floats = model.dof_armature[cell.arm_q][:, None].copy()
-        self._before: Floats = np.tri(arm.nq)[:, :, None]
+        self.armature: Floats = model.dof_armature[cell.arm_q].copy()
         self.mass: Floats = np.zeros(arm.nq)
         self.moment: Floats = np.zeros((arm.nq, 3))
         self.g = -float(model.opt.gravity[2])
@@ -199,27 +199,43 @@ class Weight:
             behind, carried = frames[link + 1], float(model.body_mass[body] * model.body_gravcomp[body])
             self.mass[link] += carried
             self.moment[link] += carried * (behind[:, :3].T @ (data.xipos[body] - behind[:, 3]))
-        self._mass, self._moment = self.mass[:, None, None], self.moment[:, None, :, None]
-        self._borne: Floats = np.cumsum(self.mass[::-1])[::-1, None, None]
 
     def at(self, q: Floats, turning: Floats) -> tuple[Floats, Floats]:
         """Tool points (n, 3) m, and (n, nq) Nm, for joints (n, nq) that accelerate by `turning` (n, nq) rad/s²."""
-        frames = self.arm.frames(q)
-        links, axis, origin = frames[1:], frames[:-1, :, 2], frames[:-1, :, 3]
-        sums = np.add.reduce(links[:, :2, :3] * self._moment, axis=2)
-        sums += self._mass * links[:, :2, 3]
-        held = np.cumsum(sums[::-1], axis=0)[::-1]
-        arm = self.g * (held - self._borne * origin[:, :2])
-        torques: Floats = (axis[:, 0] * arm[:, 1] - axis[:, 1] * arm[:, 0]).T.copy()
-        torques += self._rotors(axis, turning)
-        return frames[-1, :, 3].T.copy(), torques
+        at, torques = np.empty((len(q), 3)), np.zeros(q.shape)
+        arm, q = self.arm, np.ascontiguousarray(q)
+        _carried(arm.fixed, arm.zero, self.mass, self.moment, self.armature, self.g, q, turning, at, torques)
+        return at, torques
 
-    def _rotors(self, axis: Floats, turning: Floats) -> Floats:
-        """(n, nq) Nm that take back what a rotor in the link behind its joint feels of other joints: a link turns about `axis`
-        with all joints before it, a rotor with its own joint alone. Sums run in one order however many rows there are."""
-        along = np.add.reduce(axis[:, None] * axis, axis=2)  # (link, joint, n)
-        along *= self._before
-        alone = self.armature * turning.T
-        spins = self.armature * np.cumsum(along * turning.T, axis=1)[:, -1]
-        felt: Floats = np.cumsum(along * spins[:, None], axis=0)[-1] - alone
-        return felt.T
+
+@compiled
+def _carried(
+    fixed: Floats, zero: Floats, mass: Floats, moment: Floats, armature: Floats, g: float, q: Floats, turning: Floats,
+    at: Floats, out: Floats,
+) -> None:  # fmt: skip
+    """What holds the weight behind each joint, and takes back what its rotor feels of other joints: a link turns about its
+    joint's axis with all joints before it, a rotor with its own joint alone."""
+    nq = q.shape[1]
+    frames = np.empty((nq + 1, 3, 4))
+    for i in range(len(q)):
+        frames_of(fixed, zero, q[i], frames)
+        at[i] = frames[nq, :, 3]
+        kg, x, y = 0.0, 0.0, 0.0
+        for j in range(nq - 1, -1, -1):
+            kg += mass[j]
+            link, joint = frames[j + 1], frames[j]
+            x += link[0, 0] * moment[j, 0] + link[0, 1] * moment[j, 1] + link[0, 2] * moment[j, 2] + mass[j] * link[0, 3]
+            y += link[1, 0] * moment[j, 0] + link[1, 1] * moment[j, 1] + link[1, 2] * moment[j, 2] + mass[j] * link[1, 3]
+            out[i, j] += g * (joint[0, 2] * (y - kg * joint[1, 3]) - joint[1, 2] * (x - kg * joint[0, 3]))
+            out[i, j] -= armature[j] * turning[i, j]
+            spin = 0.0
+            for k in range(j + 1):
+                spin += _along(frames, j, k) * turning[i, k]
+            for k in range(j + 1):
+                out[i, k] += armature[j] * spin * _along(frames, j, k)
+
+
+@compiled
+def _along(frames: Floats, j: int, k: int) -> float:
+    """How far the axes of two joints point the same way."""
+    return float(frames[j, 0, 2] * frames[k, 0, 2] + frames[j, 1, 2] * frames[k, 1, 2] + frames[j, 2, 2] * frames[k, 2, 2])

@@ -381,5 +381,6 @@ class Row:
 
 def _force(touch: Any) -> Floats:
     """(3,) N on the first body of a contact point."""
-    total: Floats = touch[9] * np.array(touch[7]) + touch[10] * np.array(touch[11]) + touch[12] * np.array(touch[13])
-    return total
+    along, across, around = touch[9], touch[10], touch[12]
+    ways = zip(touch[7], touch[11], touch[13], strict=True)
+    return np.array([along * normal + across * one + around * other for normal, one, other in ways])
