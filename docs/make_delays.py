@@ -4,7 +4,11 @@ Each filter stands in the chain of `benchmarks.safety` without what else would k
 against the policy that goes for limits; for `contact` one leans on the object, for `separation` somebody walks in, seen by a
 scanner only.
 
-    python -m docs.make_delays [--write]      about a quarter of an hour; --write puts the table into docs/safety.md
+    python -m docs.make_delays --write                from start to table, which goes into docs/safety.md
+    python -m docs.make_delays --only torque          one filter, to run several beside each other
+    python -m docs.make_delays --seeds 32             surer, and longer
+
+Filters are kept in runs/delays and taken from there, so that what was interrupted goes on; those of other code are made anew.
 """
 
 from __future__ import annotations
@@ -15,15 +19,16 @@ import io
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.safety import CHAIN, alone
+from docs.make_violations import PAGE, ROOT, code, put
 from twin.cli import main as twin
+from twin.judge.checks.episodes import exact
 
-PAGE = Path(__file__).with_name("safety.md")
-BEGIN, END = "<!-- delays -->\n", "<!-- end of delays -->\n"
-SECONDS, SEEDS = 6, 4
+SECONDS, SEEDS = 6, 16
 CHECKS = {
     "joint_limits": "limits_violation",
     "workspace_box": "workspace_violation",
@@ -72,46 +77,72 @@ def scenario(name: str, folder: Path) -> Path:
     return path
 
 
-def largest(name: str, quantity: str, folder: Path, workers: int) -> str:
-    """What the table says: the largest delay at which nothing was broken, and the first at which something was."""
+def largest(name: str, quantity: str, folder: Path, workers: int, seeds: int) -> dict[str, Any]:
+    """What `twin envelope` says of a filter and a delay."""
     span, points, _ = DELAYS[quantity]
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         twin(["envelope", str(scenario(name, folder)), f"--vary={quantity}={span}", f"--check={CHECKS[name]}", "--json",
-              f"--points={points}", f"--seeds={SEEDS}", "--tolerance=0.1", f"--out={folder}",
+              f"--points={points}", f"--seeds={seeds}", "--tolerance=0.1", f"--out={folder}",
               f"--workers={workers}"])  # fmt: skip
-    told = json.loads(said.getvalue())
-    edge = told["frontier"][0]
-    if told["found"] == "holds":
-        return f"≥ {edge['holds']:g} ms"
-    if told["found"] == "fails":
-        return "none"
-    return f"{edge['holds']:g} ms" + ("" if edge["fails"] is None else f" ({edge['fails']:g})")
+    told: dict[str, Any] = json.loads(said.getvalue())
+    return {"found": told["found"]} | {key: told["frontier"][0][key] for key in ("holds", "fails")}
 
 
-def table(workers: int) -> str:
+def cell(told: dict[str, Any]) -> str:
+    """What the table says: the largest delay at which nothing was broken, and the first at which something was."""
+    if told["holds"] is None:
+        return {"fails": "none"}.get(told["found"], told["found"])
+    if told["fails"] is None:
+        return f"≥ {told['holds']:g} ms"
+    return f"{told['holds']:g} ms ({told['fails']:g})"
+
+
+def made(name: str, folder: Path, workers: int, seeds: int) -> dict[str, Any]:
+    """A filter's row from its file, or made and kept there."""
+    path = folder / f"{name}-{seeds}-{code()}.json"
+    if not path.is_file():
+        began = time.perf_counter()
+        with tempfile.TemporaryDirectory() as temp:
+            told = {quantity: largest(name, quantity, Path(temp), workers, seeds) for quantity in DELAYS}
+        path.write_text(json.dumps(told))
+        row = {quantity: cell(one) for quantity, one in told.items()}
+        print(f"{name}: {time.perf_counter() - began:.0f} s, {row}", file=sys.stderr, flush=True)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def table(rows: dict[str, dict[str, Any]], seeds: int) -> str:
     """The table in Markdown."""
-    lines = ["| filter | " + " | ".join(heading for *_, heading in DELAYS.values()) + " |", "| --- |" + " --- |" * len(DELAYS)]
-    with tempfile.TemporaryDirectory() as temp:
-        for name in (str(f["kind"]) for f in CHAIN):
-            cells = [largest(name, quantity, Path(temp), workers) for quantity in DELAYS]
-            lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
-            print(lines[-1], file=sys.stderr, flush=True)
+    sure = exact(k=seeds, n=seeds, confidence=0.95).low or 0.0
+    lines = [
+        f"{seeds} seeds of {SECONDS} s at each delay; where all hold, at least {100 * sure:.0f} % of such runs do, at 95 %.",
+        "",
+        "| filter | " + " | ".join(heading for *_, heading in DELAYS.values()) + " |",
+        "| --- |" + " --- |" * len(DELAYS),
+    ]
+    lines += [f"| `{name}` | " + " | ".join(cell(told[quantity]) for quantity in DELAYS) + " |" for name, told in rows.items()]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Print the table, or put it into the page."""
+    names = [str(f["kind"]) for f in CHAIN]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="put it into docs/safety.md")
+    parser.add_argument("--only", choices=names, help="one filter, and no table")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"at each delay (default {SEEDS})")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    made = table(given.workers)
-    print(made)
+    folder = ROOT / "runs" / "delays"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = {name: made(name, folder, given.workers, given.seeds) for name in ([given.only] if given.only else names)}
+    if given.only:
+        return
+    text = table(rows, given.seeds)
+    print(text)
     if given.write:
-        text = PAGE.read_text(encoding="utf-8")
-        before, after = text.index(BEGIN) + len(BEGIN), text.index(END)
-        PAGE.write_text(text[:before] + made + text[after:], encoding="utf-8")
+        put(PAGE, "delays", text)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,13 @@ def test_it_passes(scenario, tmp_path, name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, 3])
+def test_stuck_robots_are_driven_free_whatever_the_seed(root, tmp_path, seed):
+    found = run(load(root / "scenarios" / "safety" / "stuck-together.yaml", seed=seed), tmp_path)
+    assert found.meta["reasons"][0].startswith("all ")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPOILT)
 def test_a_mutant_does_not_pass(scenario, tmp_path, monkeypatch, name):
     check, spoil = SPOILT[name]
