@@ -1,4 +1,7 @@
-from benchmarks import clock
+import json
+
+from benchmarks import clock, farm
+from twin.cli import main
 
 
 def test_the_clock_benchmark_measures_three_times_the_same_work():
@@ -11,3 +14,9 @@ def test_both_sides_of_the_clock_benchmark_do_as_many_events():
     counts = {clock.ours(5000)[0], clock.ours(5000, hashed=False)[0], clock.simpys(5000)[0]}
     assert len(counts) == 1
     assert abs(counts.pop() - 5000) <= clock.ENTITIES
+
+
+def test_twin_bench_takes_what_it_offers(monkeypatch, capsys):
+    monkeypatch.setattr(farm, "measure", lambda segments: {"segments": segments})
+    assert main(["bench", "--quick", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"segments": 3}

@@ -4,9 +4,14 @@ import pytest
 
 from tests.farm.scenes import SCENE, Played, breaks, cells, fails, jobs, opened, scene
 from tests.judge.synthetic import event, make_log
+from twin.control.safety.contact import Contact
+from twin.control.safety.keepout import KeepOut
 from twin.control.safety.limits import JointLimits, untouched
 from twin.control.safety.separation import Separation
+from twin.control.safety.stale import Stale
 from twin.control.safety.stops import Stops
+from twin.control.safety.torque import Torque
+from twin.control.safety.tracking import Tracking
 from twin.control.safety.workspace import WorkspaceBox
 from twin.farm.episodes import Episodes
 from twin.farm.farm import Farm
@@ -18,7 +23,7 @@ from twin.farm.repair import Repair
 from twin.farm.stopping import Stopping
 from twin.farm.work import Work
 from twin.judge.checks import evaluate
-from twin.judge.spec import RULE_NAMES, CheckSpec
+from twin.judge.spec import BREACHES, RULE_NAMES, CheckSpec
 
 FAST = {"arm": SCENE["fleet"]["robots"]["arm"] | {"control_ms": 40, "stop_recover_s": 1, "stops_per_episode": 100}}
 NEVER = {"kind": "automatic", "attempts": 2, "seconds": 1, "success": 0}
@@ -80,6 +85,36 @@ def limits_that_let_through(patch):
 @case({"never": "separation_violation"}, robots=FAST, faults=[LEFT], filters=[{"kind": "separation"}], duration_s=4)
 def a_separation_that_does_not_look(patch):
     patch.setattr(Separation, "certify", lambda self, seen, command: untouched(command))
+
+
+def lets_through(kind):
+    """A filter of this kind that lets everything through."""
+
+    def mutate(patch):
+        patch.setattr(kind, "certify", lambda self, seen, command: untouched(command))
+
+    mutate.__name__ = f"a_{kind.__name__.lower()}_that_lets_through"
+    return mutate
+
+
+WILDLY = {"robots": FAST, "policy": WILD, "duration_s": 4}
+LEANS = {"use": "benchmarks.adversaries:Pressing"}
+HARD = WILDLY | {"policy": LEANS, "workcells": FINE, "episode_timeout_s": 20, "duration_s": 9}
+SHELF = [{"low_m": [0.1, 0.3, 0.0], "high_m": [0.6, 0.5, 0.6]}]
+DEAD = {"component": "actuator", "mode": "weak", "joint": 1, "torque": 0.0, "onset": {"at_s": 0.5}}
+PROMISED = {
+    "limits_violation": (JointLimits, "kinematic", WILDLY, []),
+    "joint_limit_violation": (JointLimits, "mujoco", WILDLY | {"workcells": FINE}, []),
+    "keep_out_violation": (KeepOut, "kinematic", WILDLY, [{"kind": "keep_out", "volumes": SHELF}]),
+    "contact_violation": (Contact, "mujoco", HARD, [{"kind": "contact"}]),
+    "stale_violation": (Stale, "kinematic", WILDLY, [{"kind": "stale", "hold_ms": 150}]),
+    "tracking_violation": (Tracking, "kinematic", WILDLY | {"faults": [DEAD]}, [{"kind": "tracking"}]),
+    "torque_violation": (Torque, "mujoco", HARD, [{"kind": "torque"}]),
+}
+for what, (kind, engine, changes, more) in PROMISED.items():
+    mutant = lets_through(kind)
+    mutant.__name__ += f"_{what}"
+    case({"never": what}, engine, **changes, checks=[{"never": what}], filters=[{"kind": "joint_limits"}, *more])(mutant)
 
 
 @case(
@@ -220,6 +255,15 @@ def test_a_farm_passes_and_its_mutant_is_killed(tmp_path, monkeypatch, name):
     assert evaluate([spec], log_of(Played(scenario)))[0].passed is True
     mutate(monkeypatch)
     assert evaluate([spec], log_of(Played(scenario)))[0].passed is False
+
+
+ELSEWHERE = {"command_jump_violation": "tests/farm/test_drives.py", "jerk_violation": "tests/farm/test_jerk_limit.py"}
+"""Breaches that have their mutants in a file of their own."""
+
+
+def test_every_breach_has_a_mutant(root):
+    assert {check["never"] for check, *_ in CASES.values() if "never" in check} | set(ELSEWHERE) == set(BREACHES)
+    assert all(name in (root / file).read_text() for name, file in ELSEWHERE.items())
 
 
 def test_every_rule_has_a_mutant():
