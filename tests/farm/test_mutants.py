@@ -257,7 +257,11 @@ def test_a_farm_passes_and_its_mutant_is_killed(tmp_path, monkeypatch, name):
     assert evaluate([spec], log_of(Played(scenario)))[0].passed is False
 
 
-ELSEWHERE = {"command_jump_violation": "tests/farm/test_drives.py", "jerk_violation": "tests/farm/test_jerk_limit.py"}
+ELSEWHERE = {
+    "command_jump_violation": "tests/farm/test_drives.py",
+    "jerk_violation": "tests/farm/test_jerk_limit.py",
+    "self_violation": "tests/farm/test_itself.py",
+}
 """Breaches that have their mutants in a file of their own."""
 
 
