@@ -61,6 +61,7 @@ from twin.faults.group import Body
 from twin.faults.injection import InForce
 from twin.faults.ports import Ports
 from twin.scenario.arms import located
+from twin.scenario.cells import places
 from twin.scenario.load import Scenario
 from twin.scenario.tiers import policy_name
 from twin.scenario.use import resolve
@@ -113,15 +114,17 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
 def _plan(scenario: Scenario) -> list[Any]:
     """The scenario's faults and those that the fleet has anyway."""
     spec = scenario.spec
-    standing = {} if spec.tier == "outcome" else spec.fleet.faults
-    return [*spec.faults, *(fault.model_copy(update={"name": name}) for name, fault in standing.items())]
+    if spec.tier == "outcome":
+        return [fault.drawn() for fault in spec.faults]
+    return [*spec.faults, *(fault.model_copy(update={"name": name}) for name, fault in spec.fleet.faults.items())]
 
 
 def targets(scenario: Scenario) -> Targets:
     """What faults can be aimed at."""
     fleet = scenario.spec.fleet
-    cells = [(c.name, [r.serial or "" for r in c.spec.robots], c.spec.link, c.spec.site) for c in scenario.cells]
-    return Targets(cells, fleet.groups, {name: pool.count for name, pool in fleet.people.items()}, fleet.compute)
+    return Targets(
+        places(scenario.cells), fleet.groups, {name: pool.count for name, pool in fleet.people.items()}, fleet.compute
+    )
 
 
 def _not_wired(cell: Cell) -> None:

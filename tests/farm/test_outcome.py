@@ -96,6 +96,8 @@ WRONG = {
     "tier outcome needs the fleet's 'outcomes'": {"outcomes": None},
     "add up to 0.7, not to 1": {"outcomes": {"entries": [{"results": [GOOD]}]}},
     "a share lies between 0 and 1": {"outcomes": {"entries": [{"results": [GOOD | {"share": 1.7}]}]}},
+    r"takes 120 s \(the median\), and episode_timeout_s cuts episodes off at 100 s": {
+        "outcomes": {"entries": [{"results": [GOOD, BAD | {"duration_s": 120}]}]}},
     "acts on signals": {"faults": [{"component": "gripper", "mode": "slips", "onset": {"at_s": 1}}]},
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ from twin.judge.compare import Comparison
 from twin.judge.waiting import Waiting
 from twin.log.tables import RunLog, open_run, read_run
 from twin.scenario.load import Scenario, remade
-from twin.scenario.tiers import needs_physics, policy_key, policy_name
+from twin.scenario.tiers import policy_key, policy_name
 from twin.suite.plan import Unit, unit_of
 from twin.suite.pool import Seen, Workers
 
@@ -109,7 +109,7 @@ def other_tier(scenario: Scenario, model: Mapping[str, Any]) -> tuple[Scenario, 
     outcomes, for they acted while these were collected."""
     data = scenario.spec.model_dump(mode="json", by_alias=True)
     name, version = policy_name(scenario.spec.policy)
-    gone: list[Any] = [fault for fault in scenario.spec.faults if needs_physics(fault)]
+    gone: list[Any] = [fault for fault in scenario.spec.faults if fault.drawn() is not fault]
     kept = [item for item, fault in zip(data["faults"], scenario.spec.faults, strict=True) if fault not in gone]
     data |= {"tier": "outcome", "policy": {"kind": "known", "name": name} | ({"version": version} if version else {})}
     data |= {"scenario": f"{scenario.name}-outcome", "faults": kept, "checks": [], "releases": {}, "log": {}}

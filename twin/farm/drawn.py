@@ -17,6 +17,7 @@ from twin.farm.jobs import Job
 from twin.farm.learning import Learning
 from twin.farm.outcomes import LearningSpec, Odds, OutcomeModel, Result, odds
 from twin.farm.spec import ReverseRung
+from twin.faults.injection import Injection
 
 NOTHING: dict[str, Any] = {}
 SAYS = {"grip_loss": "symptom.grip_loss", "link_timeout": "link.timeout"}
@@ -40,7 +41,9 @@ class Drawn(Episodes):
         self.results: dict[str, Result] = {}
         """Cell → what its episode will have been."""
         self.left_us: dict[str, int] = {}
-        """Cell → how long the episode still takes once a stop is unlocked."""
+        """Cell → when its episode will be over (µs); while it stands: how long it still takes."""
+        self.cut: dict[str, list[Injection]] = {}
+        """Cell → outages because of which nothing that it asks is answered."""
         self.timeout_us = to_us(self.facts["timeout_s"])
 
     def constants(self) -> list[Any]:
@@ -57,7 +60,12 @@ class Drawn(Episodes):
         result = chances.drawn(uniform(name, "outcome", count))
         long_us = round(1e6 * quantile(result.duration_s, uniform(name, "duration", count)))
         self.results[name] = result
-        self._go(cell, max(1, min(long_us, self.timeout_us)))
+        if self.cut.get(name):
+            self.left_us[name] = long_us
+            self._wait(cell)
+            self.symptom(cell, "link_timeout", SAYS["link_timeout"])
+        else:
+            self._go(cell, long_us)
 
     def can_undo(self, cell: Cell, rung: ReverseRung) -> bool:
         """Whether the rung names the reverse of the task that the cell did."""
@@ -104,14 +112,32 @@ class Drawn(Episodes):
         self.learning.rollout(site)
 
     def _go(self, cell: Cell, us: int) -> None:
-        """The episode goes on for so long; a failure is entered only where it comes before the end."""
-        now = self.clock.now_us
-        cell.timers["drawn"] = self.clock.at(now + us, "episode.drawn", cell.name, cell.episode)
-        if (next_ := self.wear.next(cell)) is not None:
-            sound_us = next_[0] - (now - cell.started_us)
-            if sound_us < us and "failure" not in cell.timers:
-                cell.timers["failure"] = self.clock.at(now + max(0, sound_us), "robot.breaks", cell.name, next_[1])
-        self.left_us[cell.name] = now + us
+        """The episode goes on for so long, or until its time is up."""
+        ends_us = min(self.clock.now_us + max(1, us), cell.started_us + self.timeout_us)
+        self.recovery.cancel(cell, "timeout")
+        cell.timers["drawn"] = self.clock.at(ends_us, "episode.drawn", cell.name, cell.episode)
+        self.left_us[cell.name] = ends_us
+        self._breaks(cell, ends_us)
+
+    def _stand(self, cell: Cell) -> None:
+        """The episode stands; so much of it is left."""
+        if "drawn" in cell.timers:
+            self.recovery.cancel(cell, "drawn")
+            self.left_us[cell.name] -= self.clock.now_us
+            self._wait(cell)
+
+    def _wait(self, cell: Cell) -> None:
+        """While it stands its time runs all the same."""
+        ends_us = cell.started_us + self.timeout_us
+        cell.timers["timeout"] = self.clock.at(ends_us, "episode.timeout", cell.name, cell.episode)
+        self._breaks(cell, ends_us)
+
+    def _breaks(self, cell: Cell, ends_us: int) -> None:
+        """A failure is entered only where it comes before the end."""
+        if "failure" not in cell.timers and (next_ := self.wear.next(cell)) is not None:
+            fails_us = max(self.clock.now_us, cell.started_us + next_[0])
+            if fails_us < ends_us:
+                cell.timers["failure"] = self.clock.at(fails_us, "robot.breaks", cell.name, next_[1])
 
     def undone(self, cell: Cell) -> bool:
         """What was drawn is handed on with the end; nothing runs on a row."""
@@ -151,10 +177,8 @@ class Drawn(Episodes):
         return Found(result.success, near, columns, reached=result.reached)
 
     def stop_robot(self, cell: Cell, category: int) -> bool:
-        """A stopped robot's episode ends as much later as it stood."""
-        if "drawn" in cell.timers:
-            self.recovery.cancel(cell, "drawn")
-            self.left_us[cell.name] -= self.clock.now_us
+        """A stopped robot's episode ends as much later as it stood, unless its time is up before."""
+        self._stand(cell)
         return True
 
     def reset_stop(self, cell: Cell) -> bool:
@@ -162,5 +186,25 @@ class Drawn(Episodes):
         return True
 
     def start_robot(self, cell: Cell) -> None:
-        """What is left of the episode begins."""
-        self._go(cell, max(1, self.left_us[cell.name]))
+        """What is left of the episode begins, once its policy answers."""
+        if not self.cut.get(cell.name):
+            self._go(cell, self.left_us[cell.name])
+
+    def cut_off(self, cell: Cell, fault: Injection) -> None:
+        """What runs there stands: its policy does not answer."""
+        self.cut.setdefault(cell.name, []).append(fault)
+        if cell.state == "episode":
+            self.symptom(cell, "link_timeout", SAYS["link_timeout"])
+            self._stand(cell)
+
+    def answered(self, cell: Cell, fault: Injection) -> None:
+        """With the last outage the policy answers again, as soon as it is ready to."""
+        self.cut[cell.name].remove(fault)
+        if cell.state == "episode" and not self.cut[cell.name]:
+            self.left_us[cell.name] += round(1e6 * quantile(fault.spec.cold_s, 0.5))
+            if cell.stop is None:
+                self._go(cell, self.left_us[cell.name])
+
+    def waits(self, cell: Cell, fault: Injection) -> bool:
+        """Whether an episode stands because of an outage."""
+        return cell.state == "episode" and fault in self.cut.get(cell.name, ())

@@ -27,6 +27,7 @@ from twin.farm.ticks import Ticks
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
 from twin.farm.work import Work
+from twin.faults.injection import Injection
 
 REACHABLE = ("done", "timeout", "stop", "stuck")
 """End reasons of episodes whose data are usable."""
@@ -127,6 +128,18 @@ class Episodes:
 
     def start_robot(self, cell: Cell) -> None:
         """It may move again."""
+        raise NotImplementedError
+
+    def cut_off(self, cell: Cell, fault: Injection) -> None:
+        """Nothing that a cell asks is answered from now on (outcome tier: on lanes messages are lost)."""
+        raise NotImplementedError
+
+    def answered(self, cell: Cell, fault: Injection) -> None:
+        """An outage of a cell is over."""
+        raise NotImplementedError
+
+    def waits(self, cell: Cell, fault: Injection) -> bool:
+        """Whether an episode stands because of an outage."""
         raise NotImplementedError
 
     def launch_test(self, cell: Cell) -> None:

@@ -13,27 +13,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twin.control.servers import Machine
-from twin.core.clock import US, Clock
+from twin.core.clock import Clock
 from twin.farm.breaking import Breaking
 from twin.farm.cells import Cell
-from twin.farm.controllers import WORKABLE, Controllers
-from twin.farm.stopping import UNMOVED
+from twin.farm.controllers import Controllers
+from twin.farm.watch import Watch
 from twin.faults.compute import ServerFault, StrategyFault
 from twin.faults.facility import PartBatch
 from twin.faults.injection import InForce, Injection
 from twin.faults.joint import JointBreaks
+from twin.faults.outage import Outage
 from twin.faults.people import PeopleFault
-from twin.faults.process import Down, StepFault, StopFault
+from twin.faults.process import Down, StepFault
 from twin.faults.recorder import UploadStalls
 from twin.faults.release import BadConfiguration, MixedRelease
 from twin.faults.safety import Held, HumanEnters, LightCurtain, ProtectiveStop
 
 if TYPE_CHECKING:
     from twin.farm.episodes import Episodes
-
-HOUR_US = 3600 * US
-MOVING = ("episode", "reset")
-"""States in which a program moves the robot."""
 
 
 class Site:
@@ -43,14 +40,14 @@ class Site:
         self,
         clock: Clock,
         cells: Mapping[str, Cell],
-        members: Mapping[str, Sequence[str]],
+        members: Mapping[tuple[str, str], Sequence[str]],
         servers: Mapping[str, Machine],
         controllers: Controllers,
         breaking: Breaking,
         episodes: Episodes,
         in_force: InForce,
     ) -> None:
-        """members: cells of each target that is hit as one."""
+        """members: by fault and target, the cells that are hit as one."""
         self.clock, self.cells, self.members, self.servers = clock, cells, members, servers
         self.controllers, self.breaking, self.episodes, self.in_force = controllers, breaking, episodes, in_force
         self.work, self.wear = episodes.work, episodes.wear
@@ -67,7 +64,10 @@ class Site:
 
     def cells_of(self, fault: Injection) -> list[Cell]:
         """The cells that it is about."""
-        return [self.cells[name] for name in self.members.get(fault.cell, (fault.cell,)) if name in self.cells]
+        names = self.members.get((fault.name, fault.cell), (fault.cell,))
+        found = [self.cells[name] for name in names if name in self.cells]
+        by_link = isinstance(fault.spec, Outage) and fault.spec.BY_LINK
+        return [cell for cell in found if cell.spec.link is not None] if by_link else found
 
     def begin(self, fault: Injection) -> bool:
         """It is due. False where nothing came of it, and it is over at once."""
@@ -83,9 +83,10 @@ class Site:
 
     def _begin(self, fault: Injection) -> bool:
         match fault.spec:
-            case Down():
+            case Down() | Outage():
+                acts = self.controllers.down if isinstance(fault.spec, Down) else self.episodes.cut_off
                 for cell in self.cells_of(fault):
-                    self.controllers.down(cell, fault)
+                    acts(cell, fault)
             case ProtectiveStop() as spec:
                 return self.hold(fault, recover_s=spec.recover_s if fault.lasts_s is None else fault.lasts_s)
             case Held():
@@ -116,9 +117,10 @@ class Site:
             self.episodes.desk.flush(self.cells[fault.cell])
         self.in_force.leave(fault)
         match fault.spec:
-            case Down():
+            case Down() | Outage():
+                acts = self.controllers.up if isinstance(fault.spec, Down) else self.episodes.answered
                 for cell in self.cells_of(fault):
-                    self.controllers.up(cell, fault)
+                    acts(cell, fault)
             case Held():
                 self._goes(fault)
             case ServerFault():
@@ -211,83 +213,3 @@ class Site:
         """A stop was unlocked, or a robot repaired: the faults that are over with it."""
         self.holding.pop((cell.name, what), None)
         return self.in_force.of(cell.name, ProtectiveStop if what == "stop" else JointBreaks)
-
-
-class Watch:
-    """For how long faults in force had something to act on, and did."""
-
-    def __init__(self, site: Site) -> None:
-        self.site, self.clock = site, site.clock
-        self.faults: list[Injection] = []
-        self.was: list[tuple[int, int, int]] = []
-        """Of each: on how many cells it could show, and shows, and since when (µs)."""
-
-    def enter(self, fault: Injection) -> None:
-        """It begins."""
-        if isinstance(fault.spec, Down | StopFault | JointBreaks):
-            self.faults.append(fault)
-            self.was.append((*self._state(fault), self.clock.now_us))
-
-    def leave(self, fault: Injection) -> None:
-        """It ends."""
-        if fault in self.faults:
-            at = self.faults.index(fault)
-            self._tell(at)
-            del self.faults[at], self.was[at]
-
-    def look(self) -> None:
-        """Something happened on the farm."""
-        for at, fault in enumerate(self.faults):
-            state = self._state(fault)
-            if state != self.was[at][:2]:
-                self._tell(at)
-                self.was[at] = (*state, self.clock.now_us)
-
-    def settle(self) -> None:
-        """Bring all of it up to date."""
-        for at, (exposed, shown, _) in enumerate(self.was):
-            self._tell(at)
-            self.was[at] = (exposed, shown, self.clock.now_us)
-
-    def _tell(self, at: int) -> None:
-        fault, (exposed, shown, since_us) = self.faults[at], self.was[at]
-        spent_us = self.clock.now_us - since_us
-        fault.measured(shown * spent_us / (US if fault.spec.unit == "s" else HOUR_US), exposed * spent_us)
-
-    def exposed(self, fault: Injection) -> bool:
-        """Whether it has something to act on now."""
-        return self._state(fault)[0] > 0
-
-    def _state(self, fault: Injection) -> tuple[int, int]:
-        shows = [self._shows(fault, cell) for cell in self.site.cells_of(fault)]
-        could = [shown or self._could(fault, cell) for shown, cell in zip(shows, self.site.cells_of(fault), strict=True)]
-        return sum(could), sum(shows)
-
-    def _shows(self, fault: Injection, cell: Cell) -> bool:
-        match fault.spec:
-            case Down():
-                return self.site.controllers.holds(cell, fault)
-            case StopFault():
-                return cell.stop is not None and self.site.held(fault, "stop")
-        return self.site.held(fault, "break")
-
-    def _could(self, fault: Injection, cell: Cell) -> bool:
-        match fault.spec:
-            case Down(AT_ONCE=True):
-                return cell.state in WORKABLE
-            case Down():
-                begun = cell.state == "episode" and cell.started_us > fault.began_us
-                return begun or cell.state in ("free", "held")
-            case StopFault(KIND="emergency"):
-                return cell.stop is None and cell.state not in UNMOVED
-            case LightCurtain():
-                return False
-            case HumanEnters(seen_by="scanner"):  # shown by the lane: how long it works beside somebody
-                return cell.state == "episode" and bool(self.site.episodes.lanes)
-            case StopFault():
-                return self.moves(cell)
-        return self.site.breaking.possible(cell)
-
-    def moves(self, cell: Cell) -> bool:
-        """Whether a program moves its robot."""
-        return cell.stop is None and cell.state in MOVING

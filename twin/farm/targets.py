@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 ROLES = ("scheduler", "dispatch")
+
+
+class Place(NamedTuple):
+    """A cell, and the names of what hangs together with it."""
+
+    name: str
+    serials: Sequence[str]
+    link: str | None
+    site: str | None
+    server: str | None
 
 
 class Targets:
@@ -14,12 +24,12 @@ class Targets:
 
     def __init__(
         self,
-        cells: Iterable[tuple[str, Sequence[str], str | None, str | None]],
+        cells: Iterable[Place],
         groups: Mapping[str, Sequence[str]],
         pools: Mapping[str, int],
         servers: Iterable[str],
     ) -> None:
-        """cells: (name, serials, link, site). pools: people of each."""
+        """pools: people of each."""
         self.all = list(cells)
         self.groups = groups
         people = [f"{pool}/{i + 1}" for pool, count in pools.items() for i in range(count)]
@@ -27,13 +37,19 @@ class Targets:
 
     def cells(self, text: str) -> list[str]:
         """The cells that a text names."""
-        by_name = [name for name, *_ in self.all if fnmatchcase(name, text)]
+        by_name = [place.name for place in self.all if fnmatchcase(place.name, text)]
         if by_name:
             return by_name
         if text in self.groups:
             return list(dict.fromkeys(c for pattern in self.groups[text] for c in self.cells(pattern)))
-        more = ((name, (*serials, link, site)) for name, serials, link, site in self.all)
+        more = ((place.name, (*place.serials, place.link, place.site)) for place in self.all)
         return [name for name, also in more if any(known is not None and fnmatchcase(known, text) for known in also)]
+
+    def members(self, spec: Any, target: str) -> list[str]:
+        """The cells that are hit as one with a target of a fault: those of a group, or those that a policy server serves."""
+        if getattr(spec, "AIM", "cell") == "server":
+            return [place.name for place in self.all if place.server == target]
+        return self.cells(target)
 
     def of(self, spec: Any) -> list[str]:
         """The targets of a fault, one injection each: cells; or the group as one; or people, servers, strategies."""
@@ -48,5 +64,5 @@ class Targets:
         """What a target of this kind could name."""
         if aim not in ("cell", "group"):
             return self.names[aim]
-        more = [x for _, serials, link, site in self.all for x in (*serials, link, site) if x]
-        return list(dict.fromkeys([name for name, *_ in self.all] + list(self.groups) + more))
+        more = [x for place in self.all for x in (*place.serials, place.link, place.site) if x]
+        return list(dict.fromkeys([place.name for place in self.all] + list(self.groups) + more))

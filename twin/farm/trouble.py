@@ -56,8 +56,8 @@ class Trouble:
                 cell = cells.get(target)
                 lane, row = (-1, -1) if cell is None else (cell.lane, cell.row)
                 self.injections.append(Injection(name, fixed, target, lane, row, index, planned=fixed))
-        self.members = {f.cell: targets.cells(f.cell) for f in self.injections if f.lane < 0}
-        """Cells of a group that is hit together."""
+        self.members = {(f.name, f.cell): targets.members(f.spec, f.cell) for f in self.injections if f.lane < 0}
+        """(fault, target) → the cells that it hits together."""
         self.of: dict[str, list[int]] = {name: [] for name in cells}
         """Cell → the numbers of its injections."""
         for number, fault in enumerate(self.injections):

@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from twin.faults.outage import outage
 from twin.faults.process import Aim, Down, LateFault, ProcessFault
-from twin.faults.spec import Fold
+from twin.faults.spec import Fault, Fold
 
 
 class ControllerCrash(Down):
@@ -55,6 +56,10 @@ class ServerFault(ProcessFault):
     def cold_s(self) -> float:
         """How long it takes until it serves once it runs again."""
         return 0.0
+
+    def drawn(self) -> Fault:
+        """Nothing is answered until it serves again."""
+        return outage(self, cold_s=self.cold_s())
 
 
 class ServerCrash(ServerFault):

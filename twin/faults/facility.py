@@ -9,6 +9,7 @@ from pydantic import Field
 
 from twin.faults.link import LinkPartition
 from twin.faults.onset import Onset
+from twin.faults.outage import outage
 from twin.faults.process import Aim, Down, ProcessFault, StepFault
 from twin.faults.spec import Fault
 
@@ -38,6 +39,10 @@ class NetworkLost(ProcessFault):
 
     component: Literal["facility"]
     mode: Literal["network_lost"]
+
+    def drawn(self) -> Fault:
+        """Nothing is answered."""
+        return outage(self)
 
 
 class PartBatch(StepFault):

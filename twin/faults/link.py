@@ -13,7 +13,8 @@ from twin.core.quantity import NonNegative, quantile, quantiles
 from twin.core.records import Bools, Floats, Ints
 from twin.faults.group import Memory
 from twin.faults.messages import NEVER, LinkFault, Message
-from twin.faults.spec import Bench
+from twin.faults.outage import outage
+from twin.faults.spec import Bench, Fault
 
 HANDSHAKE_MS = 20.0
 """How long a link takes to carry messages again once it is back."""
@@ -110,6 +111,11 @@ class LinkReconnect(_Late):
         """What is sent while it is down is late."""
         return message.there * self._down(message)
 
+    def drawn(self) -> Fault:
+        """Nothing is answered for as long."""
+        lasts = self.down_s if self.duration_s is None else min(self.down_s, quantile(self.duration_s, 0.5))
+        return outage(self, duration_s=lasts, until=None, cold_s=HANDSHAKE_MS / 1000)
+
     def _down(self, message: Message) -> Bools:
         return message.sent_us < message.since_us + round(1e6 * self.down_s)
 
@@ -190,6 +196,10 @@ class LinkPartition(_Lossy):
     def chance(self, message: Message, memory: Memory) -> Floats:
         """Every one of its way."""
         return message.there * self._shut(message)
+
+    def drawn(self) -> Fault:
+        """Whichever way is shut, nothing is answered."""
+        return outage(self)
 
     def _shut(self, message: Message) -> bool:
         return self.way in ("both", ("requests", "answers")[message.way])

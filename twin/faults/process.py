@@ -27,6 +27,10 @@ class ProcessFault(Fault):
     PART: ClassVar[Fault | None] = None
     """What it is on each cell of its group, where it acts at a port of their lanes."""
 
+    def drawn(self) -> Fault | None:
+        """The same, unless it needs lanes."""
+        return None if self.NEEDS_LANES else self
+
 
 class LateFault(ProcessFault):
     """The cell controller misses control periods: the drives keep the command that they have."""

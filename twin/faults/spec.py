@@ -115,6 +115,10 @@ class Fault(Spec):
             return "joint", f"{cell.model} has no joint {joint}: its {cell.joints} joints are 0 to {cell.joints - 1}"
         return None
 
+    def drawn(self) -> Fault | None:
+        """What it is in the outcome tier; None: it acts on signals, which that tier does not have."""
+        return None if self.PORT in LANE_PORTS else self
+
     @property
     def unit(self) -> str:
         """The unit of this fault's effect, where its parameters decide it."""

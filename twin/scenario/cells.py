@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from twin.farm.spec import CellSpec, RobotInCell
+from twin.farm.targets import Place
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,8 @@ def only_site(sites: Mapping[str, object] | None) -> str | None:
 def matching(cells: Iterable[Cell], pattern: str) -> list[Cell]:
     """The cells whose name is, or matches, a pattern such as `c0*`."""
     return [cell for cell in cells if fnmatchcase(cell.name, pattern)]
+
+
+def places(cells: Iterable[Cell]) -> list[Place]:
+    """What of each cell a fault can be aimed at."""
+    return [Place(c.name, [r.serial or "" for r in c.spec.robots], c.spec.link, c.spec.site, c.spec.compute) for c in cells]

@@ -16,7 +16,7 @@ from twin.farm.spec import JobList, PeopleSpec, PersonRung
 from twin.farm.targets import Targets
 from twin.faults.onset import OF_CELLS
 from twin.scenario.arms import arms
-from twin.scenario.cells import Cell, expand, matching, only_site
+from twin.scenario.cells import Cell, expand, matching, only_site, places
 from twin.scenario.jobs import Table
 from twin.scenario.use import lacking, refused_arguments, resolve
 from twin.scenario.view import Named, View
@@ -223,9 +223,8 @@ def _matched(check: Checker, at: Loc, pattern: str) -> list[Cell]:
 
 def targets(cells: Iterable[Cell], view: View) -> Targets:
     """What faults can be aimed at."""
-    placed = [(c.name, [r.serial or "" for r in c.spec.robots], c.spec.link, c.spec.site) for c in cells]
     pools = {name: 0 if pool is None else pool.count for name, pool in (view.people or {}).items()}
-    return Targets(placed, {k: g for k, g in (view.groups or {}).items() if g is not None}, pools, view.compute or {})
+    return Targets(places(cells), {k: g for k, g in (view.groups or {}).items() if g is not None}, pools, view.compute or {})
 
 
 def _aimed(check: Checker, at: Loc, fault: Any) -> None:

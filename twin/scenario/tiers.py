@@ -7,10 +7,10 @@ from typing import Any
 
 from twin.control.spec import KnownPolicy, UseSpec
 from twin.core.errors import nearest
+from twin.core.quantity import quantile
 from twin.core.yaml import Loc
 from twin.farm.outcomes import OutcomeModel
 from twin.farm.spec import JobSpec, ReverseRung
-from twin.faults.spec import LANE_PORTS
 from twin.scenario.refs import Checker, written_jobs
 
 
@@ -31,17 +31,13 @@ def check_tier(check: Checker) -> None:
     if view.policy is None:  # a fleet alone runs nothing
         return
     _entries(check, view.outcomes)
+    _in_time(check, view.outcomes)
     for at, fault in view.faults:
-        if at[0] == "faults" and needs_physics(fault):
+        if at[0] == "faults" and fault.drawn() is None:
             told = f"{fault.component}/{fault.mode} acts on signals, which the outcome tier does not have"
             check.refuse(at, f"{told}: put its effect into the outcomes, or use tier: physics")
     if isinstance(view.policy, UseSpec):
         check.refuse(("policy",), "no policy is asked for commands in the outcome tier: name it by {kind: known, name: …}")
-
-
-def needs_physics(fault: Any) -> bool:
-    """Whether a fault acts on what only physics has: signals, messages, lanes."""
-    return fault.PORT in LANE_PORTS or getattr(fault, "NEEDS_LANES", False)
 
 
 def _entries(check: Checker, model: OutcomeModel) -> None:
@@ -60,6 +56,26 @@ def _entries(check: Checker, model: OutcomeModel) -> None:
             tasks = [entry.task for entry in model.entries]
             message = f"no outcome entry for {which} {job.task!r} under policy {policy!r} on {robot!r}"
             check.refuse(key[0], message + nearest(job.task, tasks, what="entries for"))
+
+
+def _in_time(check: Checker, model: OutcomeModel) -> None:
+    """Episodes of the tasks that are run may take as long as their outcomes say: a time limit cuts off tails only."""
+    limit_s, policy = check.view.timeout_s, policy_key(check.view.policy)
+    if limit_s is None:
+        return
+    asked = [job for _, job in [*written_jobs(check), *_practised(check)]]
+    keys = dict.fromkeys(
+        (job.task, robot, n) for job in asked for robot in _robots(check, job) for n in range(1, job.retries + 2)
+    )
+    found = [model.find(task, policy, robot, n) for task, robot, n in keys]
+    for i, entry in enumerate(model.entries):
+        for k, result in enumerate(entry.results if any(entry is one for one in found) else ()):
+            middle_s = quantile(result.duration_s, 0.5)
+            if middle_s > limit_s:
+                told = f"{middle_s:g} s (the median), and episode_timeout_s cuts episodes off at {limit_s:g} s"
+                check.refuse(
+                    check.fleet("outcomes", "entries", i, "results", k, "duration_s"), f"this takes {told}: raise one of them"
+                )
 
 
 def _reverses(check: Checker) -> None:

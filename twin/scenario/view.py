@@ -61,6 +61,8 @@ class View:
     outcomes: OutcomeModel | None
     window: tuple[str, float] | None = None
     """When the run begins (ISO 8601) and how long it takes (s); None: not readable, or a fleet alone."""
+    timeout_s: float | None = None
+    """An episode's time limit; None likewise."""
     learning: Any = None
     releases: Named[ReleaseSpec] = None
     outcomes_broken: bool = False
@@ -95,6 +97,7 @@ def whole(spec: ScenarioSpec | FleetSpec) -> View:
     parts |= {"tier": tier, "outcomes": fleet.outcomes, "learning": fleet.learning}
     parts["releases"] = above.releases if above else None
     parts["window"] = (above.start_utc, above.duration_s) if above else None
+    parts["timeout_s"] = above.episode_timeout_s if above else None
     at: Loc = ("fleet",) if above else ()
     planned = [(("faults", i), fault) for i, fault in enumerate(above.faults if above else ())]
     parts["faults"] = planned + [((*at, "faults", name), fault) for name, fault in fleet.faults.items()]
