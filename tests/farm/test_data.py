@@ -6,7 +6,7 @@ from tests.farm.drawn import AUTO, GOOD, SURE, drawn, rows
 from tests.farm.drawn import play as draw
 from tests.farm.scenes import cells, fails, opened
 from twin.judge import facts
-from twin.judge.economics import confusion, costs, product
+from twin.judge.economics import confusion, costs, product, wrong_labels
 from twin.judge.report import render
 from twin.log.tables import read_run
 from twin.run import run
@@ -66,6 +66,10 @@ def test_costs_and_confusion_follow_from_the_log_and_stand_on_the_page(tmp_path)
     assert curve == sorted(curve, reverse=True)
     page = render([log], [], tmp_path / "r.html").read_text()
     assert "Cost of a usable episode" in page and "labelled a failure" in page
+    found = dict(wrong_labels(log))
+    assert found["detector: successes called a failure"].value == pytest.approx(no / (yes + no))
+    assert found["detector: failures called a success"].n == false_yes + false_no
+    assert "detector: failures called a success" in page
 
 
 def test_a_farm_that_names_no_costs_is_given_none(tmp_path):

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from tests.farm.drawn import AUTO, OPS, SURE, drawn, play
 from tests.farm.scenes import Played, breaks, cells, fails, opened
 from twin.core.errors import SpecError
+from twin.farm.schedulers import FairShare, Priority
+from twin.farm.work import Work
 
 KINDS = ("fifo", "priority", "fair_share", "earliest_deadline", "batch_by_setup")
 TASKS = ("pick", "push")
@@ -35,11 +37,24 @@ def test_nobody_is_passed_by_a_job_that_came_too_late_to_pass_it(tmp_path_factor
     )
     found = play(tmp_path_factory.mktemp("p"), jobs=listed(*asked, episodes=10), outcomes=SURE,
                  scheduler={"kind": "priority", "level_min": 10})  # fmt: skip
+    nobody_is_passed_too_late(found, asked, level_s=600, job_s=520)
+
+
+def nobody_is_passed_too_late(found, asked, level_s, job_s):
+    """Whoever was served earlier came within a level's time of each priority that it has more."""
     turn = order(found)
     for early in range(len(turn)):
         for late in turn[early + 1 :]:
             passed, by = (asked[int(name[1:]) - 1] for name in (late, turn[early]))
-            assert by["at_s"] <= max(passed["at_s"], 0) + 600 * max(0, by["priority"] - passed["priority"]) + 520
+            assert by["at_s"] <= passed["at_s"] + level_s * max(0, by["priority"] - passed["priority"]) + job_s
+
+
+def test_a_priority_that_never_ages_is_found_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(Priority, "place", lambda _, job: (-job.asks["priority"],))
+    asked = [{"priority": 0, "at_s": 0}] + [{"priority": 5, "at_s": 400 * i} for i in range(15)]
+    found = play(tmp_path, jobs=listed(*asked, episodes=10), outcomes=SURE, scheduler={"kind": "priority", "level_min": 10})
+    with pytest.raises(AssertionError):
+        nobody_is_passed_too_late(found, asked, level_s=600, job_s=520)
 
 
 def test_the_earliest_deadline_is_served_first(tmp_path):
@@ -84,8 +99,28 @@ def test_over_a_saturated_shift_owners_get_their_weights_within_five_per_cent(tm
     found = play(tmp_path_factory.mktemp("f"), jobs=asked, outcomes=SURE, duration_s=8 * 3600,
                  cells=cells(*"abcd"[:size]), resets=[AUTO | {"success": 1}],
                  scheduler=given_)  # fmt: skip
-    got, total = shares(found, 8 * 3600 * 10**6), sum(weights)
-    assert all(abs(got[who] - w / total) <= 0.05 * w / total + 0.01 for who, w in zip(names, weights, strict=True))
+    assert shares_are_fair(found, given_["weights"], size)
+
+
+TURN_S = 5 * 60 + 55
+"""A quantum, and the episode that is finished."""
+
+
+def shares_are_fair(found, weights, size):
+    """Each owner had what its weight says within 5 %, or one turn on one cell."""
+    got, total = shares(found, 8 * 3600 * 10**6), sum(weights.values())
+    slack = TURN_S / (8 * 3600 * size)
+    return all(abs(got[who] - w / total) <= max(0.05 * w / total, slack) for who, w in weights.items())
+
+
+def test_a_fair_share_that_does_not_look_at_weights_is_found_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(FairShare, "weight", lambda *_: 1.0)
+    weights = {"x": 1, "y": 3}
+    asked = listed(*[{"owner": who, "episodes": 40} for _ in range(90) for who in weights])
+    given_ = {"kind": "fair_share", "weights": weights, "quantum_min": 5}
+    found = play(tmp_path, jobs=asked, outcomes=SURE, duration_s=8 * 3600, cells=cells("a", "b"),
+                 resets=[AUTO | {"success": 1}], scheduler=given_)  # fmt: skip
+    assert not shares_are_fair(found, weights, 2)
 
 
 def test_a_lease_ends_between_two_episodes_and_its_job_goes_on_later(tmp_path):
@@ -167,6 +202,13 @@ def balance(found):
             holder[e.job] = e.cell
         else:
             assert holder.pop(e.job) == e.cell
+
+
+def test_a_farm_that_loses_the_job_of_a_broken_robot_is_found_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(Work, "give_back", lambda work, cell, reason: work.jobs.pop(cell.job, None))
+    found = play(tmp_path, outcomes=SURE, faults=[breaks(700, "a")], people=staff(30), duration_s=2000)
+    with pytest.raises(AssertionError):
+        balance(found)
 
 
 def tended(found):

@@ -179,18 +179,12 @@ class Accounts:
         return {cell: dict(looks) for cell, looks in self._looks.items()}
 
     def lost_us(self, cell: str | None = None) -> dict[str, int]:
-        """µs that yielded no usable episode, by cause, largest first, of a cell or of all. With `productive_us` they add up to
-        cells × duration."""
+        """µs that yielded no usable episode, by cause, largest first, of a cell or of all."""
         lost: dict[str, int] = {}
         for part in self._lost.values() if cell is None else [self._lost[cell]]:
             for cause, us in part.items():
                 lost[cause] = lost.get(cause, 0) + us
         return dict(sorted(lost.items(), key=lambda item: (-item[1], item[0])))
-
-    @property
-    def productive_us(self) -> int:
-        """µs in episodes that were not rejected, without protective stops."""
-        return sum(us for part in self._sums.values() for us in part.values()) - sum(self.lost_us().values())
 
 
 class _Cell:

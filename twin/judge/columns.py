@@ -63,9 +63,10 @@ def picked(frame: pd.DataFrame, numbers: Sequence[int]) -> pd.DataFrame:
 def answers(frame: pd.DataFrame, name: str, *, table: str) -> Answers:
     """A yes/no column (n,) in a byte each. A NaN in it is refused."""
     _there(frame, name, table)
-    if frame[name].dtype == pd.BooleanDtype():
-        held = frame[name]
-        return np.where(held.isna(), -1, held.fillna(False).to_numpy(dtype=np.int8)).astype(np.int8)
+    held = frame[name]
+    if held.dtype == pd.BooleanDtype():
+        told: Answers = held.to_numpy(dtype=np.int8, na_value=-1)
+        return told
     return np.array([-1 if v is None else v for v in flags(frame, name, table=table)], dtype=np.int8)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from twin.judge.columns import US, answers, codes
 from twin.judge.facts import Facts, kinds
+from twin.judge.stats import Interval, proportion
 from twin.log.tables import RunLog
 
 YEAR_H = 8766.0
@@ -70,10 +71,24 @@ def confusion(log: RunLog) -> list[tuple[str, int, int]] | None:
     return [("truly a success", both(1, 1), both(1, 0)), ("truly a failure", both(0, 1), both(0, 0))]
 
 
+def wrong_labels(log: RunLog) -> list[tuple[str, Interval]]:
+    """How often labels are wrong, by who gave them and which way: (who called what what, share of those with its interval)."""
+    truth, label = (answers(log.episodes, name, table="episodes") for name in ("truth", "label"))
+    source, names = codes(log.episodes, "label_source", table="episodes")
+    out = []
+    for n, who in enumerate(names):
+        for real, called in ((0, "failures called a success"), (1, "successes called a failure")):
+            held = (source == n) & (truth == real) & (label >= 0)
+            if held.any():
+                out.append((f"{who}: {called}", proportion(k=int((held & (label != real)).sum()), n=int(held.sum()))))
+    return out
+
+
 def product(log: RunLog, known: Facts) -> dict[str, Any]:
     """Everything a page says of data and cost: confusion, rejections by reason, sources of labels, costs."""
     return {
         "confusion": confusion(log),
+        "wrong": wrong_labels(log),
         "rejected": _tally(log, "reject_reason"),
         "labels": _tally(log, "label_source"),
         "hindsight": sum(n for _, n in _tally(log, "instruction")),

@@ -170,18 +170,6 @@ class Journal:
     def _has_ticks(self) -> bool:
         return bool(self._value("SELECT count(*) FROM sqlite_master WHERE name = 'ticks'"))
 
-    @property
-    def event_count(self) -> int:
-        """Events kept so far."""
-        with self._explained("read"):
-            return int(self._value("SELECT coalesce(sum(events), 0) FROM commits"))
-
-    @property
-    def episode_count(self) -> int:
-        """Episodes kept so far."""
-        with self._explained("read"):
-            return int(self._value("SELECT coalesce(sum(episodes), 0) FROM commits"))
-
     def close(self) -> None:
         """Fold the WAL into the file and let go of the folder. Never raises for a full disk: what is committed stays."""
         try:

@@ -98,16 +98,23 @@ def predict(scenario: Scenario, progress: Progress | None = None) -> Prediction:
         done.append(Assumption(_name(path), str(held.get("source") or ""), **values, at_low=ends[0], at_high=ends[1]))
         if progress is not None:
             progress(3 + 2 * n, total)
-    down = math.sqrt(sum(max(0.0, rate - min(a.at_low, a.at_high)) ** 2 for a in done))
-    up = math.sqrt(sum(max(0.0, max(a.at_low, a.at_high) - rate) ** 2 for a in done))
+    down, up = (_together(rate, [end(a.at_low, a.at_high) for a in done], sign) for end, sign in ((min, -1), (max, 1)))
     beside = []
     for figure in scenario.spec.published:
         cells = figure.cells or len(scenario.cells)
         hours = figure.robot_h if figure.robot_h is not None else 24.0 * (figure.days or 0.0) * cells
-        given = rate * hours, max(0.0, rate - down) * hours, (rate + up) * hours
+        given = rate * hours, down * hours, up * hours
         beside.append(Beside(figure.source, figure.count, *given))
     ranked = tuple(sorted(done, key=lambda a: -a.swing))
     return Prediction(rate, usable, tuple(beside), ranked)
+
+
+def _together(rate: float, ends: Sequence[float], sign: int) -> float:
+    """What all assumptions leave in one direction: the factors of each, independent, so that squares of logarithms add up."""
+    if rate <= 0 or min(ends, default=rate) <= 0:
+        return rate if sign > 0 else 0.0
+    swings = (max(0.0, sign * math.log(end / rate)) for end in ends)
+    return rate * math.exp(sign * math.sqrt(sum(swing**2 for swing in swings)))
 
 
 def _name(path: Path) -> str:

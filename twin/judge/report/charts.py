@@ -80,9 +80,10 @@ class Dot(NamedTuple):
     level: int = 2
 
 
-def forest(rows: Sequence[Dot], *, alt: str, marks: Sequence[tuple[float, str]] = ()) -> str:
-    """Shares with their intervals, one line each, on an axis from 0 to 100 %. `marks`: lines at bounds, with a word."""
-    left, top = 170.0, 36.0 if marks else 22.0
+def forest(rows: Sequence[Dot], *, alt: str, marks: Sequence[tuple[float, str]] = (), left: float = 170.0) -> str:
+    """Shares with their intervals, one line each, on an axis from 0 to 100 %. `marks`: lines at bounds, with a word; `left`:
+    room for names."""
+    top = 36.0 if marks else 22.0
     pitch = 26.0
     x = svg.Scale(0, 1, left, svg.WIDTH - 230)
     bottom = top + pitch * len(rows)

@@ -103,6 +103,8 @@ def _product(log: RunLog, known: Facts) -> dict[str, Any]:
         alt = "Goal cells covered against robot-hours"
         covered = Markup(plots.curves([line], x_axis="robot-hours", y_axis=line.name, alt=alt))
     told["covered"] = covered
+    told["mistakes"] = Markup(_mistakes(told["wrong"])) if told["wrong"] else None
+    told["spoilt"] = Markup(_spoilt(told["rejected"], len(log.episodes))) if told["rejected"] else None
     versions = [plots.Curve(f"site {site}", points) for site, points in by_version(log).items()]
     alt = "Success of each version of the policy, by site"
     told["learnt"] = (
@@ -113,6 +115,22 @@ def _product(log: RunLog, known: Facts) -> dict[str, Any]:
     line = plots.Curve(f"{held.currency} a usable episode", held.curve())
     alt = "Cost of a usable episode against the number of cells"
     return {"product": told, "amortisation": Markup(plots.curves([line], x_axis="cells", y_axis=line.name, alt=alt))}
+
+
+def _mistakes(wrong: Sequence[tuple[str, Any]]) -> str:
+    """How often labels are wrong."""
+    rows = [_dot(name, interval, 2) for name, interval in wrong]
+    alt = "Wrong labels with 95 % intervals: " + "; ".join(f"{r.name} {r.words}" for r in rows)
+    return charts.forest(rows, alt=alt, left=300)
+
+
+def _spoilt(rejected: Sequence[tuple[str, int]], total: int) -> str:
+    """Episodes that cannot be used, by reason."""
+    bars = [
+        charts.Bar(name.replace("_", " "), float(n), "broken", f"{words.count(n)}  ·  {words.pct(n / total)} of episodes")
+        for name, n in rejected
+    ]
+    return charts.bar_chart(bars, alt="Episodes that cannot be used: " + "; ".join(f"{b.name} {b.words}" for b in bars))
 
 
 def _groups(log: RunLog, known: Facts) -> dict[str, list[str]]:

@@ -53,7 +53,7 @@ def _beside(found: Mapping[str, Any]) -> str:
         ">Predicted / published",
         "The published count lies",
     ]
-    note = "The range takes the assumptions as independent: the swings of each are added as squares. Nothing was fitted."
+    note = "The range takes the assumptions as independent: squared logarithms of their factors add up. Nothing was fitted."
     return html + sheet.table(heads, rows) + f'<p class="note">{note}</p>'
 
 
