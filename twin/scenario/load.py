@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from twin.control.spec import UseSpec
 from twin.core.assets import shipped
 from twin.core.errors import AssetError, InputError, Problem, SpecError, nearest
 from twin.core.quantity import LARGEST
-from twin.core.yaml import Document, Loc, read
+from twin.core.yaml import Document, read
 from twin.farm.spec import FleetSpec, JobList, TableJobs
-from twin.scenario import overlay, replays, traces
+from twin.scenario import replays, traces
 from twin.scenario.arms import files_of
 from twin.scenario.cells import Cell, expand, matching, only_site
+from twin.scenario.files import Files
 from twin.scenario.fit import check_fit
 from twin.scenario.guards import check_guards
 from twin.scenario.jobs import read_table
@@ -31,7 +32,6 @@ from twin.scenario.tiers import check_tier
 from twin.scenario.use import resolve, source_digest
 from twin.scenario.view import partly, whole
 from twin.world.engines import need
-from twin.world.own.spec import SUFFIXES, is_file
 
 
 @dataclass(frozen=True)
@@ -157,19 +157,11 @@ def _load(
     document = read(file, shown)
     if not isinstance(document.data, dict):
         return None, document.problems
-    fleet_only = "scenario" not in document.data and "cells" in document.data
-    folder = file.parent if fleet_only else _graft_fleet(document, file, shown)
-    at: Loc = () if fleet_only else ("fleet",)
-    _graft_outcomes(document, at, folder, file, shown)
-    grafted = _graft_robots(document, at, folder, file, shown)
-    if not fleet_only:
-        _lay_over(document, file, shown)
-    if over is not None and not fleet_only:
-        overlay.apply(document, ("fleet",), read(over))
-    _graft_robots(document, at, folder, file, shown, grafted)
+    files = Files(document, file, shown, over)
+    files.gather()
     traces.fill(document)
     replays.fill(document)
-    root: type[ScenarioSpec] | type[FleetSpec] = FleetSpec if fleet_only else ScenarioSpec
+    root: type[ScenarioSpec] | type[FleetSpec] = FleetSpec if files.alone else ScenarioSpec
     problems = list(document.problems)
     spec: ScenarioSpec | FleetSpec | None = None
     try:
@@ -177,7 +169,7 @@ def _load(
         view = whole(spec)
     except ValidationError as error:
         problems += explain(error.errors(include_url=False), document, root)
-        view = partly(document.data, fleet_only=fleet_only)
+        view = partly(document.data, fleet_only=files.alone)
     tables, wrong = _tables(view.jobs, document, file.parent)
     view.jobs_whole = view.jobs_whole and not wrong
     checker = Checker(document, view, tables, file.parent, engine)
@@ -193,80 +185,6 @@ def _load(
         jobs = (JobList(kind="list", jobs=tables[i].jobs) if i in tables else load for i, load in enumerate(spec.jobs))
         spec = spec.model_copy(update={"jobs": tuple(jobs)})
     return spec, _in_order(problems, document.file)
-
-
-def _graft_fleet(document: Document, file: Path, shown: str) -> Path:
-    """Put the fleet in place of its file's name; returns the folder that the fleet lies in."""
-    name = document.data.get("fleet")
-    if not isinstance(name, str):
-        return file.parent
-    _graft(document, ("fleet",), file.parent / name, file, shown, f"no fleet file {name!r} beside the scenario")
-    return (file.parent / name).parent
-
-
-def _graft_outcomes(document: Document, fleet: Loc, folder: Path, file: Path, shown: str) -> None:
-    """Put an outcome model in place of its file's name, which is looked for beside the fleet."""
-    held = document.data
-    for step in fleet:
-        held = held.get(step) if isinstance(held, dict) else None
-    name = held.get("outcomes") if isinstance(held, dict) else None
-    if isinstance(name, str):
-        _graft(document, (*fleet, "outcomes"), folder / name, file, shown, f"no file of outcomes {name!r} beside the fleet")
-
-
-def _graft_robots(document: Document, fleet: Loc, folder: Path, file: Path, shown: str, done: Collection[str] = ()) -> set[str]:
-    """Put the sidecar of each robot of the user's own into its entry, and name its file from the scenario's folder.
-
-    Returns these names; those that are `done` are left alone: what an overlay names is looked for after it was laid.
-    """
-    named = set(done)
-    held = document.data.get("fleet") if fleet else document.data
-    robots = held.get("robots") if isinstance(held, dict) else None
-    for name, robot in robots.items() if isinstance(robots, dict) else ():
-        model = robot.get("model") if isinstance(robot, dict) else None
-        if not isinstance(model, str) or not is_file(model) or (model in done and "own" in robot):
-            continue
-        path, at = folder / model, (*fleet, "robots", name)
-        if not path.is_file():
-            known = [str(found.relative_to(folder)) for suffix in SUFFIXES for found in sorted(folder.rglob(f"*{suffix}"))]
-            document.problems.append(document.at((*at, "model"), f"no file {model!r} beside the fleet{nearest(model, known)}"))
-            document.doubtful.append((*at, "own"))
-            continue
-        robot["model"] = os.path.relpath(path.resolve(), file.parent.resolve())
-        named.add(robot["model"])
-        sidecar = path.with_suffix(".yaml")
-        _graft(document, (*at, "own"), sidecar, file, shown, f"{model} needs its sidecar {sidecar.name!r} beside it")
-    return named
-
-
-def _graft(document: Document, at: Loc, path: Path, file: Path, shown: str, missing: str) -> None:
-    """Put a file's content in place of its name at a path of the document; `shown`: what `file`, the document's, is called."""
-    if path.is_file():
-        other = read(path, os.path.normpath(Path(shown).parent / os.path.relpath(path, file.parent)))
-        document.graft(at, other)
-        if other.data is None:
-            document.doubtful.append(at)
-        return
-    known = [str(found.relative_to(file.parent)) for found in sorted(file.parent.rglob("*.yaml")) if found != file]
-    document.problems.append(document.at(at, missing + nearest(path.name, known)))
-    document.doubtful.append(at)
-    holder = document.data
-    for step in at[:-1]:
-        holder = holder[step]
-    holder[at[-1]] = None
-
-
-def _lay_over(document: Document, file: Path, shown: str) -> None:
-    """Lay the overlay of calibration over the fleet."""
-    name = document.data.get("overlay")
-    if not isinstance(name, str):
-        return
-    path = file.parent / name
-    if path.is_file():
-        overlay.apply(document, ("fleet",), read(path, os.path.normpath(Path(shown).parent / name)))
-        return
-    known = [path.name for path in sorted(file.parent.glob("*.yaml")) if path != file]
-    document.problems.append(document.at(("overlay",), f"no overlay {name!r} beside the scenario{nearest(name, known)}"))
 
 
 def _tables(jobs: list[tuple[int, Any]], document: Document, folder: Path) -> tuple[Tables, list[Problem]]:
