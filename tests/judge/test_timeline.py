@@ -81,8 +81,8 @@ def test_a_path_of_bars_draws_each_bar_where_it_is(runs):
     at, bars, want = 0.0, [], []
     for gap, width in runs:
         at += gap
-        want.append((round(at, 1), round(width, 1)))
         bars.append((at, at + width))
+        want.append((round(at, 1), round(at + width - at, 1)))  # as wide as floats at that place leave it
         at += width
     x, found = 0.0, []
     for move, gap, width in re.findall(r"([Mm])([\d.-]+) [\d.]+h([\d.]+)", svg.bars(bars, 5)):
