@@ -61,11 +61,12 @@ HUNTED = ("workspace_box", "keep_out", "separation")
 ANY_FILTER: TypeAdapter[Any] = TypeAdapter(FilterSpec)
 
 
-def farm_of(n: int, policy: str, filters: list[dict[str, Any]], folder: Path, robot: str = "panda") -> Farm:
+def farm_of(n: int, policy: str, filters: list[dict[str, Any]], folder: Path, robot: str = "panda", seed: int = 0) -> Farm:
     """n cells that do nothing but what the adversary wants; stops are soon over."""
     arm = {"model": robot, "gripper": "hand", "stop_recover_s": 0.3, "stops_per_episode": 100000, "stops": {"restart_s": 0.1}}
     made = {
         "scenario": f"bench-{policy}",
+        "seed": seed,
         "fleet": {
             "fleet": "bench",
             "grippers": {"hand": {"stroke_mm": 80}},
@@ -89,8 +90,10 @@ def farm_of(n: int, policy: str, filters: list[dict[str, Any]], folder: Path, ro
 class Attack:
     """A farm of one lane under attack: every promise of the whole chain is judged, whichever filters are there."""
 
-    def __init__(self, policy: str, filters: list[dict[str, Any]], folder: Path, robot: str = "panda", n: int = 64) -> None:
-        self.farm = farm_of(n, policy, filters, folder, robot)
+    def __init__(
+        self, policy: str, filters: list[dict[str, Any]], folder: Path, robot: str = "panda", n: int = 64, seed: int = 0
+    ) -> None:
+        self.farm = farm_of(n, policy, filters, folder, robot, seed)
         self.lane = self.farm.lanes[0]
         cell: Any = self.lane.world.cell  # type: ignore[attr-defined]
         given = {str(f["kind"]): ANY_FILTER.validate_python(f) for f in CHAIN}
@@ -114,10 +117,12 @@ class Attack:
             self.lane.persons.leave(row, now_us + 4 * US)
 
 
-def attack(policy: str, filters: list[dict[str, Any]], robot_ticks: int, robot: str = "panda", n: int = 64) -> Promises:
+def attack(
+    policy: str, filters: list[dict[str, Any]], robot_ticks: int, robot: str = "panda", n: int = 64, seed: int = 0
+) -> Promises:
     """Let a policy loose for so many robot-ticks; the judge of what came of it."""
     with tempfile.TemporaryDirectory() as temp:
-        return Attack(policy, filters, Path(temp), robot, n).run(robot_ticks)
+        return Attack(policy, filters, Path(temp), robot, n, seed).run(robot_ticks)
 
 
 def hunt(kind: str, robot_ticks: int, robot: str = "panda", n: int = 64, generation: int = 50) -> float:

@@ -1,11 +1,12 @@
 """Make the tables of docs/safety.md of what broke a promise: every policy on every arm behind the whole chain, and with each
 filter taken out.
 
-    python -m docs.make_violations                    both tables, about a quarter of an hour of one core
-    python -m docs.make_violations --only random-ur3  one piece of them, to run several beside each other
-    python -m docs.make_violations --write            what is there goes into docs/safety.md
+    python -m docs.make_violations --write                   half an hour of one core; the tables go into docs/safety.md
+    python -m docs.make_violations --only random-ur3-3       one piece, to run several beside each other
+    python -m docs.make_violations --ticks 250000 --write    a quarter of it
 
-Pieces are kept in runs/violations and taken from there, what was interrupted goes on; those of other code are made anew.
+A piece is a policy on an arm: robot-ticks behind the whole chain with a seed of their own, or `bare`, without each filter; or
+what a search finds on an arm. Pieces are kept in runs/violations: what was interrupted goes on; those of other code are made anew.
 """
 
 from __future__ import annotations
@@ -26,10 +27,19 @@ from twin.control.safety.promises import UNITS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = Path(__file__).with_name("safety.md")
-PARTS = [f"{policy}-{robot}" for policy in POLICIES for robot in ROBOTS]
-HUNTS = [f"hunt-{robot}" for robot in ROBOTS]
+PAIRS = [f"{policy}-{robot}" for policy in POLICIES for robot in ROBOTS]
 NAMES = [str(f["kind"]) for f in CHAIN]
+PIECE_TICKS, ROWS = 125_000, 64
+"""Behind the whole chain: 39 simulated seconds a row."""
 BARE_TICKS, BARE_ROWS, HUNT_TICKS = 5_000, 16, 50_000
+
+
+def parts(ticks: int) -> dict[str, list[str]]:
+    """The pieces that so many robot-ticks a policy, both arms together, take: by the pair of policy and arm they tell of."""
+    seeds = range(1, 1 + math.ceil(ticks / len(ROBOTS) / PIECE_TICKS))
+    return {pair: [*(f"{pair}-{seed}" for seed in seeds), f"{pair}-bare"] for pair in PAIRS} | {
+        f"hunt-{robot}": [f"hunt-{robot}"] for robot in ROBOTS
+    }
 
 
 def code() -> str:
@@ -58,48 +68,50 @@ def put(page: Path, name: str, text: str) -> None:
     page.write_text(old[:before] + text + old[after:], encoding="utf-8")
 
 
-def piece(part: str, ticks: int) -> dict[str, Any]:
-    """One policy on one arm: robot-ticks with each promise broken, the least margins, and the same with each filter taken out;
-    or what a search finds on one arm."""
-    policy, robot = part.split("-")
+def piece(part: str) -> dict[str, Any]:
+    """Robot-ticks with each promise broken, and the least margins; the former without each filter; or what a search finds."""
+    policy, robot, *which = part.split("-")
     if policy == "hunt":
-        return {"hunted": {name: hunt(name, HUNT_TICKS, robot) for name in HUNTED}}
-    found = attack(policy, CHAIN, ticks, robot, 256)
-    bare = {name: attack(policy, without(name), BARE_TICKS, robot, BARE_ROWS).broken[name] for name in NAMES}
+        return {"least": {name: hunt(name, HUNT_TICKS, robot) for name in HUNTED}}
+    if which == ["bare"]:
+        return {"broken": {name: attack(policy, without(name), BARE_TICKS, robot, BARE_ROWS).broken[name] for name in NAMES}}
+    found = attack(policy, CHAIN, PIECE_TICKS, robot, ROWS, int(which[0]))
     least = {name: float(found.least[:, k].min()) for k, name in enumerate(found.kinds)}
-    return {"ticks": found.judged, "with": found.broken, "without": bare, "least": least, "gave_way": found.gave_way}
+    return {"ticks": found.judged, "broken": found.broken, "least": least, "gave_way": found.gave_way}
 
 
-def made(part: str, ticks: int, folder: Path) -> dict[str, Any]:
+def made(part: str, folder: Path) -> dict[str, Any]:
     """A piece from its file, or made and kept there."""
-    path = folder / f"{part}-{ticks}-{code()}.json"
+    path = folder / f"{part}-{code()}.json"
     if not path.is_file():
         began = time.perf_counter()
-        text = json.dumps(piece(part, ticks))
+        text = json.dumps(piece(part))
         path.write_text(text)
-        print(f"{part}: {time.perf_counter() - began:.0f} s, {path}", file=sys.stderr, flush=True)
+        print(f"{part}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 
 
-def tables(pieces: dict[str, dict[str, Any]]) -> str:
-    """Both tables, in Markdown."""
-    heads = [part.replace("-", ", ") for part in PARTS]
-    count = {part: sum(p["ticks"] for name, p in pieces.items() if name.startswith(part)) for part in POLICIES}
+def tables(told: dict[str, list[dict[str, Any]]]) -> str:
+    """Both tables, in Markdown, of the pieces of each pair."""
+    heads = [pair.replace("-", ", ") for pair in PAIRS]
+    with_ = {pair: told[pair][:-1] for pair in PAIRS}
+    bare = {pair: told[pair][-1]["broken"] for pair in PAIRS}
+    ticks = {pair: sum(p["ticks"] for p in with_[pair]) for pair in PAIRS}
     lines = [
-        f"Behind the whole chain, robot-ticks: {', '.join(f'{name} {n:,}' for name, n in count.items())}, half on each arm.",
+        f"Behind the whole chain, {min(ticks.values()):,} robot-ticks of each policy on each arm, {sum(ticks.values()):,} in all.",
         f"Ticks on which a promise was broken, and the least margin; hunted: by a search, {HUNT_TICKS:,} robot-ticks an arm.",
         "",
         "| filter | " + " | ".join(heads) + " | least margin | hunted |",
         "| --- |" + " --- |" * (len(heads) + 2),
     ]
     for name in NAMES:
-        least = min(pieces[part]["least"][name] for part in PARTS)
-        hunted = min((pieces[part]["hunted"].get(name, math.inf) for part in HUNTS), default=math.inf)
-        told = ["" if math.isinf(x) else f"{x:.4f} {UNITS[name]}" for x in (least, hunted)]
-        counts = [f"{pieces[part]['with'][name]:,}" for part in PARTS]
-        lines.append(f"| `{name}` | " + " | ".join(counts + told) + " |")
-    gave = [f"{pieces[part]['gave_way']:,}" for part in PARTS]
+        least = min(p["least"][name] for pair in PAIRS for p in with_[pair])
+        hunted = min((p["least"].get(name, math.inf) for robot in ROBOTS for p in told[f"hunt-{robot}"]), default=math.inf)
+        margins = ["" if math.isinf(x) else f"{x:.4f} {UNITS[name]}" for x in (least, hunted)]
+        counts = [f"{sum(p['broken'][name] for p in with_[pair]):,}" for pair in PAIRS]
+        lines.append(f"| `{name}` | " + " | ".join(counts + margins) + " |")
+    gave = [f"{sum(p['gave_way'] for p in with_[pair]):,}" for pair in PAIRS]
     lines += [
         "| *joints excused* | " + " | ".join(gave) + " | | |",
         "",
@@ -108,7 +120,7 @@ def tables(pieces: dict[str, dict[str, Any]]) -> str:
         "| without | " + " | ".join(heads) + " |",
         "| --- |" + " --- |" * len(heads),
     ]
-    lines += [f"| `{name}` | " + " | ".join(f"{pieces[part]['without'][name]:,}" for part in PARTS) + " |" for name in NAMES]
+    lines += [f"| `{name}` | " + " | ".join(f"{bare[pair][name]:,}" for pair in PAIRS) + " |" for name in NAMES]
     return "\n".join(lines) + "\n"
 
 
@@ -118,16 +130,16 @@ def main() -> None:
     parser.add_argument(
         "--ticks", type=int, default=1_000_000, help="robot-ticks a policy, both arms together (default 1000000)"
     )
-    parser.add_argument("--only", choices=PARTS + HUNTS, help="make one piece and no tables")
+    parser.add_argument("--only", nargs="+", help="make these pieces and no tables: POLICY-ARM-SEED, POLICY-ARM-bare, hunt-ARM")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/safety.md")
     given = parser.parse_args()
     folder = ROOT / "runs" / "violations"
     folder.mkdir(parents=True, exist_ok=True)
-    each = given.ticks // len(ROBOTS)
     if given.only:
-        made(given.only, each, folder)
+        for part in given.only:
+            made(part, folder)
         return
-    text = tables({part: made(part, each, folder) for part in PARTS + HUNTS})
+    text = tables({pair: [made(part, folder) for part in each] for pair, each in parts(given.ticks).items()})
     print(text)
     if given.write:
         put(PAGE, "violations", text)
