@@ -5,8 +5,9 @@ filter taken out.
     python -m docs.make_violations --only random-ur3-3       one piece, to run several beside each other
     python -m docs.make_violations --ticks 250000 --write    a quarter of it
 
-A piece is a policy on an arm: robot-ticks behind the whole chain with a seed of their own, or `bare`, without each filter; or
-what a search finds on an arm. Pieces are kept in runs/violations: what was interrupted goes on; those of other code are made anew.
+A piece is a policy on an arm: robot-ticks behind the whole chain with a seed of their own, or `bare`, without each filter;
+or what a search finds on an arm. Pieces are kept in runs/violations, and what was interrupted goes on;
+where code has changed they are made anew.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def tables(told: dict[str, list[dict[str, Any]]]) -> str:
     bare = {pair: told[pair][-1]["broken"] for pair in PAIRS}
     ticks = {pair: sum(p["ticks"] for p in with_[pair]) for pair in PAIRS}
     lines = [
-        f"Behind the whole chain, {min(ticks.values()):,} robot-ticks of each policy on each arm, {sum(ticks.values()):,} in all.",
+        f"Behind the whole chain: {min(ticks.values()):,} robot-ticks a policy and arm, {sum(ticks.values()):,} in all.",
         f"Ticks on which a promise was broken, and the least margin; hunted: by a search, {HUNT_TICKS:,} robot-ticks an arm.",
         "",
         "| filter | " + " | ".join(heads) + " | least margin | hunted |",
