@@ -1,6 +1,8 @@
 import json
 
-from benchmarks import clock, farm
+import pytest
+
+from benchmarks import clock, farm, nominal
 from twin.cli import main
 
 
@@ -20,3 +22,10 @@ def test_twin_bench_takes_what_it_offers(monkeypatch, capsys):
     monkeypatch.setattr(farm, "measure", lambda segments: {"segments": segments})
     assert main(["bench", "--quick", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"segments": 3}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["pick_place", "stack", "drawer_open"])
+def test_filters_let_a_policy_alone_that_does_nothing_wrong(task):
+    (found,) = nominal.measure(4, ["ur3"], [task], [0.0])
+    assert found.altered <= nominal.ALTERED and found.with_filters == found.without == found.episodes == 4
