@@ -102,6 +102,11 @@ def test_it_works_in_a_farm_and_replays_until_its_file_changes(tmp_path):
         replay(result.folder, threads=1)
 
 
+def test_it_is_tried_where_no_loop_was_compiled_before(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cold"))
+    assert load(ur3(tmp_path)).cells
+
+
 @pytest.fixture
 def gathered(monkeypatch, tmp_path):
     """Makes a scenario of three cells with a robot out of a package."""

@@ -25,8 +25,10 @@ def compiled(loop: F) -> F:
         made: Any = njit(cache=True, error_model="numpy")(loop)
     except RuntimeError:  # there is no folder that may be written to: compiled once a process
         return cast(F, njit(error_model="numpy")(loop))
+    if not isinstance(made, Dispatcher):  # NUMBA_DISABLE_JIT
+        return loop
     # of itself numba keeps what it compiled until the file changes, whatever becomes of what that imports
-    made._cache._cache_file._source_stamp = _stamp(loop)
+    cast(Any, made)._cache._cache_file._source_stamp = _stamp(loop)
     return cast(F, made)
 
 

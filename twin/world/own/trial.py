@@ -57,7 +57,7 @@ def _tried(file: str, digest: str, own: str, gripper: str, workcell: str, second
     asked = json.dumps({"file": file, "own": own, "gripper": gripper, "workcell": workcell, "seconds": seconds, "bytes": most})
     above = str(Path(__file__).resolve().parents[3])
     paths = os.pathsep.join(filter(None, (above, os.environ.get("PYTHONPATH", ""))))
-    env = os.environ | {"PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"}
+    env = os.environ | {"PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1", "NUMBA_DISABLE_JIT": "1"}  # it may write no cache
     waits = PATIENCE * seconds
     command = [sys.executable, "-m", "twin.world.own.trial"]
     try:
