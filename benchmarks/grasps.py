@@ -21,6 +21,7 @@ from twin.control.spec import ScriptedPolicy
 from twin.core.chance import Chance
 from twin.core.records import Bools, Floats
 from twin.world.cell import CellModel, build_cell
+from twin.world.compose import FINGERS
 from twin.world.mujoco import MujocoWorld
 from twin.world.pybullet.world import PybulletWorld
 from twin.world.spec import GripperSpec, WorkcellSpec
@@ -103,6 +104,16 @@ def times(field: str, factor: float, column: Any = slice(None)) -> Change:
     return change
 
 
+def fingers(share: float) -> Change:
+    """What a finger that is pushed back by force resists with, beside its drive."""
+
+    def change(model: Any) -> None:
+        for name in FINGERS:
+            model.dof_damping[model.joint(name).dofadr[0]] *= share
+
+    return change
+
+
 def bullet(**parameters: Any) -> Change:
     """Parameters of Bullet's solver."""
 
@@ -124,6 +135,8 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "contacts six times as slow": {"mujoco": times("pair_solref", 6.0, 0)},
     "impratio 1 for 3": {"mujoco": set_(impratio=1.0)},
     "pyramidal cones": {"mujoco": set_(cone=int(mujoco.mjtCone.mjCONE_PYRAMIDAL))},
+    "fingers damped a tenth": {"mujoco": fingers(0.1)},
+    "fingers damped a fortieth": {"mujoco": fingers(0.025)},
     "no torsional friction": {"mujoco": times("pair_friction", 1e-3, 2)},
     "200 rounds for 50": {"bullet": bullet(numSolverIterations=200, solverResidualThreshold=0)},
     "contact erp 0.8 for 0.2": {"bullet": bullet(contactERP=0.8)},

@@ -32,6 +32,9 @@ LEAST_N = 1.0
 """With at least this force a finger's drive holds its finger in place."""
 LOCKED_N = 1e4
 """What keeps the fingers level with each other."""
+FINER = 2
+"""Bullet's steps to one of the cell's. With one its contacts give way under a finger that comes down on a thing, which then
+slips into the hand: `python -m benchmarks.grasps`."""
 ANY = -2
 """Any link, to `getContactPoints`."""
 
@@ -93,7 +96,7 @@ class Row:
         nominal = parts.cell.arm
         self.drives(nominal.stiffness, nominal.damping, nominal.torque, np.ones(1))
         self.friction = self.size = 1.0
-        self.step_s = parts.cell.step_us / US
+        self.step_s = parts.cell.step_us / US / FINER
 
     def drives(self, stiffness: Floats, damping: Floats, limit: Floats, carried: Floats) -> None:
         """The law of the drives from now on: gains, limits (nq,) and the share of the weight that is compensated."""
@@ -298,7 +301,7 @@ class Row:
         put, go, mode = p.setJointMotorControlArray, p.stepSimulation, p.TORQUE_CONTROL
         self._close_on(command[-1])
         law = [(k * to, k, d, most, self.carried * w) for (k, d, most, _), to, w in zip(self.law, command, weight)]  # noqa: B905
-        done, states = 0, self.states
+        done, steps, states = 0, FINER * steps, self.states
         while True:
             given = servo.held(states, law, self.step_s) if steps - done >= servo.HOLD else []
             held, pushed = (servo.HOLD, []) if given else (1, servo.pushed(states, law))

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 Servos = Sequence[tuple[float, float, float, float, float]]
-HOLD = 5
-"""Physics steps for which springs keep a torque. Ten would move an arm by 5 mrad in 2 s, five by less than 1."""
+HOLD = 10
+"""Bullet's steps for which springs keep a torque, 10 ms: moves an arm by less than 1 mrad in 2 s; twice as long by 5."""
 NEAR = 0.7
 """Servos of which one gives more than this share of its limit are worked out before every step: no limit is passed."""
 
