@@ -7,6 +7,7 @@ from twin.calibrate.farmcheck.adjust import adjust, put, uncertain
 from twin.calibrate.farmcheck.fit import judge
 from twin.calibrate.farmcheck.perturb import drawn
 from twin.calibrate.farmcheck.spec import AdjustSpec
+from twin.calibrate.farmcheck.summaries import recorded, summarise
 from twin.core.chance import Chance
 from twin.core.errors import InputError
 from twin.log.episodes import episode_frame
@@ -50,6 +51,23 @@ def test_intervals_of_runs_hold_what_was_drawn_alike_and_not_what_lies_beyond():
     sims = [{"a": value, "b": value} for value in rng("sims").standard_normal(39)]
     rows = {row["summary"]: row for row in judge({"a": 0.1, "b": 4.0, "c": 1.0}, sims, {"b"})}
     assert rows["a"]["inside"] and not rows["b"]["inside"] and rows["b"]["adjusted"] and "c" not in rows
+
+
+def test_what_a_recorder_cannot_tell_apart_is_the_same():
+    sims = [{"lasts (s)": 24.12}] * 19
+    cases = ((24.5, 0.5), (24.5, 0.0), (25.2, 0.5))
+    assert [judge({"lasts (s)": real}, sims, (), blur)[0]["inside"] for real, blur in cases] == [True, False, False]
+
+
+def test_a_recorder_sees_an_episode_from_its_first_sample_to_its_last():
+    seen = recorded(frame([24.4, 24.4, 0.3]).assign(start_s=[0.0, 24.7, 49.2]), 1.0)
+    assert seen["start_s"].tolist() == [0, 25, 50] and seen["duration_s"].tolist()[:2] == [24, 24]
+    assert np.isnan(seen["duration_s"].iloc[2]) and recorded(seen, None) is seen
+
+
+def test_episodes_without_symptoms_have_a_mean_of_their_own():
+    told = frame([20.0] * 19 + [90.0]).assign(symptoms=[[] for _ in range(19)] + [["grip_loss"]])
+    assert summarise(told, ["grip_loss"])["duration without symptoms (s)"] == 20
 
 
 def test_nine_of_ten_logs_that_are_alike_lie_inside():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from twin.calibrate.reliability import history
+from twin.calibrate.reliability.inside import inside
 from twin.log.episodes import episode_frame
 
 
@@ -80,3 +81,28 @@ def test_moments_of_the_recording_are_those_that_were_counted(real_data):
     assert (told["kind"] == "stop.protective").sum() == 108
     cell = history.happened(import_log(path, "ur3_cobotops"), told, "protective_stop")[0]
     assert np.nansum(cell.had) == 78 and cell.count <= 108
+
+
+def stopped(rows):
+    """Twelve episodes of 20 s with stops at the offsets of `rows`, each cleared after 2 s, and twelve without."""
+    frame = table(*((30.0 * i, 20.0, ["protective_stop"] if i < len(rows) else []) for i in range(len(rows) + 12)))
+    kinds = [(30.0 * i + at + after, i + 1, kind) for i, stops in enumerate(rows) for at in stops
+             for after, kind in ((0.0, "stop.protective"), (2.0, "stop.cleared"))]  # fmt: skip
+    told = pd.DataFrame([{"t_s": t, "kind": k, "cell": "c1", "payload": "{}", "episode": e} for t, e, k in kinds])
+    return inside(frame, told, ["c1"])
+
+
+def test_stops_that_begin_at_one_place_of_the_episode_are_no_rate_over_time():
+    assert stopped([[3.0 + 0.1 * i] for i in range(12)]).at_a_place() < 1e-3
+    assert stopped([[0.3 + 1.6 * i] for i in range(12)]).at_a_place() > 0.05
+    assert stopped([[3.0]] * 9).at_a_place() is None
+
+
+def test_a_stop_that_follows_the_end_of_another_is_brought_by_it():
+    told = stopped([[3.0, 6.0]] * 6 + [[3.0]] * 6)
+    known, p = told.followers(placed=True)
+    assert told.again == pytest.approx([1.0] * 6) and known.value == pytest.approx(6 / 18) and p == 0
+
+
+def test_stops_at_a_rate_that_follow_each_other_by_chance_bring_none():
+    assert stopped([[2.0, 11.0], [7.0], [16.0], []] * 6).followers(placed=False) is None

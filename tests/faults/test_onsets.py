@@ -35,6 +35,12 @@ def test_it_follows_as_likely_as_its_probability_says(tmp_path):
     assert len(onsets(played)) == pytest.approx(0.3 * begun, abs=3 * np.sqrt(0.21 * begun)) and begun > 200
 
 
+def test_in_an_episode_it_begins_so_long_after_the_start(tmp_path):
+    played = play(tmp_path, faults=[STUCK | {"onset": {"per_episode": 1, "after_s": 0.7}}])
+    starts = [event.t_us / 1e6 for event in played.of("episode.start")]
+    assert onsets(played) == pytest.approx([t + 0.7 for t in starts if t < 29.3]) and len(starts) > 5
+
+
 def test_a_fault_of_people_follows_an_event_of_any_cell(tmp_path):
     away = {"component": "people", "mode": "absent", "target": "ops", "onset": {"event": "reset.stuck"}, "duration_s": 3}
     stuck = [{"kind": "person", "pool": "ops", "deadline_s": 60}]
@@ -60,6 +66,8 @@ def test_onsets_that_are_drawn_are_so_many_in_all_spread_over_targets_and_time(t
         ({"onset": {"at_s": 3, "probability": 0.5}}, "'probability' goes only with event"),
         ({"onset": {"rate_per_h": 3, "delay_s": 2}}, "'delay_s' goes only with event"),
         ({"onset": {"event": "episode.start", "within_s": 3}}, "'within_s' goes only with per_episode"),
+        ({"onset": {"at_s": 3, "after_s": 2}}, "'after_s' goes only with per_episode"),
+        ({"onset": {"per_episode": 1, "within_s": 3, "after_s": 2}}, "needs one of 'within_s' and 'after_s'"),
         ({"onset": {"at_s": 3}, "duration_s": 0}, "must not be 0: that would change nothing"),
         ({"onset": {"at_s": 3}, "thing": 1}, "a sensor of joint has no 'thing'"),
     ],

@@ -119,3 +119,17 @@ def test_five_hundred_robots_load(folder):
     (folder / "fleet.yaml").write_text(text[: text.index("  - {name: a")] + cells + "\n")
     (folder / "s.yaml").write_text((folder / "s.yaml").read_text().replace("target: a", "target: c7"))
     assert len(load("s.yaml").cells) == 500
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("calibrate: mine\nlogs: {}\nparts: []\n", "1:1: this is a calibration plan: `twin calibrate` reads it"),
+        ("map: mine\ntime: {column: t}\n", "1:1: this is a map for foreign logs"),
+        ("overlay: mine\nmade: {date: 2026-01-05}\n", "2:1: this is an overlay"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_to_be_one(tmp_path, text, told):
+    (tmp_path / "file.yaml").write_text(text)
+    (problem,) = check(tmp_path / "file.yaml")
+    assert told in str(problem)

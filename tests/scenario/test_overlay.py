@@ -106,3 +106,9 @@ def test_a_mistake_behind_cells_written_out_keeps_its_place(tmp_path):
     (tmp_path / "scenario.yaml").write_text(wrong)
     with pytest.raises(SpecError, match=r"scenario.yaml:9:76: unknown link 'wify'"):
         load(tmp_path / "scenario.yaml")
+
+
+def test_an_onset_of_another_way_replaces_the_files_and_one_of_the_same_way_is_merged(laid):
+    slip = "faults: {slip: {component: gripper, mode: slips, onset: {per_episode: 0.2, within_s: 3}}}"
+    merged = laid(slip.replace("per_episode: 0.2, within_s: 3", "rate_per_h: {value: 9}, varies: {at_h: [0], times: [1]}"))
+    assert merged.faults["slip"].onset.rate_per_h == 9

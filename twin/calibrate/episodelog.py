@@ -29,6 +29,12 @@ class Episodes:
     map: str | None = None
 
     @property
+    def sampled_s(self) -> float | None:
+        """The step of the recorder that saw the episodes, s; None where their ends are exact."""
+        told: float | None = self.frame.attrs.get("import", {}).get("sampled_s")
+        return told
+
+    @property
     def source(self) -> str:
         """Name and digest for an estimate."""
         return f"{self.name} {self.digest[:12]}"

@@ -68,6 +68,14 @@ def law_estimates(law: Law, path: Path, confidence: float, *, unit: str, source:
     ]
 
 
+def own_law(x: Floats, path: Path, source: str) -> list[Estimate]:
+    """Times (n,), s, as a quantity of the fleet file without any law: their own quantiles."""
+    shares = SHARES if x.size > SHARES.size else (np.arange(x.size) + 0.5) / x.size
+    values = tuple(float(v) for v in np.quantile(x, shares))
+    told = Estimate((*path, "values"), values, n=int(x.size), unit="s", source=source, method="quantiles of the log")
+    return [Estimate((*path, "kind"), "empirical", source=source), told]
+
+
 def quantiles(law: Law, shares: Floats) -> Floats:
     """(n,) times by which shares have ended; infinite where so many never do."""
     grid = np.geomspace(1e-6, 1e6, 6000) * max(1e-12, _typical(law))

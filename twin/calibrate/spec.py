@@ -23,7 +23,7 @@ from twin.calibrate.reliability.spec import ReliabilitySpec
 from twin.core.errors import Problem, SpecError, nearest
 from twin.core.spec import Spec
 from twin.core.yaml import Document, read
-from twin.scenario.messages import explain
+from twin.scenario.messages import another, explain
 
 AnyPart = Annotated[
     DynamicsSpec | ActuatorsSpec | DelaysSpec | NetworkSpec | ReliabilitySpec | OperationsSpec | EpisodesSpec | FarmSpec,
@@ -73,6 +73,8 @@ def load_plan(path: str | Path) -> Plan:
     document = read(file, str(path))
     if not isinstance(document.data, dict):
         raise SpecError(document.problems)
+    if (other := another(document, "calibrate")) is not None:
+        raise SpecError([other])
     problems = list(document.problems)
     spec: PlanSpec | None = None
     try:

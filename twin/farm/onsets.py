@@ -88,7 +88,9 @@ class Onsets:
         if onset.per_episode is not None:
             stream = self._stream(fault, cell.count)
             if float(stream.random()) < onset.share(now / US):
-                return self._enter(number, now + to_us(float(stream.random()) * onset.within_s))
+                even = onset.after_s is None
+                wait_s = float(stream.random()) * onset.within_s if even else draw(onset.after_s, stream)
+                return self._enter(number, now + to_us(wait_s))
         elif onset.operating_h is not None and not fault.active and not math.isinf(self.ends_us[number]):
             return self._enter(number, now + max(0, round(self.ends_us[number]) - cell.operated_us))
         elif onset.moments is not None and onset.clock == "operating":

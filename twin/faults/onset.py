@@ -48,6 +48,7 @@ WAYS = ("at_s", "rate_per_h", "per_episode", "operating_h", "event", "moments", 
 """The keys of which an onset has exactly one."""
 BESIDE = {
     "within_s": ("per_episode",),
+    "after_s": ("per_episode",),
     "varies": ("rate_per_h", "per_episode"),
     "probability": ("event",),
     "delay_s": ("event",),
@@ -69,6 +70,8 @@ class Onset(Spec):
     """With this probability in each episode."""
     within_s: float = Field(default=8.0, gt=0)
     """With per_episode: it begins at a moment drawn evenly over this time from the episode's start."""
+    after_s: NonNegative | None = None
+    """With per_episode: or so long after the episode's start (a number or a law); in an episode that ends before it is none."""
     varies: Varies | None = None
     """With rate_per_h and per_episode: how they change."""
     operating_h: Law | None = None
@@ -95,6 +98,8 @@ class Onset(Spec):
         for name, ways in BESIDE.items():
             if getattr(self, name) != type(self).model_fields[name].default and all(getattr(self, way) is None for way in ways):
                 raise ValueError(f"{name!r} goes only with {' or '.join(ways)}: here it would do nothing")
+        if self.after_s is not None and self.within_s != type(self).model_fields["within_s"].default:
+            raise ValueError("needs one of 'within_s' and 'after_s'")
         if self.moments and any(a.at_s > b.at_s for a, b in pairwise(self.moments)):
             raise ValueError("moments must be in order of time")
         return self

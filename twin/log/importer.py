@@ -295,6 +295,7 @@ def _summary(rec: _Recording, spec: MapSpec, episodes: pd.DataFrame) -> dict[str
         "without_duration": int(episodes["duration_s"].isna().sum()),
         "median_duration_s": _finite(episodes["duration_s"].median()),
         "hole_s": rec.hole_us / 1e6,
+        "sampled_s": _sampled(rec) if spec.ends == "last_row" else None,
         "holes": [{"line": int(rec.table.lines[i]), "seconds": float(steps[i])} for i in np.flatnonzero(rec.hole)],
         "scattered": scattered,
         "with_symptom": {name: sum(name in (s or ()) for s in episodes["symptoms"]) for name in spec.symptoms},
@@ -302,6 +303,19 @@ def _summary(rec: _Recording, spec: MapSpec, episodes: pd.DataFrame) -> dict[str
         "onsets": {name: int(rises.sum()) for name, rises in rec.onsets.items()},
         "blanks": rec.blanks,
     }
+
+
+SAMPLES = 3
+"""Rows of the usual episode from which on they are samples that a recorder took of it."""
+
+
+def _sampled(rec: _Recording) -> float | None:
+    """The recorder's usual step, s: an episode then began up to a step before its first row and ended up to one after its last.
+    None where a row is an episode, or nearly."""
+    steps = np.diff(rec.t_us)
+    if np.median([own.size for own in rec.episodes]) < SAMPLES or not (steps > 0).any():
+        return None
+    return float(np.median(steps[steps > 0])) / 1e6
 
 
 def _finite(value: float) -> float | None:

@@ -25,7 +25,7 @@ from twin.scenario.files import Files
 from twin.scenario.fit import check_fit
 from twin.scenario.guards import check_guards
 from twin.scenario.jobs import read_table
-from twin.scenario.messages import explain
+from twin.scenario.messages import another, explain
 from twin.scenario.refs import Checker, Tables, check_names
 from twin.scenario.spec import ScenarioSpec
 from twin.scenario.tiers import check_tier
@@ -157,6 +157,8 @@ def _load(
     document = read(file, shown)
     if not isinstance(document.data, dict):
         return None, document.problems
+    if (other := another(document, "scenario", "cells")) is not None:
+        return None, [other]
     files = Files(document, file, shown, over)
     files.gather()
     traces.fill(document)

@@ -26,6 +26,23 @@ def explain(errors: Iterable[ErrorDetails], document: Document, root: type[Spec]
     return [problem for error in errors if (problem := _problem(error, document, root)) is not None]
 
 
+FILES = {
+    "scenario": "a scenario: `twin run` runs it and `twin check` checks it",
+    "calibrate": "a calibration plan: `twin calibrate` reads it, and tells what is wrong with it",
+    "map": "a map for foreign logs: `twin import LOG --map` reads it",
+    "made": "an overlay: a scenario lays it over its fleet by `overlay:`",
+    "cells": "a fleet: a scenario names it by `fleet:`",
+}
+"""Key that only one kind of file has → what that file is."""
+
+
+def another(document: Document, *wanted: str) -> Problem | None:
+    """Where a file has none of the keys that make it one of the `wanted` files, and is another that is known: what it is."""
+    if any(key in document.data for key in wanted):
+        return None
+    return next((document.at((key,), f"this is {told}", key=True) for key, told in FILES.items() if key in document.data), None)
+
+
 def _problem(error: ErrorDetails, document: Document, root: type[Spec]) -> Problem | None:
     path, model, union = _walk(error["loc"], document.data, root)
     if any(path[: len(doubt)] == doubt for doubt in document.doubtful):

@@ -6,7 +6,7 @@ serials: {UR3-0042: {reliability: {repair_h: {value: 3.5, low: 2.0, high: 6.0, n
 models: {…}        # what belongs to no fleet file: kept beside it, not applied
 
 A value with its interval becomes the plain value. An entry of a list is named by its number from 0, or by its `name`. A mapping
-with a `kind` replaces what stands there, any other is merged.
+with a `kind` replaces what stands there, and so does an onset of another way than the file's; any other is merged.
 The robot of a serial becomes a kind of its own.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 
 from twin.core.errors import nearest
 from twin.core.yaml import Document, Loc
+from twin.faults.onset import WAYS
 from twin.scenario.cells import serial, suffixes
 
 MOST = 100_000
@@ -75,7 +76,7 @@ class _Merge:
         if there is None and key in LISTS and isinstance(value, dict):
             self._refuse(source, f"the fleet file writes no {key}, so an overlay can name none of them; write them there")
             return
-        if isinstance(value, dict) and isinstance(there, dict) and "kind" not in value and not is_estimate(value):
+        if isinstance(value, dict) and isinstance(there, dict) and not _whole(key, value, there):
             for name, inner in value.items():
                 if len(source) == 1 and key != "faults" and name not in there:  # robots, people: an overlay never adds one
                     self._refuse((*source, name), f"the fleet has no {key} {name!r}{nearest(name, there)}")
@@ -145,6 +146,12 @@ class _Merge:
         if isinstance(written, list):
             written[:] = cells
         return found
+
+
+def _whole(key: str | int, value: dict[str, Any], there: dict[str, Any]) -> bool:
+    """Whether a mapping stands in place of what is there: a law, an estimate, an onset of another way."""
+    other_way = key == "onset" and bool(way := set(WAYS) & set(value)) and way != set(WAYS) & set(there)
+    return "kind" in value or is_estimate(value) or other_way
 
 
 def _one_by_one(cell: Any) -> list[Any]:

@@ -1,10 +1,14 @@
 """A fitted arm works in a farm: the overlay names its file, and the robot runs with it."""
 
+import json
+
 import mujoco
 import numpy as np
 import pytest
+import yaml
 
 from tests.scenario.test_own_robots import SIDECAR, written
+from twin.calibrate.dynamics.fleet import of_shipped
 from twin.calibrate.dynamics.models import robot
 from twin.calibrate.overlay import Made, as_data, write
 from twin.calibrate.spec import load_plan
@@ -13,6 +17,10 @@ from twin.core.assets import asset
 from twin.core.chance import Chance
 from twin.core.errors import InputError
 from twin.scenario.load import load
+from twin.world.cell import build_cell
+from twin.world.compose import Robot
+from twin.world.own.spec import OwnSpec
+from twin.world.spec import GripperSpec, WorkcellSpec
 
 PLAN = """\
 calibrate: mine
@@ -61,10 +69,29 @@ def test_a_farm_under_the_overlay_runs_with_the_fitted_arm(folder):
     [
         ("robot: mine", "robot: mien", "no robot 'mien'.*did you mean 'mine'"),
         ("save: fitted.xml, ", "", "say `save: mine-fitted.xml`"),
-        ("model: mine.xml", "model: ur3", "arms that ship keep their own model"),
+        ("model: mine.xml", "model: acrobot", "acrobot works in no cell"),
     ],
 )
 def test_what_a_farm_cannot_run_with_is_refused_before_the_fit(folder, old, new, message):
     (folder / "plan.yaml").write_text(PLAN.replace(old, new))
     with pytest.raises(InputError, match=message):
         calibrate(load_plan(folder / "plan.yaml"))
+
+
+def test_an_arm_that_ships_runs_with_its_fitted_model(folder):
+    (folder / "plan.yaml").write_text(PLAN.replace("model: mine.xml", "model: ur3"))
+    write(as_data(calibrate(load_plan(folder / "plan.yaml")).results, Made("mine", "2026-01-05")), folder / "overlay.yaml")
+    mine = load(folder / "scenario.yaml").spec.fleet.robots["mine"]
+    assert mine.model == "fitted.xml" and mine.own is not None and len(mine.own.home_rad) == 6
+
+
+@pytest.mark.parametrize("name", ["ur3", "panda", "iiwa7", "wx250s"])
+def test_the_sidecar_of_an_arm_that_ships_makes_it_the_same_arm(tmp_path, name):
+    (tmp_path / "own.xml").write_text(asset(f"robots/{name}.xml").read_text())
+    own = OwnSpec.model_validate_json(json.dumps(yaml.safe_load(of_shipped(asset(f"robots/{name}.xml")))))
+    file = Robot(str(tmp_path / "own.xml"), own)
+    mine, ships = (build_cell(robot, GripperSpec(), WorkcellSpec()).arm for robot in (file, Robot(name)))
+    poses = mine.home + np.linspace(-0.5, 0.5, 5)[:, None]
+    (at, turned), (ships_at, ships_turned) = mine.fk(poses)[:2], ships.fk(poses)[:2]
+    assert at - own.base_m == pytest.approx(ships_at, abs=1e-6) and turned == pytest.approx(ships_turned, abs=1e-6)
+    assert mine.velocity == pytest.approx(ships.velocity) and mine.torque == pytest.approx(ships.torque)

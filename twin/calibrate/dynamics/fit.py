@@ -36,8 +36,8 @@ class Outcome:
     values: Values
     held: tuple[Floats, Floats, Floats]
     """Torque on held-out data (n, nv): measured, predicted, and by the model as given."""
-    rolled: tuple[list[Window], list[Window]] | None
-    """Roll-outs of the fitted model and of the one given."""
+    rolled: tuple[list[Window], list[Window], list[Window]] | None
+    """Roll-outs of the fitted model and of the one given, and of the fitted one by the torques that it asks for itself."""
     refined: Refined | None
     lost: Floats
     """What MuJoCo's own friction leaves out of what was found (nv,), rms Nm."""
@@ -61,7 +61,7 @@ def outcome(spec: DynamicsSpec, given: Given) -> Outcome:
     given.say("fitting the arm")
     fitted = solve(choice.layout, task.fit, task.cutoff_hz, spec.gain_spread, choice)
     reference = as_model(task)
-    pairs, plain = fitted.predict(task.held), reference.predict(task.held)
+    pairs, plain = (arm.predict(task.held, whole=task.whole) for arm in (fitted, reference))
     held = tuple(np.concatenate(x) for x in ([b for b, _ in pairs], [p for _, p in pairs], [p for _, p in plain]))
     at_home = reference.predict(task.fit)
     measured, expected = (np.concatenate(x) for x in zip(*at_home, strict=True))
@@ -164,8 +164,11 @@ def corrected(fitted: Fitted, motion: Motion) -> Motion:
     return Motion(motion.run, motion.dt, q, motion.v, motion.a, tau)
 
 
-def roll(spec: DynamicsSpec, task: Task, fitted: Fitted, values: Values) -> tuple[list[Window], list[Window]] | None:
-    """Roll-outs over held-out data, of the fitted model with the torques as it felt them, and of the given one."""
+def roll(
+    spec: DynamicsSpec, task: Task, fitted: Fitted, values: Values
+) -> tuple[list[Window], list[Window], list[Window]] | None:
+    """Roll-outs over held-out data, of the fitted model with the torques as it felt them, of the given one, and of the fitted
+    one by its own torques: what is left of its error when the log's torques are as the regression has them."""
     ask = spec.rollout
     assert ask is not None
     longest = max((len(m.q) - 1) * m.dt for m in task.held)
@@ -175,9 +178,11 @@ def roll(spec: DynamicsSpec, task: Task, fitted: Fitted, values: Values) -> tupl
     if "tilt" in fitted.layout.sensors:
         tilt = fitted.x[fitted.layout.at("tilt")] * np.linalg.norm(model.opt.gravity)
         model.opt.gravity[:2] -= tilt
-    moved = ([corrected(fitted, m) for m in task.held], task.held)
-    ours, given = (
+    felt = [corrected(fitted, m) for m in task.held]
+    layout, x = fitted.layout, fitted.x
+    own = [replace(m, tau=rigid_torque(layout, m, x) + friction_torque(layout, x, m)) for m in felt]
+    ours, given, by_own = (
         windows(arm, motion, horizon_s=ask.horizon_s, every_s=ask.every_s, step_s=ask.step_ms * 1e-3)
-        for arm, motion in zip((model, task.bot.spec.compile()), moved, strict=True)
+        for arm, motion in ((model, felt), (task.bot.spec.compile(), task.held), (model, own))
     )
-    return ours, given
+    return ours, given, by_own

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin.calibrate.dynamics import checks, friction
-from twin.calibrate.dynamics.design import Group, Layout
+from twin.calibrate.dynamics.design import ENDS, Group, Layout
 from twin.calibrate.dynamics.models import Robot, robot
 from twin.calibrate.dynamics.regression import Item, plain_unseen
 from twin.calibrate.dynamics.regressor import movable_bodies
@@ -38,6 +38,8 @@ class Task:
     cutoff_hz: float
     findings: list[Finding]
     source: str
+    whole: bool
+    """Whether the ends of pieces are scored: not where the log has no velocity; what is derived there knows one side alone."""
 
 
 def prepare(spec: DynamicsSpec, given: Given) -> Task:
@@ -67,7 +69,12 @@ def prepare(spec: DynamicsSpec, given: Given) -> Task:
         text = f"velocity: {word} (torque error on unseen blocks: derived {errors[0]:.4f}, logged {errors[1]:.4f} of its size)"
         said.append(Finding("note", text))
         derived = logged if measured else derived
-    return Task(bot, derived, motions(held, cutoff, measured=measured), layout, options, cutoff, said, log.source)
+    else:
+        ends = f"{ENDS / cutoff:.2g} s at each end of a stretch are neither fitted nor scored"
+        text = f"no velocity in the log: it is derived from the position, and {ends}"
+        said.append(Finding("note", text))
+    held_out, whole = motions(held, cutoff, measured=measured), fit[0].v is not None
+    return Task(bot, derived, held_out, layout, options, cutoff, said, log.source, whole)
 
 
 def _wide(x: Floats) -> Floats:

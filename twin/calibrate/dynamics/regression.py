@@ -78,9 +78,9 @@ class Fitted:
     trials: tuple[Trial, ...]
     cutoff_hz: float
 
-    def predict(self, motions: Sequence[Motion]) -> list[tuple[Floats, Floats]]:
-        """Measured and predicted torque (n, nv), filtered, of every piece; the prediction sees the motion alone."""
-        made = [rows(self.layout, motion, self.cutoff_hz, self.x, whole=True) for motion in motions]
+    def predict(self, motions: Sequence[Motion], *, whole: bool = True) -> list[tuple[Floats, Floats]]:
+        """Measured and predicted torque (n, nv), filtered, of every piece (or of all but its ends), told the motion alone."""
+        made = [rows(self.layout, motion, self.cutoff_hz, self.x, whole=whole) for motion in motions]
         return [(piece.b, piece.A @ self.x) for piece in made]
 
 

@@ -43,7 +43,7 @@ def result(spec: DynamicsSpec, given: Given, found: Outcome) -> PartResult:
         facts["rollouts"] = table
     if found.refined is not None:
         facts["refined"] = {"kept": found.refined.kept, "factors": [list(factor) for factor in found.refined.factors]}
-    estimates, findings = _estimates(name, given, found), _findings(spec, found)
+    estimates, findings = _estimates(name, given, found), [*_findings(spec, found), *_why(found)]
     return PartResult("dynamics", name, tuple(estimates), tuple(scores), tuple(findings), tuple(figures), facts)
 
 
@@ -150,17 +150,29 @@ def _rolled(found: Outcome) -> tuple[list[Score], list[Figure], list[dict[str, o
     dt = found.task.held[0].dt
     end = (len(found.rolled[0][0].logged) - 1) * dt
     horizons = [end * share for share in (0.1, 0.25, 0.5, 1.0)]
-    ours, given = (growth(found_, dt, horizons) for found_ in found.rolled)
+    ours, given, own = (growth(found_, dt, horizons) for found_ in found.rolled)
     scores = []
     for j, joint in enumerate(found.task.bot.joints):
         a, b, still = float(ours.simulated[-1, j]), float(given.simulated[-1, j]), float(ours.still[-1, j])
         scores.append(Score(f"roll-out of {joint} after {end:.2g} s, rms", a, b, "the model as given", "rad", ours.starts))
         scores.append(Score(f"roll-out of {joint} after {end:.2g} s, rms", a, still, "standing still", "rad", ours.starts))
     table: list[dict[str, object]] = [
-        {"horizon_s": float(h), "ours_rad": list(a), "given_rad": list(b), "still_rad": list(s)}
-        for h, a, b, s in zip(ours.horizon_s, ours.simulated, given.simulated, ours.still, strict=True)
+        {"horizon_s": float(h), "ours_rad": list(a), "given_rad": list(b), "still_rad": list(s), "own_rad": list(o)}
+        for h, a, b, s, o in zip(ours.horizon_s, ours.simulated, given.simulated, ours.still, own.simulated, strict=True)
     ]
     return scores, [_window_figure(found.rolled[0], dt, found.task.bot.joints)], table
+
+
+def _why(found: Outcome) -> list[Finding]:
+    """Where the error of roll-outs comes from: the model itself, or torques that the log has and the model has not."""
+    if found.rolled is None:
+        return []
+    dt = found.task.held[0].dt
+    end = (len(found.rolled[0][0].logged) - 1) * dt
+    ours, own = (growth(found.rolled[k], dt, [end]).simulated[0] for k in (0, 2))
+    told = ", ".join(f"{n} {a:.2g} and {b:.2g}" for n, a, b in zip(found.task.bot.joints, ours, own, strict=True))
+    text = f"roll-outs after {end:.2g} s, rms rad, by the logged torques and by those that the fitted model asks for: {told}"
+    return [Finding("note", f"{text}; the difference is what the logged torques leave unexplained, over the inertia it meets")]
 
 
 def _window_figure(rolled: Sequence[Window], dt: float, joints: Sequence[str]) -> Figure:

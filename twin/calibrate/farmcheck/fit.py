@@ -14,7 +14,7 @@ from twin.calibrate import overlay
 from twin.calibrate.farmcheck.adjust import Adjusted, adjust, put, uncertain
 from twin.calibrate.farmcheck.perturb import drawn
 from twin.calibrate.farmcheck.spec import FarmSpec
-from twin.calibrate.farmcheck.summaries import cell_hours, shared, summarise
+from twin.calibrate.farmcheck.summaries import cell_hours, recorded, shared, summarise
 from twin.calibrate.given import Given
 from twin.calibrate.result import Estimate, Figure, Finding, PartResult
 from twin.core.errors import InputError, TwinError, nearest
@@ -39,14 +39,14 @@ def fit(spec: FarmSpec, given: Given) -> PartResult:
     cells = max(1, len(given.fleet.cells) if given.fleet else 1)
     hours = spec.hours or cell_hours(log.frame) / cells
     with tempfile.TemporaryDirectory(prefix="twin-farm-") as temp:
-        farm = _Farm(spec, given, Path(temp), symptoms)
+        farm = _Farm(spec, given, Path(temp), symptoms, log.sampled_s)
         adjusted = _adjusted(farm, log.frame, real, 3600 * min(hours, SHORT_H))
         seeds = range(1, spec.seeds + 1)
         moved = [
             {one.path: one.draw(spec.adjust[one.path], given.stream(spec, one.path, k)) for one in adjusted} for k in seeds
         ]
         sims = farm.run(moved, 3600 * hours)
-    rows = judge(real, sims, {one.summary for one in adjusted})
+    rows = judge(real, sims, {one.summary for one in adjusted}, (log.sampled_s or 0.0) / 2)
     judged = [row for row in rows if not row["adjusted"]]
     outside = [row for row in judged if not row["inside"]]
     findings = [Finding("warning", _words(row, len(sims))) for row in outside]
@@ -87,8 +87,8 @@ def _adjusted(farm: _Farm, frame: pd.DataFrame, real: Mapping[str, float], secon
 class _Farm:
     """The calibrated twin, run as often as asked."""
 
-    def __init__(self, spec: FarmSpec, given: Given, temp: Path, symptoms: list[str]) -> None:
-        self.spec, self.given, self.temp, self.symptoms = spec, given, temp, symptoms
+    def __init__(self, spec: FarmSpec, given: Given, temp: Path, symptoms: list[str], step_s: float | None) -> None:
+        self.spec, self.given, self.temp, self.symptoms, self.step_s = spec, given, temp, symptoms, step_s
         self.data = overlay.as_data(given.results, overlay.Made("farm", ""))
         self.done = 0
         for name, value in spec.set.items():
@@ -106,7 +106,8 @@ class _Farm:
             if row.folder is None:
                 raise InputError(f"the calibrated twin did not run: {'; '.join(row.reasons)}")
             try:
-                out.append(summarise(read_run(Path(row.folder)).episodes, self.symptoms))
+                seen = recorded(read_run(Path(row.folder)).episodes, self.step_s)
+                out.append(summarise(seen, self.symptoms))
             except TwinError as error:
                 raise InputError(f"a run of the calibrated twin cannot be read: {error}") from error
         return out
@@ -125,11 +126,12 @@ class _Farm:
 
 
 def judge(
-    real: Mapping[str, float], sims: Sequence[Mapping[str, float]], adjusted: Collection[str] = ()
+    real: Mapping[str, float], sims: Sequence[Mapping[str, float]], adjusted: Collection[str] = (), blur_s: float = 0.0
 ) -> list[dict[str, object]]:
     """Every summary that both sides tell: the log's value, quantiles 5, 50 and 95 % of the runs, and whether it lies inside.
 
-    Inside: its rank among the runs is not one of the outer 5 % on either side.
+    Inside: its rank among the runs is not one of the outer 5 % on either side; runs that have the same value are on neither.
+    blur_s: two times that lie no further apart are the same (half a recorder's step).
     """
     rows: list[dict[str, object]] = []
     for name, value in real.items():
@@ -137,9 +139,11 @@ def judge(
         if values.size < 9:
             continue
         low, mid, high = (float(v) for v in np.quantile(values, (0.05, 0.5, 0.95), method="normal_unbiased"))
-        below, above = int((values < value).sum()), int((values > value).sum())
-        outer = 0.05 * (values.size + 1)
-        inside = below >= outer - 1e-9 and above >= outer - 1e-9 if np.ptp(values) > 0 else bool(np.isclose(value, values[0]))
+        same = blur_s if name.endswith("(s)") else 0.0
+        same = max(same, 1e-9 * abs(value))
+        least, most = int((values <= value + same).sum()), int((values >= value - same).sum())
+        outer = 0.05 * (values.size + 1) - 1e-9
+        inside = least >= outer and most >= outer
         rows.append({"summary": name, "real": float(value), "low": low, "median": mid, "high": high, "inside": bool(inside),
                      "adjusted": name in adjusted})  # fmt: skip
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import trim_mean
 
 from twin.calibrate.operations.resets import turnround
 from twin.calibrate.reliability.history import keys, symptoms_seen, with_symptom
@@ -11,6 +12,20 @@ from twin.judge.columns import flags, numbers
 
 PAUSE = 20.0
 """A step from one episode to the next of this many usual ones is a pause of the recording."""
+
+
+TRIM = 0.05
+"""Share of the longest and of the shortest episodes that a mean leaves out."""
+
+
+def recorded(frame: pd.DataFrame, step_s: float | None) -> pd.DataFrame:
+    """Episodes as a recorder sees them that samples every `step_s`: from the first sample in one to the last, counted from
+    0 s. None: as they are."""
+    if step_s is None:
+        return frame
+    start, lasts = (numbers(frame, k, table="episodes") for k in ("start_s", "duration_s"))
+    first, last = np.ceil(start / step_s), np.floor((start + lasts) / step_s)
+    return frame.assign(start_s=first * step_s, duration_s=np.where(last > first, (last - first) * step_s, np.nan))
 
 
 def cell_hours(frame: pd.DataFrame) -> float:
@@ -37,6 +52,10 @@ def summarise(frame: pd.DataFrame, symptoms: list[str]) -> dict[str, float]:
     hours = cell_hours(frame)
     if hours > 0:
         out["episodes per cell-hour"] = len(frame) / hours
+    if symptoms:
+        quiet = np.all([with_symptom(frame, name) == 0 for name in symptoms], axis=0) & ~np.isnan(lasts) & ~cut
+        if quiet.any():
+            out["duration without symptoms (s)"] = float(trim_mean(lasts[quiet], TRIM))
     order = np.argsort(numbers(frame, "start_s", table="episodes"), kind="stable")
     for name in symptoms:
         had = with_symptom(frame, name)[order]

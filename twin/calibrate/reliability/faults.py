@@ -8,15 +8,16 @@ from twin.calibrate.episodelog import Episodes
 from twin.calibrate.figures import BOTTOM, LEFT, RIGHT, TOP, frame
 from twin.calibrate.found import Found
 from twin.calibrate.given import Given
-from twin.calibrate.laws import estimate, law_estimates
+from twin.calibrate.laws import estimate, law_estimates, own_law
 from twin.calibrate.reliability import history, tell
 from twin.calibrate.reliability.history import Happened
+from twin.calibrate.reliability.inside import SURE, inside
 from twin.calibrate.reliability.spec import ReliabilitySpec
 from twin.calibrate.result import Estimate, Figure, Finding, Path
 from twin.calibrate.stats import trend
 from twin.calibrate.stats.belief import Belief, rate, share
 from twin.calibrate.stats.level import Level, follow
-from twin.calibrate.stats.lifetimes import choose
+from twin.calibrate.stats.lifetimes import Times, choose
 from twin.core.records import Floats
 from twin.judge.report import svg
 
@@ -31,13 +32,12 @@ CHANGES = 0.95
 def symptom(spec: ReliabilitySpec, given: Given, log: Episodes, what: str, cells: list[Happened], found: Found) -> None:
     """One symptom, of all cells together or of each."""
     groups = {"": cells} if spec.per == "all" else {c.cell: [c] for c in cells}
-    for cell, members in groups.items():
-        _group(spec, given, log, what, cell, members, found)
+    faults = [path for cell, members in groups.items() for path in _group(spec, given, log, what, cell, members, found)]
     if what == "protective_stop" and log.events is not None:
-        _recovery(spec, given, log, list(groups), found)
+        _recovery(spec, given, log, faults, found)
 
 
-def _recovery(spec: ReliabilitySpec, given: Given, log: Episodes, cells: list[str], found: Found) -> None:
+def _recovery(spec: ReliabilitySpec, given: Given, log: Episodes, faults: list[Path], found: Found) -> None:
     """How long a stop holds a robot: what it costs its cycle, where that is clearly more than the time until it is cleared."""
     assert log.events is not None
     held, lost = history.stop_times(log.events), history.time_lost(log.frame, log.events)
@@ -55,9 +55,8 @@ def _recovery(spec: ReliabilitySpec, given: Given, log: Episodes, cells: list[st
         found.findings.append(Finding("note", "too few stops were seen to be cleared for a law of how long they hold"))
         return
     laws = choose(times, given.stream(spec, "recover"), ("exponential", "weibull", "lognormal", "mixture"))
-    for cell in cells:
-        path = (*_path("protective_stop", cell), "recover_s")
-        found.estimates += law_estimates(laws[0], path, given.confidence, unit="s", source=log.source)
+    for fault in faults:
+        found.estimates += law_estimates(laws[0], (*fault, "recover_s"), given.confidence, unit="s", source=log.source)
     tell.laws(label, laws, times, "s", times.events, None, found)
 
 
@@ -68,7 +67,8 @@ def _path(what: str, cell: str) -> Path:
 
 def _group(
     spec: ReliabilitySpec, given: Given, log: Episodes, what: str, cell: str, cells: list[Happened], found: Found
-) -> None:
+) -> list[Path]:
+    """The faults that one symptom of some cells becomes."""
     label = what.replace("_", " ") + (f" of {cell}" if cell else "")
     path = _path(what, cell)
     count, seconds = sum(c.count for c in cells), sum(c.operated for c in cells)
@@ -77,24 +77,18 @@ def _group(
     exact = all(c.exact for c in cells) and what == "protective_stop"
     if (count if exact else known.sum()) == 0:
         tell.nothing_happened(label, seconds / 3600, (*path, "mean_h"), log.source, given.confidence, found)
-        return
+        return [path]
     level = follow(had, smooth=True)
     changes = _changes(label, had, level, found)
     if exact:
         tell.steadiness(label, cells, given.stream(spec, f"{label}/trend"), found)
-        times = [t for t in (c.times(new=False) for c in cells) if t is not None and t.events]
-        if times:
-            data = type(times[0])(np.concatenate([t.t for t in times]), np.concatenate([t.ended for t in times]))
-            laws = choose(data, given.stream(spec, f"{label}/between"), spec.families)
-            tell.laws(f"time between {label}s", laws, data, "s of operation", count, seconds / 3600, found)
+        _between(spec, given, label, cells, count, seconds / 3600, found)
     found.figures.append(course(label, cells, level))
-    key, unit = ("rate_per_h", "1/h") if exact else ("per_episode", "")
-    known_by = rate(count, seconds / 3600) if exact else share(int(known.sum()), known.size)
-    if what in FAULTS:
-        component, mode = FAULTS[what]
-        found.estimates += [Estimate((*path, k), v, source=log.source) for k, v in (("component", component), ("mode", mode))]
-        if cell:
-            found.estimates.append(Estimate((*path, "target"), cell.rpartition("/")[2], source=log.source))
+    placed, follower, brought = _inside(given, log, label, cell, cells, found) if exact else (False, [], 0)
+    timed = exact and not placed
+    key, unit = ("rate_per_h", "1/h") if timed else ("per_episode", "")
+    known_by = rate(count - brought, seconds / 3600) if timed else share(int(known.sum()), known.size)
+    found.estimates += _fault(what, path, cell, log.source)
     at: Path = (*path, "onset")
     found.facts[label] = {
         "cycles": int(known.size),
@@ -107,8 +101,59 @@ def _group(
         found.estimates.append(
             estimate((*at, key), known_by, given.confidence, unit=unit, source=log.source, method="Jeffreys")
         )
-        return
-    found.estimates += _changing(spec, given, at, key, unit, known_by, level, cells, log.source)
+    else:
+        found.estimates += _changing(spec, given, at, key, unit, known_by, level, cells, log.source)
+    return [path, *follower]
+
+
+def _fault(what: str, path: Path, cell: str, source: str) -> list[Estimate]:
+    """What the fault of a symptom is, and on which cell."""
+    if what not in FAULTS:
+        return []
+    named = [*zip(("component", "mode"), FAULTS[what], strict=True), *([("target", cell.rpartition("/")[2])] if cell else [])]
+    return [Estimate((*path, key), value, source=source) for key, value in named]
+
+
+def _between(
+    spec: ReliabilitySpec, given: Given, label: str, cells: list[Happened], count: int, hours: float, found: Found
+) -> None:
+    """Laws of the time between two."""
+    times = [t for t in (c.times(new=False) for c in cells) if t is not None and t.events]
+    if times:
+        data = Times(np.concatenate([t.t for t in times]), np.concatenate([t.ended for t in times]))
+        laws = choose(data, given.stream(spec, f"{label}/between"), spec.families)
+        tell.laws(f"time between {label}s", laws, data, "s of operation", count, hours, found)
+
+
+def _inside(
+    given: Given, log: Episodes, label: str, cell: str, cells: list[Happened], found: Found
+) -> tuple[bool, list[Path], int]:
+    """Whether stops begin at a place of the episode; the fault by which one brings another, and how many came by it."""
+    told = None if log.events is None else inside(log.frame, log.events, {c.cell for c in cells})
+    if told is None:
+        return False, [], 0
+    p = told.at_a_place()
+    placed = p is not None and p < SURE
+    path = _path("protective_stop", cell)
+    if placed:
+        low, middle, high = (float(v) for v in np.quantile(told.first, (0.1, 0.5, 0.9)))
+        text = (
+            f"{label}: the first of an episode begins {middle:.3g} s after its start ({low:.3g} to {high:.3g} in eight of ten; "
+            f"p = {p:.2g} at a steady rate): a share of episodes has one, and no rate over time"
+        )
+        found.findings.append(Finding("note", text))
+        found.estimates += own_law(told.first, (*path, "onset", "after_s"), log.source)
+    following = told.followers(placed=placed)
+    if following is None or following[1] > SURE:
+        return placed, [], 0
+    known, again = following[0], (*path[:-1], f"{path[-1]} again")
+    text = f"{label}: {told.again.size} of {told.left.size} were followed by another in the same episode"
+    found.findings.append(Finding("note", f"{text}: one brings another with probability {known.value:.2f}"))
+    brings = estimate((*again, "onset", "probability"), known, given.confidence, unit="", source=log.source, method="Jeffreys")
+    found.estimates += [*_fault("protective_stop", again, cell, log.source),
+                        Estimate((*again, "onset", "event"), "stop.cleared", source=log.source), brings,
+                        *own_law(told.again, (*again, "onset", "delay_s"), log.source)]  # fmt: skip
+    return placed, [again], min(told.again.size, round(known.value * known.n))
 
 
 def in_order(cells: list[Happened]) -> Floats:

@@ -187,6 +187,12 @@ def event_cells(events: pd.DataFrame) -> Any:
     return events["run"].astype(str) + "/" + cell if "run" in events and events["run"].nunique() > 1 else cell
 
 
+def episode_keys(table: pd.DataFrame, events: pd.DataFrame) -> list[Any]:
+    """(n,) what tells the episodes of a table apart: the number, with the run where the events name runs."""
+    number = table["episode"].astype(int).tolist()
+    return list(zip(table["run"], number, strict=True)) if "run" in events else number
+
+
 def _moments(events: pd.DataFrame, kind: str, what: str) -> dict[str, Floats] | None:
     """Times of an event by cell; None where the log has no such event although its episodes might."""
     found = events[events["kind"] == kind]
@@ -232,9 +238,8 @@ def time_lost(frame: pd.DataFrame, events: pd.DataFrame) -> Times | None:
     clean = np.array([s is not None and s is not pd.NA and not isinstance(s, float) and len(s) == 0 for s in lists])
     only = np.array([isinstance(s, (list, tuple)) and set(s) == {"protective_stop"} for s in lists])
     told = events[(events["kind"] == "stop.protective") & events["episode"].notna()]
-    key = told["episode"].astype(int) if "run" not in told else list(zip(told["run"], told["episode"].astype(int), strict=True))
-    count = pd.Series(1, index=key).groupby(level=0).sum() if len(told) else pd.Series(dtype=int)
-    own = frame["episode"].tolist() if "run" not in told else list(zip(frame["run"], frame["episode"], strict=True))
+    own, of = episode_keys(frame, events), episode_keys(told, events)
+    count = pd.Series(1, index=of).groupby(level=0).sum() if len(told) else pd.Series(dtype=int)
     stops = np.array([count.get(k, 0) for k in own], dtype=float)
     usable = clean & ~np.isnan(lasts)
     if usable.sum() < 5:
