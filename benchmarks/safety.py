@@ -61,9 +61,18 @@ HUNTED = ("workspace_box", "keep_out", "separation")
 ANY_FILTER: TypeAdapter[Any] = TypeAdapter(FilterSpec)
 
 
-def farm_of(n: int, policy: str, filters: list[dict[str, Any]], folder: Path, robot: str = "panda", seed: int = 0) -> Farm:
-    """n cells that do nothing but what the adversary wants; stops are soon over."""
-    arm = {"model": robot, "gripper": "hand", "stop_recover_s": 0.3, "stops_per_episode": 100000, "stops": {"restart_s": 0.1}}
+def farm_of(
+    n: int,
+    policy: str,
+    filters: list[dict[str, Any]],
+    folder: Path,
+    robot: str = "panda",
+    seed: int = 0,
+    limits: dict[str, float] | None = None,
+) -> Farm:
+    """n cells that do nothing but what the adversary wants; stops are soon over. limits: beside the data sheet's."""
+    arm: dict[str, Any] = {"model": robot, "gripper": "hand", "stop_recover_s": 0.3, "stops_per_episode": 100000}
+    arm |= {"stops": {"restart_s": 0.1}, "limits": limits or {}}
     made = {
         "scenario": f"bench-{policy}",
         "seed": seed,
