@@ -19,6 +19,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,6 @@ def code() -> str:
     files = [
         p for folder in ("twin", "benchmarks", "assets") for p in (ROOT / folder).rglob("*") if p.suffix in (".py", ".xml")
     ]
-    files.append(Path(__file__))
     text = "".join(_bare(p.read_text(encoding="utf-8")) if p.suffix == ".py" else p.read_text() for p in sorted(files))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -93,36 +93,49 @@ def made(part: str, folder: Path) -> dict[str, Any]:
     return found
 
 
+def lying(part: str, folder: Path) -> dict[str, Any]:
+    """A piece as it lies in a folder, of whatever code; empty where it is not there."""
+    found = sorted(folder.glob(f"{part}-????????????.json"))
+    if len(found) > 1:
+        raise SystemExit(f"{folder}: {part} is there of {len(found)} codes; keep one")
+    return json.loads(found[0].read_text()) if found else {}
+
+
 def tables(told: dict[str, list[dict[str, Any]]]) -> str:
-    """Both tables, in Markdown, of the pieces of each pair."""
+    """Both tables, in Markdown, of the pieces of each pair; –: none is there."""
     heads = [pair.replace("-", ", ") for pair in PAIRS]
-    with_ = {pair: told[pair][:-1] for pair in PAIRS}
-    bare = {pair: told[pair][-1]["broken"] for pair in PAIRS}
-    ticks = {pair: sum(p["ticks"] for p in with_[pair]) for pair in PAIRS}
+    with_ = {pair: [p for p in told[pair][:-1] if p] for pair in PAIRS}
+    ticks = [f"{sum(p['ticks'] for p in with_[pair]):,}" if with_[pair] else "–" for pair in PAIRS]
     lines = [
-        f"Behind the whole chain: {min(ticks.values()):,} robot-ticks a policy and arm, {sum(ticks.values()):,} in all.",
-        f"Ticks on which a promise was broken, and the least margin; hunted: by a search, {HUNT_TICKS:,} robot-ticks an arm.",
+        f"Behind the whole chain; hunted: by a search, {HUNT_TICKS:,} robot-ticks an arm.",
         "",
-        "| filter | " + " | ".join(heads) + " | least margin | hunted |",
+        "| ticks with a broken promise | " + " | ".join(heads) + " | least margin | hunted |",
         "| --- |" + " --- |" * (len(heads) + 2),
+        "| *robot-ticks* | " + " | ".join(ticks) + " | | |",
     ]
     for name in NAMES:
-        least = min(p["least"][name] for pair in PAIRS for p in with_[pair])
-        hunted = min((p["least"].get(name, math.inf) for robot in ROBOTS for p in told[f"hunt-{robot}"]), default=math.inf)
+        least = min((p["least"][name] for pair in PAIRS for p in with_[pair]), default=math.inf)
+        searched = (p for robot in ROBOTS for p in told[f"hunt-{robot}"] if p)
+        hunted = min((p["least"].get(name, math.inf) for p in searched), default=math.inf)
         margins = ["" if math.isinf(x) else f"{x:.4f} {UNITS[name]}" for x in (least, hunted)]
-        counts = [f"{sum(p['broken'][name] for p in with_[pair]):,}" for pair in PAIRS]
+        counts = [_sum(p["broken"][name] for p in with_[pair]) for pair in PAIRS]
         lines.append(f"| `{name}` | " + " | ".join(counts + margins) + " |")
-    gave = [f"{sum(p['gave_way'] for p in with_[pair]):,}" for pair in PAIRS]
     lines += [
-        "| *joints excused* | " + " | ".join(gave) + " | | |",
+        "| *joints excused* | " + " | ".join(_sum(p["gave_way"] for p in with_[pair]) for pair in PAIRS) + " | | |",
         "",
         f"The same with the filter taken out, and what would keep its promise in its place; {BARE_TICKS:,} robot-ticks each:",
         "",
         "| without | " + " | ".join(heads) + " |",
         "| --- |" + " --- |" * len(heads),
     ]
-    lines += [f"| `{name}` | " + " | ".join(f"{bare[pair][name]:,}" for pair in PAIRS) + " |" for name in NAMES]
+    bare = {pair: told[pair][-1].get("broken") for pair in PAIRS}
+    lines += [f"| `{name}` | " + " | ".join(_sum([b[name]] if b else []) for b in bare.values()) + " |" for name in NAMES]
     return "\n".join(lines) + "\n"
+
+
+def _sum(counts: Iterable[int]) -> str:
+    counts = list(counts)
+    return f"{sum(counts):,}" if counts else "–"
 
 
 def main() -> None:
@@ -133,6 +146,9 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="+", help="make these pieces and no tables: POLICY-ARM-SEED, POLICY-ARM-bare, hunt-ARM")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/safety.md")
+    parser.add_argument(
+        "--lying", type=Path, metavar="FOLDER", help="of the pieces that lie in a folder, whatever code made them"
+    )
     given = parser.parse_args()
     folder = ROOT / "runs" / "violations"
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +156,8 @@ def main() -> None:
         for part in given.only:
             made(part, folder)
         return
-    text = tables({pair: [made(part, folder) for part in each] for pair, each in parts(given.ticks).items()})
+    get = (lambda part: lying(part, given.lying)) if given.lying else (lambda part: made(part, folder))
+    text = tables({pair: [get(part) for part in each] for pair, each in parts(given.ticks).items()})
     print(text)
     if given.write:
         put(PAGE, "violations", text)
