@@ -265,16 +265,15 @@ class Inbox:
     def _deliver(self, now_us: int, rows: Rows) -> None:
         if now_us < self.next_answer_us:
             return
-        there = np.zeros(len(rows), bool)
+        there, old = np.zeros((2, len(rows)), bool)
         times = self.asked_us, self.arrives_us, self.timeout_us, self.born_us
-        self.next_answer_us, old = _arrive(now_us, rows, self.state, *times, self.ages_us, self.answers, there)
+        self.next_answer_us, late = _arrive(now_us, rows, self.state, *times, self.ages_us, self.answers, there, old)
         arrived = rows[there]
         if len(arrived):
             for key, value in self.planned.items():
                 self.memory[key][arrived] = value[arrived]
-        if old:
-            late = self.asked_us[arrived] + 2 * self.timeout_us[arrived] < self.arrives_us[arrived]
-            self.stale = arrived[late]
+        if late:
+            self.stale = rows[old]
 
 
 @compiled
@@ -299,10 +298,11 @@ def _arrive(
     ages_us: Ints,
     answers: Ints,
     there: Bools,
+    old: Bools,
 ) -> tuple[int, int]:
     """Answers that have reached their row by now, and which rows those are into `there` (n,): when the next one does, and how
-    many were under way for so long that they should have been given up."""
-    following, old = NEVER, 0
+    many were under way for so long that they should have been given up, which into `old` (n,)."""
+    following, late = NEVER, 0
     for i in range(len(rows)):
         row = rows[i]
         if state[row] != ANSWERED:
@@ -314,8 +314,9 @@ def _arrive(
         there[i], state[row], born_us[row] = True, READY, asked_us[row]
         ages_us[row, answers[row] % AGES] = age
         answers[row] += 1
-        old += age > 2 * timeout_us[row]
-    return following, old
+        old[i] = age > 2 * timeout_us[row]
+        late += old[i]
+    return following, late
 
 
 @compiled
