@@ -164,7 +164,7 @@ def measure(segments: int = 7) -> dict[str, Any]:
         "journal_cost": max(at_64["journal"], at_256["journal"]),
         **armed.measure(SCENARIO.format(n=256, jobs=256)),
         **clock.measure(),
-        "safety": safety.measure(*((100_000, 5_000, 20_000) if segments > 3 else (10_000, 5_000, 5_000))),
+        "safety": safety.measure(*((100_000, 2_000, 20_000) if segments > 3 else (10_000, 2_000, 5_000))),
         **outcome.measure(),
         **envs.measure(segments),
     }

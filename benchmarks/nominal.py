@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.safety import CHAIN
+from benchmarks.attacks import CHAIN
 from twin.build import build
 from twin.core.clock import US
 from twin.scenario.load import load

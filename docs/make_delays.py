@@ -1,6 +1,6 @@
 """Make the table of docs/safety.md: the largest delay at which each built-in filter keeps its promise, by `twin envelope`.
 
-Each filter stands in the chain of `benchmarks.safety` without what else would keep its promise (`joint_limits`: in all of it),
+Each filter stands in the chain of `benchmarks.attacks` without what else would keep its promise (`joint_limits`: in all of it),
 against the policy that goes for limits; for `contact` one leans on the object, for `separation` somebody walks in, seen by a
 scanner only.
 
@@ -23,8 +23,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.safety import CHAIN, alone
-from docs.make_violations import PAGE, ROOT, code, put
+from benchmarks.attacks import CHAIN, alone
+from benchmarks.violations import PAGE, ROOT, code, put
 from twin.cli import main as twin
 from twin.judge.checks.episodes import exact
 

@@ -25,7 +25,7 @@ BEND = 0.17
 """A function of curvature M leaves the plane through the corners of a triangle of edges d by at most this times M·d²."""
 STRAY = 0.08
 """Share of the way to rest by which coupling between joints and unequal inertias lead a drive off the triangle. Found on the
-arms that ship by `benchmarks.safety`, which prints the worst that was seen."""
+arms that ship by `benchmarks.attacks`, which prints the worst that was seen."""
 
 
 def way(bounds: Bounds, q: Floats, last: Floats, ask: Floats) -> Floats:

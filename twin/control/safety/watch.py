@@ -6,12 +6,14 @@ Only for the others is there kinematics, and only for pairs of a point and a fac
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from twin.control.safety.braking import BEND, MARGIN_M, STRAY, levers, reaches, spread
 from twin.control.safety.itself import Itself
+from twin.core.compiled import compiled
 from twin.core.records import Bools, Floats, Ints, Rows
 from twin.world.spheres import Spheres
 
@@ -70,8 +72,8 @@ class Watch:
         self._runs: Ints = np.flatnonzero(np.diff(2 * body.link + body.hand, prepend=-1))
         """Where the spheres of each link, and those of the hand, begin."""
         self._longest = np.maximum.reduceat(self._lever, self._runs, axis=1)
-        self._low, self._high = boxes[:, 0].T[:, :, None], boxes[:, 1].T[:, :, None]
-        self._boxes, self._table = boxes, np.flatnonzero(~body.hand) if table else np.zeros(0, np.int64)
+        self._boxes, self._table = boxes, ~body.hand & table
+        """(boxes, 2, 3) m, and (S,) which spheres are to stay above the table."""
         if box is not None:
             self._sides = np.column_stack((np.concatenate((np.eye(3), -np.eye(3))), np.concatenate((box[0], -box[1]))))
             """(6, 4), normals and offsets of the box's faces."""
@@ -81,16 +83,16 @@ class Watch:
     def left(self, rows: Rows, q: Floats, tool: Floats, turn: Floats) -> Left:
         """How far everything is from its face once each joint at `q` (nq, n) rad, the tool reported at (3, n) m, has turned by
         `turn` (nq, n)."""
-        at = slice(None) if len(rows) == self._known.shape[1] else rows
-        room = _moved(self._longest, np.abs(q - self._where[:, at]) + turn)
-        far: Floats = np.subtract(self._known[:, at], room, out=room).min(axis=0, initial=np.inf)
+        far: Floats = np.full(len(rows), np.inf)
+        _far(self._known, self._where, self._longest, rows, q, turn, far)
         if self.itself is not None:
             self.itself.left(rows, q, turn, far)
         if self.box is None:
             return Left(far, far, None)
-        moved = (turn[:, None] * self._along[:, :, None]).sum(axis=0)
-        room = np.concatenate((tool - self.box[0][:, None] - moved, self.box[1][:, None] - tool - moved))
-        return Left(np.minimum(far, room.min(axis=0)), far, room)
+        room: Floats = np.empty((6, len(rows)))
+        least = far.copy()
+        _rooms(self.box, self._along, tool, turn, room, least)
+        return Left(least, far, room)
 
     def near(self, rows: Rows, q: Floats, frames: Floats, turn: Floats, left: Left) -> Near:
         """The pairs that arms at `q` (nq, k), which have these frames, may come together by turning so far.
@@ -102,20 +104,15 @@ class Watch:
         poor = np.flatnonzero(~(left.far > MARGIN_M))
         if len(poor):
             place = self.body.place(frames[..., poor])
-            apart, above = self._apart(place), self._above(place)
-            known = apart.min(axis=1, initial=np.inf)
-            known[self._table] = np.minimum(known[self._table], above)
+            known, left.far[poor], by_box, by_table = self._looked(place, turn[:, poor])
             self._known[:, rows[poor]] = np.minimum.reduceat(known, self._runs)
             self._where[:, rows[poor]] = q[:, poor]
-            moved = _moved(self._lever, turn[:, poor])
-            left.far[poor] = (known - moved).min(axis=0, initial=np.inf)
-            moved += MARGIN_M
-            if np.count_nonzero(close := ~(apart > moved[:, None])):
-                sphere, box, row = np.nonzero(close)
+            if np.count_nonzero(by_box):
+                sphere, box, row = np.nonzero(by_box)
                 found.append((poor[row], sphere, self._planes(place[sphere, :, row], box)))
-            if np.count_nonzero(close := ~(above > moved[self._table])):
-                link, row = np.nonzero(close)
-                found.append((poor[row], self._table[link], np.tile([0.0, 0.0, 1.0, 0.0], (len(row), 1))))
+            if np.count_nonzero(by_table):
+                link, row = np.nonzero(by_table)
+                found.append((poor[row], link, np.tile([0.0, 0.0, 1.0, 0.0], (len(row), 1))))
             if self.itself is not None:
                 pair, row, apart_s = self.itself.near(rows[poor], q[:, poor], place, turn[:, poor])
                 left.far[poor] = np.minimum(left.far[poor], apart_s)
@@ -134,10 +131,7 @@ class Watch:
 
     def gaps(self, q: Floats) -> Floats:
         """(n,) m, the least distance of any sphere from a box or the table at joints (n, nq); negative: within it."""
-        place = self.body.place(self.arm.frames(q))
-        both = self._above(place).min(axis=0, initial=np.inf), self._apart(place).min(axis=(0, 1), initial=np.inf)
-        least: Floats = np.minimum(*both)
-        return least
+        return self._looked(self.body.place(self.arm.frames(q)), np.zeros(q.T.shape))[1]
 
     def leaving(self, q: Floats, command: Floats, rest: Floats, near: Near) -> Bools:
         """(k,) whether arms at `q` (nq, k), sent to `command` (nq, k) and then to `rest`, might get out by one of the pairs.
@@ -163,27 +157,13 @@ class Watch:
         out[row[bad]] = True
         return out
 
-    def _apart(self, place: Floats) -> Floats:
-        """(S, boxes, k) m, spheres centred at (S, 3, k) from boxes; negative: how deep within."""
-        x, y, z = (
-            np.maximum(low - at[:, None], at[:, None] - high)
-            for low, high, at in zip(self._low, self._high, place.transpose(1, 0, 2), strict=True)
-        )
-        deep = np.maximum(np.maximum(x, y), z)
-        np.minimum(deep, 0.0, out=deep)
-        for side in (x, y, z):
-            np.square(np.maximum(side, 0.0, out=side), out=side)
-        x += y
-        x += z
-        apart: Floats = np.sqrt(x, out=x)
-        apart += deep
-        apart -= self.body.radius[:, None, None]
-        return apart
-
-    def _above(self, place: Floats) -> Floats:
-        """(links, k) m, links above the table."""
-        above: Floats = place[self._table, 2] - self.body.radius[self._table, None]
-        return above
+    def _looked(self, place: Floats, turn: Floats) -> tuple[Floats, Floats, Bools, Bools]:
+        """Of spheres centred at (S, 3, k) m, once joints have turned by (nq, k): (S, k) m, how far each is from what is nearest
+        now; (k,) m, the least that is left then; whether boxes (S, boxes, k), and the table (S, k), may be met."""
+        count, _, k = place.shape
+        out = np.empty((count, k)), np.empty(k), np.zeros((count, len(self._boxes), k), bool), np.zeros((count, k), bool)
+        _look(place, self.body.radius, self._boxes, self._table, self._lever, turn, *out)
+        return out
 
     def _planes(self, point: Floats, box: Ints) -> Floats:
         """(m, 4): normals and offsets of the planes between points (m, 3) and boxes by number."""
@@ -251,10 +231,59 @@ class Watch:
         return gap
 
 
-def _moved(lever: Floats, turn: Floats) -> Floats:
-    """(S, n) m, the most that points with levers (nq, S) move while joints turn by (nq, n) rad."""
-    moved: Floats = lever[0][:, None] * turn[0]
-    for each, by in zip(lever[1:], turn[1:], strict=True):
-        first = int(np.argmax(each > 0))  # points before this joint do not move with it
-        moved[first:] += each[first:, None] * by
-    return moved
+@compiled
+def _far(known: Floats, where: Floats, longest: Floats, rows: Rows, q: Floats, turn: Floats, far: Floats) -> None:
+    """Into far (n,) m, what is left of `known` (links, rows) once joints have moved from `where` (nq, rows) to q and on."""
+    for i in range(len(rows)):
+        for s in range(len(known)):
+            moved = 0.0
+            for j in range(len(q)):
+                moved += longest[j, s] * (abs(q[j, i] - where[j, rows[i]]) + turn[j, i])
+            left = known[s, rows[i]] - moved
+            if left < far[i] or math.isnan(left):
+                far[i] = left
+
+
+@compiled
+def _rooms(box: Floats, along: Floats, tool: Floats, turn: Floats, room: Floats, least: Floats) -> None:
+    """Into room (6, n) m, how far tools are from each face of their box at least, and into least (n,) where that is less."""
+    for i in range(len(least)):
+        for a in range(3):
+            moved = 0.0
+            for j in range(len(turn)):
+                moved += turn[j, i] * along[j, a]
+            room[a, i], room[3 + a, i] = tool[a, i] - box[0, a] - moved, box[1, a] - tool[a, i] - moved
+        for face in range(6):
+            if room[face, i] < least[i] or math.isnan(room[face, i]):
+                least[i] = room[face, i]
+
+
+@compiled
+def _look(
+    place: Floats, radius: Floats, boxes: Floats, table: Bools, lever: Floats, turn: Floats,
+    known: Floats, far: Floats, by_box: Bools, by_table: Bools,
+) -> None:  # fmt: skip
+    far[:] = np.inf
+    for s in range(len(place)):
+        for i in range(len(far)):
+            moved, least = 0.0, np.inf
+            for j in range(len(turn)):
+                moved += lever[j, s] * turn[j, i]
+            for b in range(len(boxes)):
+                outside, deep = 0.0, -np.inf
+                for a in range(3):
+                    side = max(boxes[b, 0, a] - place[s, a, i], place[s, a, i] - boxes[b, 1, a])
+                    deep = max(deep, side)
+                    outside += 0.0 if side < 0.0 else side * side  # what is not known stays so
+                gap = math.sqrt(outside) + min(deep, 0.0) - radius[s]
+                by_box[s, b, i] = not gap > moved + MARGIN_M
+                if gap < least or math.isnan(gap):
+                    least = gap
+            if table[s]:
+                gap = place[s, 2, i] - radius[s]
+                by_table[s, i] = not gap > moved + MARGIN_M
+                if gap < least or math.isnan(gap):
+                    least = gap
+            known[s, i] = least
+            if least - moved < far[i] or math.isnan(least - moved):
+                far[i] = least - moved

@@ -1,13 +1,13 @@
-"""Make the tables of docs/safety.md of what broke a promise: every policy on every arm behind the whole chain, and with each
-filter taken out.
+"""What broke a promise: every policy on every arm behind the whole chain, each filter alone, and with each taken out. One count
+for `twin bench` and for the tables of docs/safety.md.
 
-    python -m docs.make_violations --write                   half an hour of one core; the tables go into docs/safety.md
-    python -m docs.make_violations --only random-ur3-3       one piece, to run several beside each other
-    python -m docs.make_violations --ticks 250000 --write    a quarter of it
+    python -m benchmarks.violations --write                   an hour of one core; the tables go into docs/safety.md
+    python -m benchmarks.violations --only random-ur3-3       one piece, to run several beside each other
+    python -m benchmarks.violations --ticks 250000 --write    a quarter of it
 
-A piece is a policy on an arm: robot-ticks behind the whole chain with a seed of their own, or `bare`, without each filter;
-or what a search finds on an arm. Pieces are kept in runs/violations, and what was interrupted goes on;
-where code has changed they are made anew.
+A piece is a policy on an arm: robot-ticks behind the whole chain with a seed of their own, or `bare`, each filter alone and
+without it; or what a search finds on an arm. For the tables pieces are kept in runs/violations, and what was interrupted goes
+on; where code has changed they are made anew.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.adversaries import POLICIES
-from benchmarks.safety import CHAIN, HUNTED, ROBOTS, attack, hunt, without
+from benchmarks.attacks import CHAIN, HUNTED, JUDGED, ROBOTS, alone, attack, hunt, without
 from twin.control.safety.promises import UNITS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = Path(__file__).with_name("safety.md")
+PAGE = ROOT / "docs" / "safety.md"
 PAIRS = [f"{policy}-{robot}" for policy in POLICIES for robot in ROBOTS]
-NAMES = [str(f["kind"]) for f in CHAIN]
+NAMES = list(JUDGED)
 PIECE_TICKS, ROWS = 25_000, 64
 BARE_TICKS, BARE_ROWS, HUNT_TICKS = 2_000, 16, 20_000
+SEEKING = ("adversarial", "pressing")
 
 
 def parts(ticks: int) -> dict[str, list[str]]:
-    """The pieces that so many robot-ticks a policy, both arms together, take: by the pair of policy and arm they tell of."""
+    """The pieces that so many robot-ticks a policy, all arms together, take: by the pair of policy and arm they tell of."""
     seeds = range(1, 1 + math.ceil(ticks / len(ROBOTS) / PIECE_TICKS))
     return {pair: [*(f"{pair}-{seed}" for seed in seeds), f"{pair}-bare"] for pair in PAIRS} | {
         f"hunt-{robot}": [f"hunt-{robot}"] for robot in ROBOTS
@@ -69,16 +70,37 @@ def put(page: Path, name: str, text: str) -> None:
     page.write_text(old[:before] + text + old[after:], encoding="utf-8")
 
 
-def piece(part: str) -> dict[str, Any]:
-    """Robot-ticks with each promise broken, and the least margins; the former without each filter; or what a search finds."""
+def piece(part: str, ticks: int) -> dict[str, Any]:
+    """Of so many robot-ticks: how many broke each promise, and the least margins; or how many did with the filter that keeps it
+    alone, and without it, so many each; or what a search finds."""
     policy, robot, *which = part.split("-")
     if policy == "hunt":
-        return {"least": {name: hunt(name, HUNT_TICKS, robot) for name in HUNTED}}
+        return {"least": {name: hunt(name, ticks, robot) for name in HUNTED}}
     if which == ["bare"]:
-        return {"broken": {name: attack(policy, without(name), BARE_TICKS, robot, BARE_ROWS).broken[name] for name in NAMES}}
-    found = attack(policy, CHAIN, PIECE_TICKS, robot, ROWS, int(which[0]))
+        chains = {"alone": alone, "without": without}
+        return {
+            key: {name: attack(policy, filters(name), ticks, robot, BARE_ROWS).broken[name] for name in NAMES}
+            for key, filters in chains.items()
+        }
+    found = attack(policy, CHAIN, ticks, robot, ROWS, int(which[0]))
     least = {name: float(found.least[:, k].min()) for k, name in enumerate(found.kinds)}
     return {"ticks": found.judged, "broken": found.broken, "least": least, "gave_way": found.gave_way}
+
+
+def measure(ticks: int, bare_ticks: int, hunt_ticks: int) -> dict[str, Any]:
+    """What `twin bench` says, of so many robot-ticks a policy, all arms together; `alone` and `without` by the policies that go
+    for limits."""
+    told = [piece(f"{pair}-1", math.ceil(ticks / len(ROBOTS))) for pair in PAIRS]
+    bare = [piece(f"{policy}-{robot}-bare", bare_ticks) for policy in SEEKING for robot in ROBOTS]
+    hunted = [piece(f"hunt-{robot}", hunt_ticks) for robot in ROBOTS]
+    return {
+        "violations_with": {name: sum(p["broken"][name] for p in told) for name in NAMES},
+        "violations_alone": {name: sum(p["alone"][name] for p in bare) for name in NAMES if name != "joint_limits"},
+        "violations_without": {name: sum(p["without"][name] for p in bare) for name in NAMES},
+        "worst_margin": {name: min(p["least"][name] for p in told) for name in NAMES},
+        "worst_margin_hunted": {name: min(p["least"][name] for p in hunted) for name in HUNTED},
+        "robot_ticks_a_policy": sum(p["ticks"] for p in told) // len(POLICIES),
+    }
 
 
 def made(part: str, folder: Path) -> dict[str, Any]:
@@ -86,7 +108,8 @@ def made(part: str, folder: Path) -> dict[str, Any]:
     path = folder / f"{part}-{code()}.json"
     if not path.is_file():
         began = time.perf_counter()
-        text = json.dumps(piece(part))
+        ticks = {"bare": BARE_TICKS, "hunt": HUNT_TICKS}
+        text = json.dumps(piece(part, next((n for key, n in ticks.items() if key in part.split("-")), PIECE_TICKS)))
         path.write_text(text)
         print(f"{part}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     found: dict[str, Any] = json.loads(path.read_text())
@@ -123,13 +146,17 @@ def tables(told: dict[str, list[dict[str, Any]]]) -> str:
     lines += [
         "| *joints excused* | " + " | ".join(_sum(p["gave_way"] for p in with_[pair]) for pair in PAIRS) + " | | |",
         "",
-        f"The same with the filter taken out, and what would keep its promise in its place; {BARE_TICKS:,} robot-ticks each:",
+        f"The same with the filter taken out, and what would keep its promise in its place, {BARE_TICKS:,} robot-ticks each;",
+        "alone: in all of them, with only the filter put back. Without the others arms hit things, and drives do not follow.",
         "",
-        "| without | " + " | ".join(heads) + " |",
-        "| --- |" + " --- |" * len(heads),
+        "| without | " + " | ".join(heads) + " | alone |",
+        "| --- |" + " --- |" * (len(heads) + 1),
     ]
-    bare = {pair: told[pair][-1].get("broken") for pair in PAIRS}
-    lines += [f"| `{name}` | " + " | ".join(_sum([b[name]] if b else []) for b in bare.values()) + " |" for name in NAMES]
+    bare = [told[pair][-1] for pair in PAIRS]
+    for name in NAMES:
+        counts = [_sum([b["without"][name]] if b else []) for b in bare]
+        alone_ = _sum(b["alone"][name] for b in bare if b)
+        lines.append(f"| `{name}` | {' | '.join(counts)} | {alone_} |")
     return "\n".join(lines) + "\n"
 
 
@@ -142,7 +169,7 @@ def main() -> None:
     """Make pieces, print the tables, or put them into the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--ticks", type=int, default=1_000_000, help="robot-ticks a policy, both arms together (default 1000000)"
+        "--ticks", type=int, default=1_000_000, help="robot-ticks a policy, all arms together (default 1000000)"
     )
     parser.add_argument("--only", nargs="+", help="make these pieces and no tables: POLICY-ARM-SEED, POLICY-ARM-bare, hunt-ARM")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/safety.md")
@@ -156,8 +183,8 @@ def main() -> None:
         for part in given.only:
             made(part, folder)
         return
-    get = (lambda part: lying(part, given.lying)) if given.lying else (lambda part: made(part, folder))
-    text = tables({pair: [get(part) for part in each] for pair, each in parts(given.ticks).items()})
+    get, there = (lying, given.lying) if given.lying else (made, folder)
+    text = tables({pair: [get(part, there) for part in each] for pair, each in parts(given.ticks).items()})
     print(text)
     if given.write:
         put(PAGE, "violations", text)
