@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from twin.calibrate.network.families import FITS, empirical_tail, gamma, loglogistic, lognormal
+from twin.calibrate.network.horizons import follow, horizons, latest
 from twin.calibrate.network.regimes import fit_chain
 from twin.calibrate.network.score import choose_regimes, contradicted, pinball, rank_regimes
 from twin.calibrate.network.stationary import compare_halves
@@ -79,6 +80,34 @@ def test_bursts_are_found_as_regimes_that_last():
 
 def test_independent_delays_get_one_regime():
     assert choose_regimes(rank_regimes(lognormal_delays(800), "empirical_tail_20", 3, P)) == 1
+
+
+def test_what_is_known_of_a_burst_fades_with_the_horizon():
+    x = bursts(4000)
+    found = {
+        h.ahead: h
+        for h in horizons(
+            fit_chain(FITS["empirical_tail_20"](x[:2000]), x[:2000], 2), "empirical_tail_20", x[:2000], x[2000:], P
+        )
+    }
+    assert found[1].frozen < 0.9 and found[1].frozen < found[10].frozen < found[100].frozen + 0.02
+
+
+def test_a_law_kept_up_to_date_follows_a_level_that_moves():
+    x = lognormal_delays(4000) * np.repeat([1.0, 1.5], 2000)
+    (near, *_) = horizons(fit_chain(FITS["lognormal"](x[:2000]), x[:2000], 1), "lognormal", x[:2000], x[2000:], P)
+    assert near.kept < near.frozen and near.kept < 1
+
+
+def test_no_forecast_knows_what_it_is_to_foretell():
+    x, p = lognormal_delays(1200), P
+    changed = np.concatenate([x[:1000], 100 * x[1000:]])
+    chain = fit_chain(FITS["lognormal"](x[:600]), x[:600], 2)
+    for ahead in (1, 100):
+        a, b = (follow(chain, "lognormal", y, 600, [ahead], p, frozen=False)[ahead] for y in (x, changed))
+        assert (a[: 400 + ahead] == b[: 400 + ahead]).all() and (a[400 + ahead :] != b[400 + ahead :]).any()
+        a, b = (latest(y, 600, ahead, 300, p) for y in (x, changed))
+        assert (a[: 400 + ahead] == b[: 400 + ahead]).all()
 
 
 def test_pinball_loss_is_least_at_the_quantile():

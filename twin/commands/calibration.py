@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from twin.commands import say
+from twin.core.errors import StorageError
 
 
 def _define_calibrate(command: argparse.ArgumentParser) -> None:
@@ -27,6 +28,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     from twin.calibrate.whole import calibrate
 
     plan = load_plan(arguments.plan)
+    _places(arguments.out, arguments.report)
     old = None if arguments.against is None else overlay.read_estimates(arguments.against)
     with _telling(hidden=arguments.json) as tell:
         found = calibrate(plan, arguments.only, tell)
@@ -46,6 +48,15 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     print(f"\nthe overlay is {out}" + (f", the report {arguments.report}" if arguments.report else ""))
     say.then(*_next(arguments, plan, out))
     return 0
+
+
+def _places(*files: Path | None) -> None:
+    """Refuse places that cannot be written to before the work and not after it. Raises `StorageError`."""
+    for file in (file for file in files if file is not None):
+        if not file.parent.is_dir():
+            raise StorageError(f"{file} cannot be written: there is no folder {file.parent}")
+        if file.is_dir():
+            raise StorageError(f"{file} cannot be written: it is a folder; name a file in it")
 
 
 @contextmanager

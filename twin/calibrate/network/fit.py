@@ -10,6 +10,7 @@ from twin.calibrate.given import Given
 from twin.calibrate.logs import Log
 from twin.calibrate.network import loss as losses
 from twin.calibrate.network.families import FITS, Marginal
+from twin.calibrate.network.horizons import Horizon, horizons
 from twin.calibrate.network.link import link_estimates
 from twin.calibrate.network.picture import tail_picture
 from twin.calibrate.network.regimes import Chain, fit_chain
@@ -72,6 +73,7 @@ def fit(spec: NetworkSpec, given: Given) -> PartResult:
     told = link_estimates(spec, given, final, whole, log.source)
     loss, lost_findings = losses.fit_loss(spec, given, log)
     static, ahead = model.chain.marginal.quantile(p), one_ahead(model.chain, before, after, p)
+    further = horizons(model.chain, model.family, before, after, p)
     return PartResult(
         "network",
         given.name(spec),
@@ -84,10 +86,11 @@ def fit(spec: NetworkSpec, given: Given) -> PartResult:
             *_stationary(halves, shifted),
             *_said(model),
             _kept(ahead, after, p),
+            _further(further),
             *lost_findings,
         ),
         (tail_picture(model.chain, before, after, spec.link),),
-        _facts(model, static, before, after, p, halves),
+        _facts(model, static, before, after, p, halves) | {"horizons": [vars(h) for h in further]},
     )
 
 
@@ -182,6 +185,13 @@ def _kept(ahead: Floats, after: Floats, p: Floats) -> Finding:
     shares = (after[:, None] <= ahead).mean(axis=0)
     told = ", ".join(f"{100 * got:.4g} % below p{100 * share:g}" for share, got in zip(p, shares, strict=True))
     return Finding("note", f"held-out delays against their forecasts one message ahead: {told}")
+
+
+def _further(told: list[Horizon]) -> Finding:
+    words = ". ".join(h.words() for h in told)
+    return Finding(
+        "note", f"held-out loss by how many messages ahead a delay is forecast, 1 is resampling the first part: {words}"
+    )
 
 
 def _facts(model: Model, static: Floats, before: Floats, after: Floats, p: Floats, halves: Halves | None) -> dict[str, object]:

@@ -51,17 +51,18 @@ class Chain:
         out: Floats = ndtri(np.clip(self.marginal.cdf(x), EDGE, 1 - EDGE))
         return out
 
+    def filtered(self, z: Floats) -> Floats:
+        """(n + 1, K) chances of each regime for the message that comes after none, one, … all of the normal scores z (n,)."""
+        out = np.empty((len(z) + 1, self.size))
+        out[0] = weight = self.stationary
+        for i, density in enumerate(densities(z, self.means, self.sds), start=1):
+            weight = weight * density
+            out[i] = weight = (weight / weight.sum()) @ self.transitions
+        return out
+
     def forecast(self, before: Floats, x: Floats) -> Floats:
         """(n, K) chances of each regime for each of x (n,), each told all that came before it."""
-        z = self.scores(np.concatenate([before, x]))
-        weight = self.stationary
-        out = np.empty((len(z), self.size))
-        likely = _densities(z, self.means, self.sds)
-        for i, density in enumerate(likely):
-            out[i] = weight
-            weight = weight * density
-            weight = (weight / weight.sum()) @ self.transitions
-        return out[len(before) :]
+        return self.filtered(self.scores(np.concatenate([before, x])))[len(before) : -1]
 
     def quantiles(self, weights: Floats, p: Floats) -> Floats:
         """(n, P) quantiles of delays at shares p (P,) where regimes have chances `weights` (n, K)."""
@@ -85,7 +86,8 @@ class Chain:
         return self.marginal.quantile(self._share(self.means[k] + self.sds[k] * ndtri(p)))
 
 
-def _densities(z: Floats, means: Floats, sds: Floats) -> Floats:
+def densities(z: Floats, means: Floats, sds: Floats) -> Floats:
+    """(…, K) densities of normal scores z under every regime."""
     out: Floats = np.exp(-0.5 * ((z[..., None] - means) / sds) ** 2) / (sds * np.sqrt(2 * np.pi)) + 1e-12
     return out
 
@@ -95,7 +97,7 @@ def fit_chain(marginal: Marginal, x: Floats, size: int, rounds: int = 60, stay0:
     z = ndtri(np.clip(marginal.cdf(x), EDGE, 1 - EDGE))
     if size == 1:
         sd = max(float(z.std()), NARROWEST)
-        likelihood = float(np.log(_densities(z, np.array([z.mean()]), np.array([sd]))).sum())
+        likelihood = float(np.log(densities(z, np.array([z.mean()]), np.array([sd]))).sum())
         return Chain(marginal, np.array([z.mean()]), np.array([sd]), np.ones((1, 1)), likelihood)
     chunks = max(1, round(len(z) / CHUNK))
     length = len(z) // chunks
@@ -122,7 +124,7 @@ def fit_chain(marginal: Marginal, x: Floats, size: int, rounds: int = 60, stay0:
 def _expect(cut: Floats, means: Floats, sds: Floats, transitions: Floats) -> tuple[Floats, Floats, float]:
     """Chances of every regime at every step (B, L, K), expected moves (K, K), log likelihood: B chunks at once."""
     chunks, length = cut.shape
-    likely = _densities(cut, means, sds)
+    likely = densities(cut, means, sds)
     ahead, scale = np.empty_like(likely), np.empty((chunks, length))
     now = np.full((chunks, len(means)), 1.0 / len(means))
     for t in range(length):
