@@ -47,10 +47,10 @@ def rows(
     for name in (*wanted, *(() if kinds is None else ("kind",))):
         _there(frame, name, table)
     if isinstance(frame, Stored):
-        parts = frame.batches(list(dict.fromkeys(wanted)), kinds)
+        found = frame.batches(list(dict.fromkeys(wanted)), kinds)
     else:
-        parts = iter((frame if kinds is None else frame[frame["kind"].isin(list(kinds)).to_numpy(dtype=bool)],))
-    for part in parts:
+        found = iter((frame if kinds is None else frame[frame["kind"].isin(list(kinds)).to_numpy(dtype=bool)],))
+    for part in found:
         told = (times_us(part, "t_s", table=table).tolist() if n == "t_us" else column(part, n, table=table) for n in names)
         yield from zip(part.index.tolist(), *told, strict=True)
 
@@ -165,9 +165,9 @@ def cells(log: RunLog) -> list[dict[str, Any]]:
 def refuse_nan(log: RunLog) -> None:
     """Raise `TableError` where a value that judging needs is NaN: times, yes/no columns, payloads, run length."""
     duration_us(log)
-    for part in _parts(log.events, ("t_s",), "events"):
+    for part in parts(log.events, ("t_s",), "events"):
         times_us(part, "t_s", table="events")
-    for part in _parts(log.episodes, (*YES_NO, *FIGURES), "episodes"):
+    for part in parts(log.episodes, (*YES_NO, *FIGURES), "episodes"):
         for name in YES_NO:
             answers(part, name, table="episodes")
         for name in FIGURES:
@@ -181,7 +181,7 @@ YES_NO = ("label", "usable")
 FIGURES = ("start_s", "duration_s", "peak_speed_mps")
 
 
-def _parts(frame: pd.DataFrame, names: Sequence[str], table: str) -> Iterator[pd.DataFrame]:
+def parts(frame: pd.DataFrame, names: Sequence[str], table: str) -> Iterator[pd.DataFrame]:
     """A table with some columns, in batches where it lies on the disk."""
     for name in names:
         _there(frame, name, table)

@@ -31,16 +31,18 @@ def coverage(log: RunLog) -> Coverage | None:
     goal_of: dict[str, int] = {}
     first: dict[int, str] = {}
     curve: list[tuple[float, float]] = []
-    practices = again = 0
+    practices, again, last = 0, 0, (0.0, 0.0)
     for row, t, kind, job, cell, text in rows(log.events, names, table="events", kinds=KINDS):
         if kind == "job.arrived" and isinstance(text, str) and '"goal":' in text:
             goal_of[job] = int(payload(text, row)["goal"])
         elif kind == "job.assigned" and job in goal_of:
             goal = goal_of.pop(job)
             practices += 1
+            last = (robots * t / US / 3600, float(len(first) + (goal not in first)))
+            if goal not in first:
+                curve.append(last)
             again += first.setdefault(goal, cell) != cell
-            curve.append((robots * t / US / 3600, float(len(first))))
     if not practices:
         return None
     step = max(1, len(curve) // POINTS)
-    return Coverage(len(first), practices, tuple(curve[::step] + curve[-1:]), again / practices)
+    return Coverage(len(first), practices, (*curve[::step], last), again / practices)

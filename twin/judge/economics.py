@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from twin.judge.columns import US, answers, codes
+from twin.judge.columns import US, parts
 from twin.judge.facts import Facts, kinds
 from twin.judge.stats import Interval, proportion
+from twin.judge.tally import Tally, tally
 from twin.log.tables import RunLog
 
 YEAR_H = 8766.0
@@ -61,43 +60,38 @@ def confusion(log: RunLog) -> list[tuple[str, int, int]] | None:
     Rows: (what, labelled a success, labelled a failure) of episodes that truly succeeded, and of those that truly failed; None
     where a log has no ground truth.
     """
-    truth, label = (answers(log.episodes, name, table="episodes") for name in ("truth", "label"))
-    if not ((truth >= 0) & (label >= 0)).any():
-        return None
-
-    def both(real: int, said: int) -> int:
-        return int(((truth == real) & (label == said)).sum())
-
-    return [("truly a success", both(1, 1), both(1, 0)), ("truly a failure", both(0, 1), both(0, 0))]
+    told = tally(log.episodes, ("truth", "label"))
+    rows = [
+        (what, told.of(truth=real, label=True), told.of(truth=real, label=False))
+        for what, real in (("truly a success", True), ("truly a failure", False))
+    ]
+    return rows if any(yes or no for _, yes, no in rows) else None
 
 
 def wrong_labels(log: RunLog) -> list[tuple[str, Interval]]:
     """How often labels are wrong, by who gave them and which way: (who called what what, share of those with its interval)."""
-    truth, label = (answers(log.episodes, name, table="episodes") for name in ("truth", "label"))
-    source, names = codes(log.episodes, "label_source", table="episodes")
-    out = []
-    for n, who in enumerate(names):
-        for real, called in ((0, "failures called a success"), (1, "successes called a failure")):
-            held = (source == n) & (truth == real) & (label >= 0)
-            if held.any():
-                out.append((f"{who}: {called}", proportion(k=int((held & (label != real)).sum()), n=int(held.sum()))))
+    out, told = [], tally(log.episodes, ("truth", "label", "label_source"))
+    for who, mine in told.without(label=None).by("label_source").items():
+        for real, called in ((False, "failures called a success"), (True, "successes called a failure")):
+            n = mine.of(truth=real)
+            if n:
+                out.append((f"{who}: {called}", proportion(k=mine.of(truth=real, label=not real), n=n)))
     return out
 
 
 def product(log: RunLog, known: Facts) -> dict[str, Any]:
     """Everything a page says of data and cost: confusion, rejections by reason, sources of labels, costs."""
+    told = tally(log.episodes, ("label_source", "reject_reason"))
     return {
         "confusion": confusion(log),
         "wrong": wrong_labels(log),
-        "rejected": _tally(log, "reject_reason"),
-        "labels": _tally(log, "label_source"),
-        "hindsight": sum(n for _, n in _tally(log, "instruction")),
+        "rejected": _commonest(told, "reject_reason"),
+        "labels": _commonest(told, "label_source"),
+        "hindsight": sum(int(part["instruction"].notna().sum()) for part in parts(log.episodes, ("instruction",), "episodes")),
         "costs": costs(log, known),
     }
 
 
-def _tally(log: RunLog, name: str) -> list[tuple[str, int]]:
+def _commonest(told: Tally, name: str) -> list[tuple[str, int]]:
     """How many episodes have each text, the commonest first."""
-    told, names = codes(log.episodes, name, table="episodes")
-    counts = np.bincount(told[told >= 0], minlength=len(names)).tolist()
-    return sorted(zip(names, counts, strict=True), key=lambda item: (-item[1], item[0]))
+    return sorted(((text, mine.total) for text, mine in told.by(name).items()), key=lambda item: (-item[1], item[0]))

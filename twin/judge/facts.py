@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from twin.core.chance import Chance
-from twin.core.records import RECEIPT_STATUS, Bools, Ints
+from twin.core.records import RECEIPT_STATUS
 from twin.judge.accounting import STATES, Accounts, account
-from twin.judge.checks import counted
-from twin.judge.columns import US, Answers, answers, cells, codes, column, rows
+from twin.judge.columns import US, cells, column
 from twin.judge.stats import NOTHING, Interval, proportion, ratio
+from twin.judge.tally import Tally, tally
 from twin.judge.words import NB, between, count, hours, listed, num, pct, several, span, unit
 from twin.log.tables import RunLog
 
@@ -65,47 +65,38 @@ class Facts:
 
 def gather(log: RunLog) -> Facts:
     """The facts of a run."""
-    books, table = account(log), log.episodes
-    label, usable = (answers(table, name, table="episodes") for name in ("label", "usable"))
-    cut = answers(table, "censored", table="episodes")
-    counts = np.zeros(len(table), dtype=bool)
-    counts[counted(log)] = True
-    where = _group(log, "cell", counts, books.cells)
-    models = codes(table, "robot_model", table="episodes")
-    model = _group(log, "robot_model", counts, [models[1][i] for i in np.unique(models[0][counts]) if i >= 0])
-    known = bool((usable[counts] >= 0).any())
-    total = int((usable[counts] == 1).sum()) if known else None
-    good = {name: int((usable[mine] == 1).sum()) for name, mine in where.items()} if known else None
+    books, ran = account(log), tally(log.episodes, READ)
+    counts = ran.without(end_reason="void")
+    there = counts.by("cell")
+    where = {name: there.get(name, Tally(READ, {})) for name in books.cells}
+    known = counts.without(usable=None).total > 0
+    total = counts.of(usable=True) if known else None
+    good = {name: mine.of(usable=True) for name, mine in where.items()} if known else None
     human_h = books.person_us / US / 3600
     return Facts(
         books=books,
         models={str(c["name"]): str(c.get("robot_model") or "") for c in cells(log)},
-        episodes=int(counts.sum()),
-        voided=int((~counts).sum()),
-        censored=int((cut[counts] == 1).sum()),
-        success=_share(label[counts]),
+        episodes=counts.total,
+        voided=ran.total - counts.total,
+        censored=counts.of(censored=True),
+        success=_share(counts),
         usable=total,
         usable_per_robot_h=per_robot_hour(books, good, books.cells),
         usable_per_human_h=total / human_h if total is not None and human_h > 0 else None,
         human_h=human_h,
-        by_model={name: _share(label[mine]) for name, mine in model.items()},
+        by_model={name: _share(mine) for name, mine in counts.by("robot_model").items()},
         usable_by_cell=good,
-        by_cell={name: _share(label[mine]) for name, mine in where.items()},
-        detector=_detector(log, np.flatnonzero(counts & (label >= 0)), label),
+        by_cell={name: _share(mine) for name, mine in where.items()},
+        detector=_detector(counts),
     )
 
 
-def _share(label: Answers) -> Interval:
-    return proportion(k=int((label == 1).sum()), n=int((label >= 0).sum()))
+READ = ("cell", "robot_model", "end_reason", "label", "truth", "usable", "censored")
+"""What is counted of episodes."""
 
 
-def _group(log: RunLog, name: str, counts: Bools, names: Sequence[str]) -> dict[str, Ints]:
-    """Row numbers of the episodes that count, by a text, for each of `names`."""
-    told, known = codes(log.episodes, name, table="episodes")
-    order = np.flatnonzero(counts)[np.argsort(told[counts], kind="stable")]
-    ends = np.searchsorted(told[order], np.arange(len(known) + 1))
-    found = {text: order[ends[i] : ends[i + 1]] for i, text in enumerate(known)}
-    return {text: found.get(text, order[:0]) for text in names}
+def _share(mine: Tally) -> Interval:
+    return proportion(k=mine.of(label=True), n=mine.without(label=None).total)
 
 
 def per_robot_hour(books: Accounts, tally: Mapping[str, int] | None, members: Sequence[str]) -> Interval:
@@ -129,18 +120,16 @@ def yields(facts: Facts, groups: Mapping[str, Sequence[str]]) -> list[dict[str, 
     return out
 
 
-def _detector(log: RunLog, judged: Ints, label: Answers) -> str | None:
+def _detector(counts: Tally) -> str | None:
     """How often the label was wrong, where physics can tell."""
-    truth = answers(log.episodes, "truth", table="episodes")
-    both = judged[truth[judged] >= 0]
-    if not both.size:
+    both = counts.without(label=None).without(truth=None).total
+    if not both:
         return None
-    wrong = both[truth[both] != label[both]]
-    false = int((label[wrong] == 1).sum())
-    sorts = f"{several(false, 'false success', 'false successes')}, {several(len(wrong) - false, 'false failure')}"
+    false, missed = counts.of(truth=False, label=True), counts.of(truth=True, label=False)
+    sorts = f"{several(false, 'false success', 'false successes')}, {several(missed, 'false failure')}"
     return (
         "The labels are the success detector’s: all that a farm knows. Ground truth, known only in simulation, "
-        f"says that it was wrong in {count(len(wrong))} of {several(len(both), 'episode')}: {sorts}."
+        f"says that it was wrong in {count(false + missed)} of {several(both, 'episode')}: {sorts}."
     )
 
 
@@ -193,13 +182,12 @@ def cause_words(cause: str) -> str:
 
 def symptoms(log: RunLog) -> list[dict[str, Any]]:
     """Episodes with each symptom, and the share of them."""
-    n, tally = 0, dict[str, int]()
-    for _, reason, told in rows(log.episodes, ("end_reason", "symptoms"), table="episodes"):
-        if reason != "void" and told is not None:
-            n += 1
-            for name in {str(item): None for item in told}:
-                tally[name] = tally.get(name, 0) + 1
-    return [{"name": name, "share": proportion(k=k, n=n), "k": k} for name, k in sorted(tally.items())]
+    told = tally(log.episodes, ("end_reason", "symptoms")).without(end_reason="void").without(symptoms=None)
+    found: dict[str, int] = {}
+    for (_, names), k in told.counts.items():
+        for name in names:
+            found[name] = found.get(name, 0) + k
+    return [{"name": name, "share": proportion(k=k, n=told.total), "k": k} for name, k in sorted(found.items())]
 
 
 TROUBLE: Mapping[str, str] = {
@@ -225,14 +213,13 @@ TROUBLE: Mapping[str, str] = {
 
 def trouble(log: RunLog) -> list[dict[str, Any]]:
     """How often each kind of trouble happened; kinds that never did are left out."""
-    tally = kinds(log)
-    return [{"kind": k, "name": name, "n": tally[k]} for k, name in TROUBLE.items() if tally.get(k)]
+    found = kinds(log)
+    return [{"kind": k, "name": name, "n": found[k]} for k, name in TROUBLE.items() if found.get(k)]
 
 
 def kinds(log: RunLog) -> dict[str, int]:
     """How many events of each kind there are."""
-    told, names = codes(log.events, "kind", table="events")
-    return dict(zip(names, np.bincount(told[told >= 0], minlength=len(names)).tolist(), strict=True))
+    return {kind: found.total for kind, found in tally(log.events, ("kind",), table="events").by("kind").items()}
 
 
 def receipts(log: RunLog) -> list[dict[str, Any]]:

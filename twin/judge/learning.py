@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 from twin.judge.columns import rows
+from twin.judge.tally import tally
 from twin.log.tables import RunLog
 
 
 def by_version(log: RunLog) -> dict[str, list[tuple[float, float]]]:
     """Site → (day on which a version was first run, share of its episodes labelled a success); sites with several only."""
+    told = tally(log.episodes, ("site", "policy_version", "label")).without(label=None)
+    sites = {where: versions for where, mine in told.by("site").items() if len(versions := mine.by("policy_version")) > 1}
+    if not sites:
+        return {}
+    first: dict[tuple[str, str], float] = {}
     names = ("site", "policy_version", "label", "start_s")
-    found: dict[str, dict[str, list[float]]] = {}
     for _, where, which, good, t in rows(log.episodes, names, table="episodes"):
-        if which is None or good is None:
-            continue
-        held = found.setdefault(str(where), {}).setdefault(str(which), [t, 0.0, 0.0])
-        held[0], held[1], held[2] = min(held[0], t), held[1] + good, held[2] + 1
+        if good is not None and t < first.get((where, which), math.inf):
+            first[where, which] = t
     return {
-        where: sorted((t / 86400, good / n) for t, good, n in versions.values())
-        for where, versions in sorted(found.items())
-        if len(versions) > 1
+        where: sorted((first[where, which] / 86400, mine.of(label=True) / mine.total) for which, mine in versions.items())
+        for where, versions in sites.items()
     }

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from twin.judge.checks import CheckResult, counted
+from twin.judge.checks import CheckResult, counted, episodes
 from twin.judge.columns import column, numbers
 from twin.log.tables import RunLog
 
@@ -45,7 +44,7 @@ def verdict(log: RunLog, results: Sequence[CheckResult], receipts: pd.DataFrame 
     if open_:
         return Verdict("undecided", tuple(open_))
     if not results:
-        return Verdict("pass", (f"{len(counted(log))} episodes ran; the scenario asks for no check",))
+        return Verdict("pass", (f"{episodes(log)} episodes ran; the scenario asks for no check",))
     return Verdict("pass", (f"all {len(results)} checks hold",))
 
 
@@ -56,7 +55,7 @@ def exit_status(word: str | Verdict) -> int:
 
 def voided(log: RunLog) -> int:
     """How many episodes the physics voided."""
-    return len(log.episodes) - len(counted(log))
+    return len(log.episodes) - episodes(log)
 
 
 def _void(log: RunLog, receipts: pd.DataFrame) -> list[str]:
@@ -76,7 +75,7 @@ def _void(log: RunLog, receipts: pd.DataFrame) -> list[str]:
 
 def _failed(log: RunLog, results: Sequence[CheckResult]) -> list[str]:
     reasons = [f"{r.name}: {r.detail} (bound {r.bound})" for r in results if r.passed is False]
-    if not counted(log):
+    if not episodes(log):
         reasons.append("no episode ran: a farm that does nothing cannot pass")
     elif _still(log):
         reasons.append(f"no robot moved faster than {STILL_MPS} m/s in any episode: a policy that commands nothing cannot pass")
@@ -87,6 +86,10 @@ def _still(log: RunLog) -> bool:
     """Whether speeds were recorded and no episode has one."""
     if "peak_speed_mps" not in log.episodes.columns:
         return False
-    speed: Any = numbers(log.episodes, "peak_speed_mps", table="episodes")[counted(log)]
-    known = speed[~np.isnan(speed)]
-    return bool(known.size) and bool((known < STILL_MPS).all())
+    known = False
+    for part in counted(log, ("peak_speed_mps",)):
+        speed = numbers(part, "peak_speed_mps", table="episodes")
+        if (speed >= STILL_MPS).any():
+            return False
+        known = known or bool((speed < STILL_MPS).any())
+    return known

@@ -16,9 +16,10 @@ import numpy as np
 from twin.core.errors import InputError
 from twin.core.records import Floats
 from twin.judge.accounting import account
-from twin.judge.columns import US, answers, duration_us, payload, rows
+from twin.judge.columns import US, duration_us, payload, rows
 from twin.judge.facts import cause_words
 from twin.judge.stats import Interval, benjamini_hochberg, paired
+from twin.judge.tally import tally
 from twin.judge.words import listed, unit
 from twin.log.tables import RunLog
 
@@ -266,8 +267,8 @@ def _lost(log: RunLog) -> Figures:
     """What the farm yielded, and the share of robot-hours lost by each cause."""
     books = account(log)
     hours = books.total_us / US / 3600
-    usable = answers(log.episodes, "usable", table="episodes")
-    good = float((usable == 1).sum()) if (usable >= 0).any() else None
+    told = tally(log.episodes, ("usable",)).without(usable=None)
+    good = float(told.of(usable=True)) if told.total else None
     out: Figures = {"usable_per_robot_h": None if good is None or not hours else good / hours}
     out["utilisation"] = books.by_state()["episode"] / books.total_us if books.total_us else None
     for cause, us in books.lost_us().items():

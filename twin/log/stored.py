@@ -18,6 +18,8 @@ from twin.log.columns import EPISODES, EVENTS, RECEIPTS, frame
 TABLES = {"events": EVENTS, "episodes": EPISODES, "faults": RECEIPTS}
 BATCH = 16_384
 """Rows that are in memory while a table is read in order."""
+PLAIN = ("payload", "data_uri", "job")
+"""Texts that hardly repeat."""
 
 
 class Stored:
@@ -42,8 +44,9 @@ class Stored:
     def rows(self, numbers: Sequence[int]) -> pd.DataFrame:
         """Rows by their numbers (ascending), with all columns."""
         wanted = np.asarray(numbers, dtype=np.int64)
-        parts = [part.loc[part.index.intersection(wanted)] for part in self.batches(self.schema.names, around=wanted)]
-        return pd.concat(parts) if parts else frame(self.schema.empty_table())
+        found = [part.loc[part.index.intersection(wanted)] for part in self.batches(self.schema.names, around=wanted)]
+        plain = {f.name: object for f in self.schema if pa.types.is_string(f.type)}
+        return pd.concat([part.astype(plain) for part in found]) if found else frame(self.schema.empty_table())
 
     def batches(
         self, names: Sequence[str], kinds: Collection[str] | None = None, around: np.ndarray[Any, Any] | None = None
@@ -51,9 +54,11 @@ class Stored:
         """Frames one after the other, numbered through; only events of some kinds, or only batches that hold some rows."""
         at = 0
         read = list(names) if kinds is None or "kind" in names else [*names, "kind"]
-        schema = pa.schema([self.schema.field(name) for name in read])
+        texts = [name for name in read if pa.types.is_string(self.schema.field(name).type) and name not in PLAIN]
+        coded = pa.dictionary(pa.int32(), pa.string())
+        schema = pa.schema([pa.field(name, coded) if name in texts else self.schema.field(name) for name in read])
         try:
-            with pq.ParquetFile(self.path, pre_buffer=False) as file:
+            with pq.ParquetFile(self.path, read_dictionary=texts, pre_buffer=False) as file:
                 for batch in file.iter_batches(BATCH, columns=read):
                     first, at = at, at + batch.num_rows
                     if around is not None and not ((around >= first) & (around < at)).any():

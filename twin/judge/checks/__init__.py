@@ -16,20 +16,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twin.core.errors import TableError
-from twin.judge.checks import amounts, baseline, episodes, events, jobs
+from twin.judge.checks import amounts, baseline, events, jobs
+from twin.judge.checks import episodes as judged
 from twin.judge.checks import holds as rules
 from twin.judge.checks.events import BREACHES, MARK_KINDS, NEVER_KINDS
-from twin.judge.checks.result import SHOWN, CheckResult, counted
+from twin.judge.checks.result import SHOWN, CheckResult, counted, episodes
 from twin.judge.columns import refuse_nan
 from twin.judge.spec import CheckSpec
 from twin.log.tables import RunLog
 
-__all__ = ["BREACHES", "MARK_KINDS", "NEVER_KINDS", "SHOWN", "CheckResult", "counted", "evaluate"]
+__all__ = ["BREACHES", "MARK_KINDS", "NEVER_KINDS", "SHOWN", "CheckResult", "counted", "episodes", "evaluate"]
 
 _JUDGES: Mapping[str, Callable[[Any, RunLog], CheckResult]] = {
-    "success_rate": episodes.success,
-    "always": episodes.always,
-    "quantile": episodes.quantile,
+    "success_rate": judged.success,
+    "always": judged.always,
+    "quantile": judged.quantile,
     "never": events.never,
     "within": events.within,
     "rate": amounts.rate,

@@ -9,11 +9,12 @@ import numpy as np
 
 from twin.judge.accounting import Accounts, account
 from twin.judge.checks.events import happened
-from twin.judge.checks.result import SHOWN, CheckResult, bounds, counted, decide, percent, z_of
-from twin.judge.columns import US, answers, cells, duration_us, numbers
+from twin.judge.checks.result import SHOWN, CheckResult, bounds, counted, decide, episodes, percent, z_of
+from twin.judge.columns import US, cells, duration_us, numbers
 from twin.judge.spec import AtLeast, Rate
 from twin.judge.stats import Interval
 from twin.judge.stats import rate as rate_of
+from twin.judge.tally import tally
 from twin.judge.words import num, several, unit
 from twin.log.tables import RunLog
 
@@ -24,8 +25,8 @@ def exposure_h(log: RunLog, per: str) -> float:
     """Hours that a rate is counted over: cells × duration, or the time in episodes that count, cut-off ones with theirs."""
     if per == "robot_h":
         return len(cells(log)) * duration_us(log) / US / 3600
-    spent = numbers(log.episodes, "duration_s", table="episodes")[counted(log)]
-    return float(np.nansum(spent)) / 3600
+    spent = counted(log, ("duration_s",))
+    return sum(float(np.nansum(numbers(part, "duration_s", table="episodes"))) for part in spent) / 3600
 
 
 def rate(spec: Rate, log: RunLog) -> CheckResult:
@@ -68,13 +69,13 @@ def at_least(spec: AtLeast, log: RunLog) -> CheckResult:
 
 
 def _episodes(log: RunLog) -> tuple[float | None, str]:
-    rows = counted(log)
-    return float(len(rows)), f"{len(rows)} episodes, {len(log.episodes) - len(rows)} voided"
+    n = episodes(log)
+    return float(n), f"{n} episodes, {len(log.episodes) - n} voided"
 
 
 def _usable(log: RunLog) -> tuple[float | None, str]:
-    usable = answers(log.episodes, "usable", table="episodes")[counted(log)]
-    good, known = int((usable == 1).sum()), int((usable >= 0).sum())
+    told = tally(log.episodes, ("usable", "end_reason")).without(end_reason="void", usable=None)
+    good, known = told.of(usable=True), told.total
     if not known and len(log.episodes):
         return None, "whether an episode is usable was not recorded"
     return float(good), f"{good} of {known} episodes usable"

@@ -13,13 +13,14 @@ import numpy as np
 
 from twin.core.errors import InputError
 from twin.judge.checks.amounts import exposure_h
-from twin.judge.checks.episodes import named, observed, unit_of
+from twin.judge.checks.episodes import failures, observed, unit_of
 from twin.judge.checks.events import happened
-from twin.judge.checks.result import CheckResult, counted, decide, percent
-from twin.judge.columns import answers, flags, refuse_nan
+from twin.judge.checks.result import CheckResult, decide, named, percent
+from twin.judge.columns import refuse_nan
 from twin.judge.spec import FIGURES, SHARES, CheckSpec, Effect, NoEffect, NotWorseThan
 from twin.judge.stats import NOTHING, Interval, median, proportion
 from twin.judge.stats import rate as rate_of
+from twin.judge.tally import tally
 from twin.judge.words import NB, between, count, pct, points, several, unit
 from twin.log.tables import RunLog, open_run, read_meta
 
@@ -100,11 +101,12 @@ def gap(ours: Interval, theirs: Interval) -> Interval:
 
 def _yes(logs: Sequence[RunLog], name: str, task: str | None, confidence: float) -> Interval:
     """The share of `success` or `usable` over all episodes of some runs."""
-    said: list[bool] = []
+    of, k, n = "label" if name == "success" else name, 0, 0
     for log in logs:
-        answers = flags(log.episodes, "label" if name == "success" else name, table="episodes")
-        said += [answer for row in counted(log, task) if (answer := answers[row]) is not None]
-    return proportion(k=sum(said), n=len(said), confidence=confidence)
+        told = tally(log.episodes, (of, "end_reason", "task")).without(**{"end_reason": "void", of: None})
+        mine = told if task is None else told.only(task=task)
+        k, n = k + mine.of(**{of: True}), n + mine.total
+    return proportion(k=k, n=n, confidence=confidence)
 
 
 def not_worse_than(spec: NotWorseThan, log: RunLog, known: Baselines) -> CheckResult:
@@ -121,8 +123,7 @@ def not_worse_than(spec: NotWorseThan, log: RunLog, known: Baselines) -> CheckRe
     passed = decide(found, at_least=-spec.margin)
     shown = [f"{pct(side.value)} (n{NB}{count(side.n)})" for side in (ours, theirs)]
     detail = f"{shown[0]} beside {shown[1]} of {base}: {points(found)}" + (_more(found, spec.margin) if passed is None else "")
-    rows = np.asarray(counted(log, spec.task), dtype=np.int64)
-    evidence = named(log, rows[answers(log.episodes, "label", table="episodes")[rows] == 0])
+    evidence = named(log, failures, ("label",), spec.task)
     return CheckResult(name, passed, found.value, bound, detail, evidence, found.low, found.high, "%")
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats as sps
 
-from twin.core.records import Bools, Floats, Ints
-from twin.judge.checks.result import SHOWN, CheckResult, bounds, counted, decide, percent, z_of
-from twin.judge.columns import answers, column, numbers, picked
+from twin.core.records import Bools, Floats
+from twin.judge.checks.result import SHOWN, CheckResult, bounds, counted, decide, named, percent, z_of
+from twin.judge.columns import answers, numbers
 from twin.judge.spec import FIGURES, Always, Quantile, SuccessRate
 from twin.judge.stats import NOTHING, Interval, proportion
 from twin.judge.stats import quantile as quantile_of
+from twin.judge.tally import tally
 from twin.judge.words import several, unit
 from twin.log.tables import RunLog
 
@@ -39,27 +42,26 @@ def exact(*, k: int, n: int, confidence: float) -> Interval:
 
 def success(spec: SuccessRate, log: RunLog) -> CheckResult:
     """The share of labelled episodes of a task that succeeded."""
-    label = answers(log.episodes, "label", table="episodes")
-    rows = np.asarray(counted(log, spec.task), dtype=np.int64)
-    judged = rows[label[rows] >= 0]
-    k, n = int((label[judged] == 1).sum()), len(judged)
+    ran = tally(log.episodes, ("task", "end_reason", "label")).without(end_reason="void")
+    mine = ran.only(task=spec.task)
+    k, n = mine.of(label=True), mine.without(label=None).total
     name, bound = f"success_rate of {spec.task}", bounds(spec.min, spec.max, percent, spec.confidence)
     if not n:
-        return CheckResult(name, None, None, bound, f"no labelled episode of {spec.task} among {len(rows)}")
+        return CheckResult(name, None, None, bound, f"no labelled episode of {spec.task} among {mine.total}")
     share = proportion(k=k, n=n) if spec.confidence is None else exact(k=k, n=n, confidence=spec.confidence)
     passed = decide(share, at_least=spec.min, at_most=spec.max, sure=spec.confidence is not None)
     which = "95 % interval" if spec.confidence is None else f"exact {percent(spec.confidence)} interval"
-    missing = f"; {len(rows) - n} without a label not counted" if len(rows) > n else ""
+    missing = f"; {mine.total - n} without a label not counted" if mine.total > n else ""
     more = _more(share, spec) if passed is None else ""
     detail = f"{k} of {n} labelled episodes, {which} {percent(share.low)} to {percent(share.high)}{missing}{more}"
-    evidence = named(log, judged[label[judged] == 0])
+    evidence = named(log, failures, ("label",), spec.task)
     return CheckResult(name, passed, share.value, bound, detail, evidence, share.low, share.high, "%")
 
 
-def named(log: RunLog, rows: Ints) -> tuple[str, ...]:
-    """The first of some episodes, as evidence."""
-    first = column(picked(log.episodes, rows[:SHOWN].tolist()), "episode", table="episodes") if len(rows) else ()
-    return tuple(f"episode {number}" for number in first)
+def failures(part: pd.DataFrame) -> Bools:
+    """Which episodes are labelled a failure."""
+    bad: Bools = answers(part, "label", table="episodes") == 0
+    return bad
 
 
 def _more(share: Interval, spec: SuccessRate) -> str:
@@ -76,50 +78,57 @@ def _more(share: Interval, spec: SuccessRate) -> str:
 def always(spec: Always, log: RunLog) -> CheckResult:
     """Whether something holds in every episode. One of which it is not known leaves the check undecided, unless the end of the
     run cut it off."""
-    rows = np.array(counted(log, spec.task), dtype=int)
-    name = f"always {spec.of}"
+    name, reads = f"always {spec.of}", (spec.of, "censored")
     bound = bounds(spec.min, spec.max, lambda v: unit(v, unit_of(spec.of))) if spec.of in FIGURES else "in every episode"
-    if not rows.size:
+    n = breaches = looked = sound = unknown = open_ = 0
+    least, most = math.inf, -math.inf
+    for part in counted(log, reads, spec.task):
+        x, known, bad = _held(spec, part)
+        cut, n = _cut(part), n + len(part)
+        breaches, looked = breaches + int(bad.sum()), looked + int((known & (bad | ~cut)).sum())
+        unknown, open_ = unknown + int((~known & ~cut).sum()), open_ + int((~bad & cut).sum())
+        sound += int((known & ~cut).sum())
+        least, most = min(least, x[known].min(initial=math.inf)), max(most, x[known].max(initial=-math.inf))
+    if not n:
         return CheckResult(name, None, None, bound, "no episode to judge")
-    value, known, bad = _held(spec, log, rows)
-    cut = _cut(log)[rows]
-    unknown, open_ = int((~known & ~cut).sum()), int((~bad & cut).sum())
-    evidence = named(log, rows[bad])
-    looked = int((known & (bad | ~cut)).sum())
-    parts = [f"{several(int(bad.sum()), 'breach', 'breaches')} in {several(looked, 'episode')}"]
-    parts += [f"{unknown} not recorded"] if unknown else []
-    parts += [f"{open_} cut off by the end"] if open_ else []
-    shown = bool((known & ~cut).any()) and not unknown
-    passed = False if bad.any() else True if shown else None
-    return CheckResult(name, passed, value, bound, ", ".join(parts), evidence, unit=unit_of(spec.of))
+    said = [f"{several(breaches, 'breach', 'breaches')} in {several(looked, 'episode')}"]
+    said += [f"{unknown} not recorded"] if unknown else []
+    said += [f"{open_} cut off by the end"] if open_ else []
+    passed = False if breaches else True if sound and not unknown else None
+    value = _worst(spec, least, most) if spec.of in FIGURES else float(breaches)
+    evidence = named(log, lambda part: _held(spec, part)[2], reads, spec.task) if breaches else ()
+    return CheckResult(name, passed, value, bound, ", ".join(said), evidence, unit=unit_of(spec.of))
 
 
-def _held(spec: Always, log: RunLog, rows: Ints) -> tuple[float | None, Bools, Bools]:
-    """(the worst value found, which rows have one, which rows break the check)."""
+def _held(spec: Always, part: pd.DataFrame) -> tuple[Floats, Bools, Bools]:
+    """(values, which episodes have one, which break the check)."""
     if spec.of not in FIGURES:
-        said = answers(log.episodes, spec.of, table="episodes")[rows]
-        return float((said == 0).sum()), said >= 0, said == 0
-    x = numbers(log.episodes, spec.of, table="episodes")[rows]
+        said = answers(part, spec.of, table="episodes")
+        return said.astype(np.float64), said >= 0, said == 0
+    x = numbers(part, spec.of, table="episodes")
     known = ~np.isnan(x)
     low, high = -np.inf if spec.min is None else spec.min, np.inf if spec.max is None else spec.max
     # What was cut off lasted at least so long: it can be too long already, and is never too short.
-    bad = known & ((x > high) | ((x < low) & ~_cut(log)[rows]))
-    if not known.any():
-        return None, known, bad
-    worst = np.nanmax(x) if spec.max is not None and not (x < low).any() else np.nanmin(x)
-    return float(worst), known, bad
+    return x, known, known & ((x > high) | ((x < low) & ~_cut(part)))
 
 
-def _cut(log: RunLog) -> Bools:
+def _worst(spec: Always, least: float, most: float) -> float | None:
+    """The value that is nearest to breaking a bound, or farthest beyond it; None: none is known."""
+    if least > most:
+        return None
+    return most if spec.max is not None and (spec.min is None or least >= spec.min) else least
+
+
+def _cut(part: pd.DataFrame) -> Bools:
     """Which episodes the end of the run (or a hole in the log) cut off: their figures are only lower bounds."""
-    return np.asarray(answers(log.episodes, "censored", table="episodes") == 1)
+    return np.asarray(answers(part, "censored", table="episodes") == 1)
 
 
 def observed(log: RunLog, figure: str, task: str | None) -> tuple[Floats, Floats, int]:
     """(values, the same with what was cut off as `CUT`, how many episodes lack the figure). Only a duration can be cut off and
     still tell something; any other figure of such an episode is left out."""
-    rows = counted(log, task)
-    x, cut = numbers(log.episodes, figure, table="episodes")[rows], _cut(log)[rows]
+    found = [(numbers(part, figure, table="episodes"), _cut(part)) for part in counted(log, (figure, "censored"), task)]
+    x, cut = (np.concatenate(side) for side in zip(*found, strict=True)) if found else (np.zeros(0), np.zeros(0, bool))
     known = ~np.isnan(x) & (~cut if figure != "duration_s" else np.ones_like(cut))
     return x[known], np.where(cut, CUT, x)[known], int((~known & ~cut).sum())
 
@@ -152,11 +161,12 @@ def _open(value: float | None) -> float | None:
 
 def _beyond(spec: Quantile, log: RunLog) -> tuple[str, ...]:
     """The episodes farthest beyond the bound."""
-    rows = np.array(counted(log, spec.task), dtype=int)
-    x = numbers(log.episodes, spec.of, table="episodes")[rows]
-    over = spec.max is not None and bool((x > spec.max).any())
-    beyond = np.flatnonzero(x > spec.max if over else x < (spec.min if spec.min is not None else -np.inf))
-    order = beyond[np.argsort(-x[beyond] if over else x[beyond], kind="stable")]
-    return tuple(
-        f"episode {int(numbers(picked(log.episodes, [r]), 'episode', table='episodes')[0])}" for r in rows[order][:SHOWN]
-    )
+    low, high = -np.inf if spec.min is None else spec.min, np.inf if spec.max is None else spec.max
+    above: list[tuple[float, int, Any]] = []
+    below: list[tuple[float, int, Any]] = []
+    for part in counted(log, ("episode", spec.of), spec.task):
+        x, number = numbers(part, spec.of, table="episodes"), part["episode"].tolist()
+        for kept, bad, key in ((above, x > high, -x), (below, x < low, x)):
+            kept += [(key[i], part.index[i], number[i]) for i in np.flatnonzero(bad)]
+            kept[:] = sorted(kept)[:SHOWN]
+    return tuple(f"episode {number}" for _, _, number in above or below)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats as sps
 
 from twin.core.records import Bools
-from twin.judge.columns import codes
+from twin.judge.columns import codes, parts
 from twin.judge.stats import Interval
 from twin.log.tables import RunLog
 
@@ -45,17 +47,31 @@ class CheckResult:
         return replace(cls("", None, None, "", ""), **known | {"evidence": tuple(known.get("evidence", ()))})
 
 
-def counted(log: RunLog, task: str | None = None) -> Sequence[int]:
-    """Row numbers of the episodes that count (the physics did not void them), of one task or of all."""
-    good = _not(log, "end_reason", "void")
-    if task is not None:
-        good &= ~_not(log, "task", task)
-    return range(len(good)) if good.all() else np.flatnonzero(good).tolist()
+def episodes(log: RunLog) -> int:
+    """How many episodes count: the physics did not void them."""
+    return sum(map(len, counted(log, ())))
 
 
-def _not(log: RunLog, name: str, value: str) -> Bools:
+def counted(log: RunLog, names: Sequence[str], task: str | None = None) -> Iterator[pd.DataFrame]:
+    """Some columns of the episodes that count, of one task or of all; frames one after the other, whose index is the row
+    number."""
+    read = dict.fromkeys((*names, "end_reason", *(() if task is None else ("task",))))
+    for part in parts(log.episodes, list(read), "episodes"):
+        good = _not(part, "end_reason", "void")
+        if task is not None:
+            good &= ~_not(part, "task", task)
+        yield part if good.all() else part[good]
+
+
+def named(log: RunLog, bad: Callable[[pd.DataFrame], Bools], names: Sequence[str], task: str | None) -> tuple[str, ...]:
+    """The first episodes that count and are `bad` (told from some columns), as evidence."""
+    found = (n for part in counted(log, ("episode", *names), task) for n in part["episode"][bad(part)])
+    return tuple(f"episode {number}" for number in islice(found, SHOWN))
+
+
+def _not(part: pd.DataFrame, name: str, value: str) -> Bools:
     """In which episodes a text is not `value`."""
-    told, names = codes(log.episodes, name, table="episodes")
+    told, names = codes(part, name, table="episodes")
     return told != names.index(value) if value in names else np.ones(len(told), dtype=bool)
 
 

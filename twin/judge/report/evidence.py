@@ -12,7 +12,7 @@ import numpy as np
 
 from twin.core.records import EVENT_KINDS
 from twin.judge.checks import CheckResult
-from twin.judge.columns import column, numbers, picked, rows
+from twin.judge.columns import column, numbers, parts, picked, rows
 from twin.judge.words import SYMPTOM_WORDS
 from twin.log.tables import RunLog
 
@@ -83,10 +83,13 @@ class Evidence:
 
     def _there(self, wanted: Collection[int]) -> dict[int, int]:
         """The rows of episodes, of all of them in a small run."""
-        held = numbers(self.log.episodes, "episode", table="episodes")
-        few = np.array(sorted(wanted), dtype=float)
-        some = np.arange(len(held)) if len(held) <= ALL else np.flatnonzero(np.isin(held, few))
-        return {int(held[row]): int(row) for row in some}
+        few, whole = np.array(sorted(wanted), dtype=float), len(self.log.episodes) <= ALL
+        found: dict[int, int] = {}
+        for part in parts(self.log.episodes, ("episode",), "episodes"):
+            held = numbers(part, "episode", table="episodes")
+            some = np.arange(len(held)) if whole else np.flatnonzero(np.isin(held, few))
+            found |= {int(held[i]): int(part.index[i]) for i in some}
+        return found
 
     def owner(self, event: _Event) -> int | None:
         """The episode that an event belongs to: its own, or the last that began on its cell."""

@@ -12,11 +12,10 @@ import pandas as pd
 from twin.core.chance import Chance
 from twin.core.errors import InputError
 from twin.judge import facts, words
-from twin.judge.checks import counted
-from twin.judge.columns import answers
 from twin.judge.facts import Facts
 from twin.judge.report import charts
 from twin.judge.stats import NOTHING, Interval, ratio
+from twin.judge.tally import tally as counted
 from twin.log.stored import whole
 from twin.log.tables import RunLog
 
@@ -135,8 +134,8 @@ def together(pool: Pool) -> dict[str, Any]:
 
 
 def _labelled(log: RunLog) -> tuple[int, int]:
-    label = answers(log.episodes, "label", table="episodes")[counted(log)]
-    return int((label == 1).sum()), int((label >= 0).sum())
+    told = counted(log.episodes, ("label", "end_reason")).without(end_reason="void", label=None)
+    return told.of(label=True), told.total
 
 
 def _checks(pool: Pool) -> list[dict[str, Any]]:
