@@ -62,9 +62,7 @@ HUNTED = ("workspace_box", "keep_out", "separation", "itself")
 """Promises that a search tries to break."""
 
 
-def farm_of(
-    n: int, policy: str, filters: list[dict[str, Any]], folder: Path, robot: str = "panda", seed: int = 0
-) -> Farm:
+def farm_of(n: int, policy: str, filters: list[dict[str, Any]], folder: Path, robot: str = "panda", seed: int = 0) -> Farm:
     """n cells that do nothing but what the adversary wants; stops are soon over."""
     model, limits = ROBOTS[robot]
     arm: dict[str, Any] = {"model": model, "gripper": "hand", "stop_recover_s": 0.3, "stops_per_episode": 100000}

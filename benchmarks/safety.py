@@ -1,8 +1,8 @@
 """What the safety claims rest on: what broke a promise under attack, and the share of a tick that the whole chain takes.
 
-    python -m benchmarks.safety                        a table
-    python -m benchmarks.safety --ticks 1000000        robot-ticks a policy (default 100000)
-    python -m benchmarks.safety --only cost            the chain's share of a tick alone; `counts`: all else
+python -m benchmarks.safety                        a table
+python -m benchmarks.safety --ticks 1000000        robot-ticks a policy (default 100000)
+python -m benchmarks.safety --only cost            the chain's share of a tick alone; `counts`: all else
 """
 
 from __future__ import annotations

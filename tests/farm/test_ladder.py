@@ -81,3 +81,30 @@ WRONG = {
 def test_a_rung_that_nobody_can_perform_is_refused(tmp_path, message):
     with pytest.raises(SpecError, match=message):
         opened(tmp_path, drawn(**{"outcomes": UNDO} | WRONG[message]))
+
+
+LINE = {"links": {"wifi": {"latency_ms": 1}}, "cells": cells("a", link="wifi"), "people": PEOPLE, "log": {"events": "all"}}
+REMOTE = [AFAR | {"success": 1}, SITE]
+
+
+def dead(at_s, lasts_s):
+    return [{"component": "link", "mode": "partition", "target": "a", "onset": {"at_s": at_s}, "duration_s": lasts_s}]
+
+
+@pytest.mark.parametrize(("begins", "lasts", "answered", "done"), [
+    (51, 40, 94, ("operator", 114)),  # on the way it died: the call waits until it is back
+    (55, 5, 53, ("operator", 73)),  # back before the work is done
+    (55, 200, 53, ("person", 163)),  # it died under the operator's hands: the next rung
+    (51, 3000, 710, ("person", 740)),  # never back: at the deadline the next rung
+])  # fmt: skip
+def test_nobody_tidies_up_from_afar_while_the_line_is_dead(tmp_path, begins, lasts, answered, done):
+    found = draw(tmp_path, outcomes=SURE, resets=REMOTE, faults=dead(begins, lasts), duration_s=900, **LINE)
+    first = next(e for e in found.of("page.answered"))
+    assert first.t_us / 1e6 == answered and told(found, "reset.done")[0][1:] == done
+
+
+def test_in_a_stepped_world_an_operator_waits_for_the_line_too(tmp_path):
+    given = LINE | {"resets": REMOTE, "duration_s": 130, "episode_timeout_s": 5}
+    sound, cut = (play(tmp_path, **given, faults=faults) for faults in ([], dead(6, 50)))
+    (at, late) = (found.of("page.answered")[0].t_us / 1e6 for found in (sound, cut))
+    assert at < 12 and late == pytest.approx(59, abs=0.1)

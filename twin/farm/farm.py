@@ -217,6 +217,8 @@ class Farm:
 
     def _on_person_arrive(self, _: str, number: int) -> None:
         page = self.recovery.people.arrive(number)
+        if page is None:
+            return
         self.recovery.cancel(page.cell, "rung")  # from now on no deadline drops the call
         if self.episodes.assisting is not None and page.why == WHY:
             self.episodes.assisting.arrived(page)
@@ -285,6 +287,9 @@ class Farm:
 
     def _on_fault_on(self, _: str, payload: Any) -> None:
         self.trouble.onset(*payload)
+
+    def _on_link_back(self, _: str, payload: Any) -> None:
+        self.recovery.people.changed()
 
     def _on_curtain_trip(self, _: str, payload: Any) -> None:
         fault, onset = payload

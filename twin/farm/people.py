@@ -68,7 +68,7 @@ class People:
         """How many of a pool are on duty."""
         self.at: dict[str, int] = {}
         """Person → the place of the cell that it went to last."""
-        self.lapses = Lapses(clock, chance, in_force)
+        self.lapses, self.in_force = Lapses(clock, chance, in_force), in_force
         self.pages: dict[int, Page] = {}
         self.count = 0
 
@@ -102,7 +102,7 @@ class People:
 
     def _assign(self, pool: str) -> None:
         spec, free = self.pools[pool], self.free[pool]
-        waiting = [p for p in self.pages.values() if p.pool == pool and p.state == "waiting"]
+        waiting = [p for p in self.pages.values() if p.pool == pool and p.state == "waiting" and not self.cut_off(p)]
         here = [person for person in free if not self.lapses.away(person)]
         while waiting and here and spec.count - len(free) < self.there[pool]:
             page, person = self._next(pool, waiting, here)
@@ -196,9 +196,18 @@ class People:
         """Keyed by the cell and its calls: what other cells ask for moves nothing here but the queue."""
         return self.chance.stream(page.cell.name, f"people/{page.pool}/{what}", page.cell.calls)
 
-    def arrive(self, number: int) -> Page:
-        """The person has reached the cell; how long the work takes is drawn by the caller (`work`)."""
+    def cut_off(self, page: Page) -> bool:
+        """Whether it is answered from afar and nothing passes the cell's link: nobody can help until it is back."""
+        return page.afar and self.in_force.is_cut(page.cell.name, self.clock.now_us)
+
+    def arrive(self, number: int) -> Page | None:
+        """The person has reached the cell; how long the work takes is drawn by the caller (`work`). None: the line to whoever
+        helps from afar is dead, and the call waits again."""
         page = self.pages[number]
+        if self.cut_off(page):
+            person, page.state, page.person, page.timer = page.person or "", "waiting", None, None
+            self._home(person)
+            return None
         self._forget(page.deadline)
         page.state, page.from_us, page.deadline = "working", self.clock.now_us, None
         self.book.emit("page.answered", page.cell, cause=page.event, person=page.person, pool=page.pool, page=number)

@@ -208,6 +208,8 @@ class Recovery:
         driven, cell.driven = cell.driven, None
         if driven is not None:
             lucky = driven
+        elif self.people.cut_off(page):  # the operator lost the robot on the way
+            lucky = False
         else:
             lucky = not isinstance(rung, PersonRung) or self.chance.uniform(cell.name, "reset/luck", cell.tried) < rung.success
         if not lucky:

@@ -7,6 +7,7 @@ carries it out, and measured there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,7 @@ class Site:
                 acts = self.controllers.down if isinstance(fault.spec, Down) else self.episodes.cut_off
                 for cell in self.cells_of(fault):
                     acts(cell, fault)
+                self.cut(fault)
             case ProtectiveStop() as spec:
                 return self.hold(fault, recover_s=spec.recover_s if fault.lasts_s is None else fault.lasts_s)
             case Held():
@@ -121,6 +123,7 @@ class Site:
                 acts = self.controllers.up if isinstance(fault.spec, Down) else self.episodes.answered
                 for cell in self.cells_of(fault):
                     acts(cell, fault)
+                self.mend(fault)
             case Held():
                 self._goes(fault)
             case ServerFault():
@@ -131,6 +134,21 @@ class Site:
                 self.people.changed()
             case MixedRelease():
                 self.work.handed(self.cells[fault.cell])
+
+    def cut(self, fault: Injection) -> None:
+        """Where it cuts links, nobody reaches its cells from afar from now on."""
+        seconds = fault.spec.cuts_s()
+        for cell in self.cells_of(fault) if seconds else ():
+            self.in_force.cut(cell.name, fault)
+        if 0 < seconds < math.inf:
+            self.clock.after(seconds, "link.back", fault.cell)
+
+    def mend(self, fault: Injection) -> None:
+        """Where it cut links, operators answer again."""
+        if fault.spec.cuts_s():
+            for cell in self.cells_of(fault):
+                self.in_force.mend(cell.name, fault)
+            self.people.changed()
 
     def slips(self, cell: Cell) -> None:
         """A brake slips: an arm that has no power, and has come to rest, sags again."""

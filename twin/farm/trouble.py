@@ -134,6 +134,7 @@ class Trouble:
         if spec.PORT in LANE_PORTS or spec.IN_LANE:
             lane = self.lanes[fault.lane]
             lane.faults.enter(fault, lane.world, self.clock.now_us)
+            self.site.cut(fault)
             if isinstance(spec, ProcessFault):
                 self.site.begin(fault)
             elif isinstance(spec, BrakeSlip):
@@ -153,12 +154,14 @@ class Trouble:
         spec = fault.spec
         if spec.PORT in LANE_PORTS or spec.IN_LANE:
             self.lanes[fault.lane].relieve(self.clock.now_us, fault)
+            self.site.mend(fault)
             if isinstance(spec, ProcessFault):
                 self.site.end(fault)
         elif spec.PART is None:
             self.site.end(fault)
         for part in fault.parts:
             self.lanes[part.lane].relieve(self.clock.now_us, part)
+            self.site.mend(part)
             fault.add(part)
         fault.parts.clear()
         fault.clear(self.clock.now_us)

@@ -127,6 +127,8 @@ class InForce:
 
     def __init__(self) -> None:
         self.by: dict[str, list[Injection]] = {}
+        self.cuts: dict[str, list[Injection]] = {}
+        """Cell → what cuts its link, in either tier."""
 
     def enter(self, fault: Injection) -> None:
         """It begins."""
@@ -135,6 +137,18 @@ class InForce:
     def leave(self, fault: Injection) -> None:
         """It ends."""
         self.by[fault.cell].remove(fault)
+
+    def cut(self, cell: str, fault: Injection) -> None:
+        """It cuts a cell's link from now on, for `cuts_s` of its mode."""
+        self.cuts.setdefault(cell, []).append(fault)
+
+    def mend(self, cell: str, fault: Injection) -> None:
+        """It does so no more."""
+        self.cuts[cell].remove(fault)
+
+    def is_cut(self, cell: str, now_us: int) -> bool:
+        """Whether nobody reaches a cell from afar."""
+        return any(now_us - fault.began_us < US * fault.spec.cuts_s() for fault in self.cuts.get(cell, ()))
 
     def of(self, target: str, kind: Any) -> list[Injection]:
         """Those of a kind of fault that are about a target, in the order of their onsets."""

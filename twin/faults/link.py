@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -111,6 +112,10 @@ class LinkReconnect(_Late):
         """What is sent while it is down is late."""
         return message.there * self._down(message)
 
+    def cuts_s(self) -> float:
+        """Until it is back and has shaken hands."""
+        return self.down_s + HANDSHAKE_MS / 1000
+
     def drawn(self) -> Fault:
         """Nothing is answered for as long."""
         lasts = self.down_s if self.duration_s is None else min(self.down_s, quantile(self.duration_s, 0.5))
@@ -196,6 +201,10 @@ class LinkPartition(_Lossy):
     def chance(self, message: Message, memory: Memory) -> Floats:
         """Every one of its way."""
         return message.there * self._shut(message)
+
+    def cuts_s(self) -> float:
+        """To its end: whoever acts from afar needs both ways."""
+        return math.inf
 
     def drawn(self) -> Fault:
         """Whichever way is shut, nothing is answered."""

@@ -5,6 +5,7 @@ While one lasts nothing that its cells ask is answered: an episode stands still 
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from twin.core.quantity import NonNegative
@@ -24,6 +25,10 @@ class Outage(ProcessFault):
     mode: str
     cold_s: NonNegative = 0.0
     """How much longer episodes stand once it is over: a server loads its model, a link shakes hands."""
+
+    def cuts_s(self) -> float:
+        """To its end, where it is the link's."""
+        return math.inf if self.BY_LINK else 0.0
 
 
 class GroupOutage(Outage):

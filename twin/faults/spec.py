@@ -97,6 +97,10 @@ class Fault(Spec):
             raise ValueError(f"{self.component}/{self.mode} has no strength that a severity could scale: leave it out")  # type: ignore[attr-defined]
         return self
 
+    def cuts_s(self) -> float:
+        """For how long from its onset nothing passes its cell's link; 0: it does not cut it."""
+        return 0.0
+
     def at_severity(self, severity: float) -> Self:
         """The same, weaker: what is its strength goes towards the value that does nothing, as far as `LEAST`."""
         share = min(1.0, max(LEAST, severity))
