@@ -293,3 +293,13 @@ def test_lanes_that_name_one_machine_wait_for_each_other():
     first, second = rig(), rig()
     told = [(first.tick()[0], second.tick()[0]) for _ in range(9)]
     assert [a for a, _ in told].index(0) == 5 and [b for _, b in told].index(0) == 7  # 100 ms; 40 ms more
+
+
+def test_what_a_stop_dropped_is_told_to_the_policy_once():
+    rig = Rig(way_ms=0.0, compute=False, policy=(counting := Counting(replan=1)))
+    told, act = [], counting.act
+    counting.act = lambda seen, memory: (told.append(int(seen.unplayed[0])), act(seen, memory))[1]
+    rig.ticks(3)  # two commands of the first chunk are left, and the whole second one
+    rig.inbox.forget(0, np.full(2, HOLD), rig.now_us)
+    rig.ticks(12)
+    assert told[:2] == [0, 0] and told[2] == H - 3 + H and set(told[3:]) == {0}

@@ -193,6 +193,18 @@ def test_an_arm_that_strays_is_waited_for():
     assert (memory["state"][:, 0] > time).tolist() == [True, True, True, False]
 
 
+def test_what_was_dropped_is_done_after_the_stop():
+    pol, seen = policy(), look()
+    memory = set_out(pol, seen)
+    chunks = [pol.act(seen, memory) for _ in range(3)]
+    time = memory["state"][:, 0].copy()
+    follow(seen, memory)
+    seen.q[2], seen.unplayed = chunks[1].actions[2, 5, :-1], np.array([0, 0, 14, 0])
+    told = pol.act(seen, memory)
+    assert np.allclose(told.actions[2], np.concatenate((chunks[1].actions, chunks[2].actions), axis=1)[2, 6:16])
+    assert np.allclose(memory["state"][:, 0] - time, PERIOD_S * np.array([10, 10, -4, 10]))
+
+
 def test_memory_is_all_there_is_to_know():
     pol, seen = policy(), look()
     memory = begin(pol, seen)

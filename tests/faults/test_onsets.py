@@ -75,3 +75,24 @@ def test_onsets_that_are_drawn_are_so_many_in_all_spread_over_targets_and_time(t
 def test_a_key_that_would_do_nothing_is_refused(tmp_path, change, told):
     with pytest.raises(SpecError, match=told):
         opened(tmp_path, scene(faults=[STUCK | change]))
+
+
+def test_a_stop_that_brings_another_is_one_of_its_own_cell_and_its_own_fault(tmp_path):
+    def stop(name, **more):
+        return {"component": "safety", "mode": "protective_stop", "name": name, "recover_s": 1, "target": "a"} | more
+
+    again = stop("more", onset={"event": "stop.cleared", "of": "lead*", "delay_s": 0.5})
+    leads = [
+        stop("leader", onset={"at_s": 3}),
+        stop("leader there", onset={"at_s": 9}, target="b"),
+        stop("other", onset={"at_s": 15}),
+    ]
+    played = play(tmp_path, cells=BOTH, jobs=on("ab"), faults=[*leads, again], duration_s=25)
+    assert [(e.cell, e.payload["reason"]) for e in played.of("stop.protective")] == [
+        ("a", "leader"), ("a", "more"), ("b", "leader there"), ("a", "other")
+    ]  # fmt: skip
+
+
+def test_what_a_stop_came_of_is_asked_of_stops_only(tmp_path):
+    with pytest.raises(SpecError, match="'of' goes only with the event of a stop"):
+        play(tmp_path, faults=[STUCK | {"onset": {"event": "episode.end", "of": "x"}}])

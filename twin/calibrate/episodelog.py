@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from twin.calibrate.files import expand
 from twin.calibrate.logspec import EpisodeLog
+from twin.core.errors import TableError
+from twin.judge.columns import numbers
 from twin.log.episodes import read_episodes
 from twin.log.importer import import_events, import_log
 from twin.log.mapspec import load_map
@@ -42,6 +45,32 @@ class Episodes:
 
 def read_episode_log(name: str, spec: EpisodeLog, folder: Path) -> Episodes:
     """The log called `name`. Raises `TableError`, `RunFolderError`, `SpecError` (its map)."""
+    found = _whole(name, spec, folder)
+    return found if spec.share == (0.0, 1.0) else _part(found, *spec.share)
+
+
+def _part(whole: Episodes, low: float, high: float) -> Episodes:
+    """Its episodes that began from one share of all to another, and what happened from then on until the next begins.
+
+    Raises `TableError` where none is left.
+    """
+    start = numbers(whole.frame, "start_s", table="episodes")
+    order = np.argsort(start, kind="stable")
+    ends = round(low * len(order)), round(high * len(order))
+    kept = np.sort(order[ends[0] : ends[1]])
+    if not kept.size:
+        raise TableError(f"log {whole.name!r}: no episode of {len(order)} lies in share [{low:g}, {high:g}]")
+    frame = whole.frame.iloc[kept].reset_index(drop=True)
+    frame.attrs = whole.frame.attrs
+    if whole.events is None:
+        return replace(whole, frame=frame)
+    t = whole.events["t_s"].to_numpy(float)
+    first = start[order[ends[0]]] if ends[0] else -np.inf
+    after = start[order[ends[1]]] if ends[1] < len(order) else np.inf
+    return replace(whole, frame=frame, events=whole.events[(t >= first) & (t < after)].reset_index(drop=True))
+
+
+def _whole(name: str, spec: EpisodeLog, folder: Path) -> Episodes:
     path = expand(spec.path, folder)
     if path.is_dir():
         log = read_run(path)

@@ -105,6 +105,9 @@ class SignalLog(Dialect):
     """Rows further apart have a gap between them; left out: twenty median steps."""
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class EpisodeLog(Spec):
     """Episodes: a run folder (its events too), an episode table, or a foreign log with the map that makes it one."""
 
@@ -112,6 +115,15 @@ class EpisodeLog(Spec):
     path: str
     map: str | None = None
     """A map file, or the name of one that ships."""
+    share: tuple[Share, Share] = (0.0, 1.0)
+    """Which of its episodes, in the order in which they began: `[0, 0.6]` is the first six tenths, `[0.6, 1]` the rest."""
+
+    @field_validator("share")
+    @classmethod
+    def _rises(cls, share: tuple[float, float]) -> tuple[float, float]:
+        if share[0] >= share[1]:
+            raise ValueError("share is [from, to], and rises")
+        return share
 
 
 def _kind(value: Any) -> str:

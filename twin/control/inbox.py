@@ -47,6 +47,8 @@ class Inbox:
         self.chunk, self.coming = np.zeros((n, self.horizon, nu)), np.zeros((n, self.horizon, nu))
         self.coming_done = np.zeros(n, bool)
         self.cursor = np.full(n, self.horizon)
+        self.unplayed = np.zeros(n, np.int64)
+        """Ticks of chunks that were forgotten before they were played, since the policy last answered."""
         shapes: dict[str, tuple[int, ...]] = {"q": (nq,), "dq": (nq,), "grip": (), "tool": (3,)}
         shapes |= {"objects": (things, 7), "force": (3,), "last": (nu,)}
         self.blank = {k: np.full((n, *shape), np.nan) for k, shape in shapes.items() if k not in spec.observations}
@@ -73,8 +75,8 @@ class Inbox:
     def begin(self, row: int, seen: Observation, stream: Any, hold: Floats, episode: int, now_us: int = 0) -> None:
         """A new episode on `row`: nothing under way, hold `hold` (nu,) until the first chunk arrives."""
         self.goal[row], self.task[row] = seen.goal[0], seen.task[0]
-        self.renew(row, seen, stream)
         self.forget(row, hold, now_us)
+        self.renew(row, seen, stream)
         self.links.begin(row, episode)
         self.answers[row] = self.timeouts[row] = 0
 
@@ -84,12 +86,14 @@ class Inbox:
         seen.goal, seen.task = self.goal[rows], self.task[rows]
         part = {k: v[rows] for k, v in self.memory.items()}
         self.policy.begin(part, seen, [stream])
+        self.unplayed[row] = 0
         for key, value in part.items():
             self.memory[key][rows] = value
 
     def forget(self, row: int, hold: Floats, now_us: int) -> None:
         """Drop all that was commanded or asked on `row`: hold `hold` (nu,) until a chunk comes that is asked for later."""
         self._strand(row, 0)
+        self.unplayed[row] += self.horizon - self.cursor[row] + (self.horizon if self.state[row] == READY else 0)
         self.state[row] = IDLE
         self.cursor[row] = self.horizon
         self.chunk[row] = hold
@@ -251,7 +255,8 @@ class Inbox:
         part = {k: v[batch] for k, v in self.memory.items()}
         blank = {key: value[: len(batch)] for key, value in self.blank.items()}
         told = {key: value[batch] for key, value in self.seen.items()}
-        seen = Observation(**blank, **told, goal=self.goal[batch], task=self.task[batch])  # type: ignore[arg-type]
+        asked = {"goal": self.goal[batch], "task": self.task[batch], "unplayed": self.unplayed[batch]}
+        seen = Observation(**blank, **told, **asked)  # type: ignore[arg-type]
         chunk = self.policy.act(seen, part)
         wanted = (len(batch), *self.coming.shape[1:])
         if np.shape(chunk.actions) != wanted or np.shape(chunk.done) != wanted[:1]:
@@ -272,6 +277,7 @@ class Inbox:
         if len(arrived):
             for key, value in self.planned.items():
                 self.memory[key][arrived] = value[arrived]
+            self.unplayed[arrived] = 0
         if late:
             self.stale = rows[old]
 

@@ -5,7 +5,8 @@ believe them to be. The fingers then meet the object, push it, or close on air.
 
 A plan is a row's knots (joints, opening, time); between knots the reference runs along a minimum-jerk profile (Flash and Hogan
 1985), so slow that no joint exceeds a share of its limits. The reference is the plan's own and never the measured arm: each
-chunk goes on where the last one ended, whatever the latency, and ends exactly where it should.
+chunk goes on where the last one ended, whatever the latency, and ends exactly where it should. What a stop dropped is done
+after it, from where the plan was.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from twin.control.scripts import CLEARANCE_M, CLOSE, GENTLY, RELEASE, SLOWLY, Ro
 from twin.control.spec import ScriptedPolicy
 from twin.core.chance import Stream
 from twin.core.compiled import compiled
-from twin.core.records import Bools, Chunk, Floats, Observation
+from twin.core.records import Bools, Chunk, Floats, Ints, Observation
 from twin.world.cell import CellModel
 from twin.world.kinematics import Arm
 
@@ -93,6 +94,8 @@ class Scripted:
         well = _well(seen)
         if not state[:, PLANNED].all():
             self._set_out(memory, seen, well)
+        if seen.unplayed.any():
+            self._go_back(memory, np.flatnonzero((seen.unplayed > 0) & (state[:, PLANNED] > 0)), seen.unplayed)
         near = np.abs(seen.q - last[:, :-1]) <= self._stray
         going = well & np.logical_and.reduce(near, axis=1) & (state[:, PLANNED] > 0)
         self._check_grip(memory, seen, going)
@@ -105,6 +108,13 @@ class Scripted:
         ready = (memory["state"][:, PLANNED] == 0) & well & _sees(seen)
         memory["last"][ready] = np.column_stack((seen.q, seen.grip))[ready]
         self._plan(memory, seen, ready)
+
+    def _go_back(self, memory: Memory, rows: Ints, ticks: Ints) -> None:
+        """Rows of whose plan so many `ticks` (n,) were never played are where they were before those."""
+        for row in rows:
+            state = memory["state"][row]
+            state[TIME] = max(0.0, state[TIME] - ticks[row] * self.period_s)
+            _along(memory["plan"][row], state[TIME], memory["last"][row])
 
     def _plan(self, memory: Memory, seen: Observation, rows: Bools) -> None:
         """Each row's task by its script."""

@@ -185,10 +185,11 @@ class Observation:
     objects (n, k, 7) position in m and unit quaternion (w, x, y, z) of each thing that can be moved, as the camera gives it.
     force (n, 3) N, what things, table and tray do to the fingers, robot's base frame: of what hangs in them its weight.
     For policies, what is asked of the episode: goal (n, 3) m, where its object should come; task (n,) index into the tasks
-    that the cell can do. By the lane: last (n, nu) the command sent a tick ago, as filters let it through. For filters: rows
-    (n,) which rows these are; last_v (n, nq) its speed in rad/s; tool_v (n, 3) m/s, tool moved per tick. Only where a filter
-    wants it: age_s (n,) of the observation behind the command that is due, taken at asked_us (n,); human (n, 3) m, the nearest
-    person, NaN for nobody, as known human_age_s (n,) ago.
+    that the cell can do; unplayed (n,) ticks of its chunks that were never played, since a stop or a drive that failed dropped
+    them: it may go on from there. By the lane: last (n, nu) the command sent a tick ago, as filters let it through. For
+    filters: rows (n,) which rows these are; last_v (n, nq) its speed in rad/s; tool_v (n, 3) m/s, tool moved per tick. Only
+    where a filter wants it: age_s (n,) of the observation behind the command that is due, taken at asked_us (n,); human (n, 3)
+    m, the nearest person, NaN for nobody, as known human_age_s (n,) ago.
     """
 
     q: Floats
@@ -198,6 +199,7 @@ class Observation:
     objects: Floats
     goal: Floats = field(default_factory=lambda: np.zeros((0, 3)))
     task: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    unplayed: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     rows: Rows = field(default_factory=lambda: np.zeros(0, np.int32))
     last: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     last_v: Floats = field(default_factory=lambda: np.zeros((0, 0)))

@@ -66,6 +66,8 @@ class Cell:
     stops: int = 0
     stop: int | None = None
     """Category of the stop that is latched."""
+    stopped_by: str | None = None
+    """What the latest stop was for: a fault by its name, a filter, a person."""
     stopped_from_us: int | None = None
     stopped_in: str = "free"
     """What a stop between episodes interrupted: free, reset."""

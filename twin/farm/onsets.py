@@ -109,9 +109,10 @@ class Onsets:
         """Something happened: faults that follow from it."""
         for number in self.on[event.kind]:
             fault = self.injections[number]
-            if fault.lane >= 0 and event.cell != fault.cell:
+            onset = fault.spec.onset
+            if (fault.lane >= 0 and event.cell != fault.cell) or not onset.follows(str(event.payload.get("reason"))):
                 continue
-            onset, stream = fault.spec.onset, self._stream(fault, self.due[number])
+            stream = self._stream(fault, self.due[number])
             self.due[number] += 1
             if float(stream.random()) < onset.probability:
                 self._enter(number, self.clock.now_us + to_us(draw(onset.delay_s, stream)))

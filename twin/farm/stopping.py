@@ -77,7 +77,7 @@ class Stopping:
         if cell.stop is None:
             cell.stopped_from_us = self.clock.now_us
             self._interrupt(cell)
-        cell.stop, cell.stops = category, cell.stops + 1
+        cell.stop, cell.stops, cell.stopped_by = category, cell.stops + 1, cause
         self.recovery.cancel(cell, "stop")
         episode = cell.episode if cell.state == "episode" else None
         self.book.emit(f"stop.{kind}", cell, job=cell.job, episode=episode, reason=cause, category=category)
@@ -139,7 +139,8 @@ class Stopping:
         self.recovery.cancel(cell, "stop")
         if cell.stop is None:
             return
-        self.book.emit("stop.cleared", cell, job=cell.job, episode=cell.episode if cell.state == "episode" else None)
+        episode = cell.episode if cell.state == "episode" else None
+        self.book.emit("stop.cleared", cell, job=cell.job, episode=episode, reason=cell.stopped_by)
         if cell.stopped_from_us is not None:
             self.trouble.done(cell, "stop")
         cell.stop = cell.stopped_from_us = None

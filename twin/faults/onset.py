@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Literal
 
@@ -50,11 +51,14 @@ BESIDE = {
     "within_s": ("per_episode",),
     "after_s": ("per_episode",),
     "varies": ("rate_per_h", "per_episode"),
+    "of": ("event",),
     "probability": ("event",),
     "delay_s": ("event",),
     "clock": ("moments", "table"),
 }
 """Keys that mean something only beside others."""
+OF_STOPS = ("stop.protective", "stop.emergency", "stop.cleared")
+"""Events that say which fault they came of."""
 OF_CELLS = ("per_episode", "operating_h")
 """Those that need a robot at work."""
 
@@ -78,6 +82,8 @@ class Onset(Spec):
     """After so many operating hours of the robot, drawn from this law; anew after each repair, or when it has cleared."""
     event: str | None = None
     """On every event of this kind at the target (of any cell, where the target is none)."""
+    of: str | None = None
+    """With the event of a stop: only of one that this fault made, by name or pattern (`protective stop*`)."""
     probability: float = Field(default=1.0, gt=0, le=1)
     """With event: how likely it follows."""
     delay_s: NonNegative = 0.0
@@ -98,6 +104,8 @@ class Onset(Spec):
         for name, ways in BESIDE.items():
             if getattr(self, name) != type(self).model_fields[name].default and all(getattr(self, way) is None for way in ways):
                 raise ValueError(f"{name!r} goes only with {' or '.join(ways)}: here it would do nothing")
+        if self.of is not None and (self.event or "") not in OF_STOPS:
+            raise ValueError(f"'of' goes only with the event of a stop ({', '.join(OF_STOPS)})")
         if self.after_s is not None and self.within_s != type(self).model_fields["within_s"].default:
             raise ValueError("needs one of 'within_s' and 'after_s'")
         if self.moments and any(a.at_s > b.at_s for a, b in pairwise(self.moments)):
@@ -110,6 +118,10 @@ class Onset(Spec):
         if kind is not None and (kind not in EVENT_KINDS or kind.startswith("fault.")):
             raise ValueError(f"unknown kind of event {kind!r}{nearest(kind, [k for k in EVENT_KINDS if k[:6] != 'fault.'])}")
         return kind
+
+    def follows(self, reason: str) -> bool:
+        """Whether it comes of an event that has this reason."""
+        return self.of is None or fnmatchcase(reason, self.of)
 
     def share(self, now_s: float) -> float:
         """Probability for an episode that begins now."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from twin.calibrate import overlay
 from twin.calibrate.farmcheck.adjust import Adjusted, adjust, put, uncertain
@@ -40,13 +39,14 @@ def fit(spec: FarmSpec, given: Given) -> PartResult:
     hours = spec.hours or cell_hours(log.frame) / cells
     with tempfile.TemporaryDirectory(prefix="twin-farm-") as temp:
         farm = _Farm(spec, given, Path(temp), symptoms, log.sampled_s)
-        adjusted = _adjusted(farm, log.frame, real, 3600 * min(hours, SHORT_H))
+        adjusted = _adjusted(farm, 3600 * min(hours, SHORT_H))
         seeds = range(1, spec.seeds + 1)
         moved = [
             {one.path: one.draw(spec.adjust[one.path], given.stream(spec, one.path, k)) for one in adjusted} for k in seeds
         ]
         sims = farm.run(moved, 3600 * hours)
-    rows = judge(real, sims, {one.summary for one in adjusted}, (log.sampled_s or 0.0) / 2)
+    used = {one.summary for one in adjusted if (spec.adjust[one.path].log or spec.log) == spec.log}
+    rows = judge(real, sims, used, (log.sampled_s or 0.0) / 2)
     judged = [row for row in rows if not row["adjusted"]]
     outside = [row for row in judged if not row["inside"]]
     findings = [Finding("warning", _words(row, len(sims))) for row in outside]
@@ -56,7 +56,8 @@ def fit(spec: FarmSpec, given: Given) -> PartResult:
         Finding("note", f"{a.path}: {a.value:.4g} gives runs the log's {a.summary}; set it in the scenario") for a in adjusted
     ]
     figures = (picture(rows, len(sims)),) if rows else ()
-    estimates = tuple(_estimate(name, one, len(log.frame), log.source) for one in adjusted)
+    told_by = {one.path: given.episodes(spec.adjust[one.path].log or spec.log) for one in adjusted}
+    estimates = tuple(_estimate(name, one, len(told_by[one.path].frame), told_by[one.path].source) for one in adjusted)
     facts: dict[str, object] = {"summaries": rows, "runs": len(sims), "hours": hours}
     return PartResult("farm", name, estimates, (), tuple(findings), figures, facts)
 
@@ -67,10 +68,12 @@ def _estimate(name: str, one: Adjusted, n: int, source: str) -> Estimate:
     return Estimate(path, one.value, low, high, n, "", source, f"runs have the log's {one.summary}")
 
 
-def _adjusted(farm: _Farm, frame: pd.DataFrame, real: Mapping[str, float], seconds: float) -> list[Adjusted]:
+def _adjusted(farm: _Farm, seconds: float) -> list[Adjusted]:
     """The numbers of the scenario that are moved, one after the other."""
     out: list[Adjusted] = []
     for path, wanted in farm.spec.adjust.items():
+        frame = farm.given.episodes(wanted.log or farm.spec.log).frame
+        real = summarise(frame, farm.symptoms)
         if wanted.summary not in real:
             raise InputError(f"`adjust`: the log has no summary {wanted.summary!r}{nearest(wanted.summary, real)}")
         known = {one.path: one.value for one in out}

@@ -15,6 +15,8 @@ class AdjustSpec(Spec):
 
     summary: str
     """As the report calls it: `duration 50% (s)`."""
+    log: str | None = None
+    """Of which log; left out: of the one that the runs are held against."""
     low: float = Field(gt=0)
     high: float = Field(gt=0)
 

@@ -151,7 +151,8 @@ def _inside(
     found.findings.append(Finding("note", f"{text}: one brings another with probability {known.value:.2f}"))
     brings = estimate((*again, "onset", "probability"), known, given.confidence, unit="", source=log.source, method="Jeffreys")
     found.estimates += [*_fault("protective_stop", again, cell, log.source),
-                        Estimate((*again, "onset", "event"), "stop.cleared", source=log.source), brings,
+                        Estimate((*again, "onset", "event"), "stop.cleared", source=log.source),
+                        Estimate((*again, "onset", "of"), f"{path[-1]}*", source=log.source), brings,
                         *own_law(told.again, (*again, "onset", "delay_s"), log.source)]  # fmt: skip
     return placed, [again], min(told.again.size, round(known.value * known.n))
 
