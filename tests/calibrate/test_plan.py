@@ -1,8 +1,12 @@
 import pytest
 
+from twin.calibrate.episodelog import read_episode_log
 from twin.calibrate.given import Given
+from twin.calibrate.logspec import EpisodeLog
 from twin.calibrate.spec import load_plan
+from twin.cli import main
 from twin.core.errors import SpecError, TableError
+from twin.log.episodes import episode_frame
 
 PLAN = """\
 calibrate: bay
@@ -71,3 +75,23 @@ def test_a_pickle_is_refused(plan):
     plan.write_text(PLAN.replace("rtt.csv", "rtt.pkl"))
     with pytest.raises(TableError, match="a pickle runs code"):
         signal(plan)
+
+
+def test_a_log_of_episodes_may_be_taken_in_two_parts_that_share_nothing(tmp_path):
+    known = {"source": "real", "schema": 1, "cell": "a", "censored": False}
+    rows = [known | {"episode": i, "start_s": 30.0 * i, "duration_s": 20.0} for i in range(10)]
+    episode_frame(rows).to_parquet(tmp_path / "log.parquet")
+    before, after = (
+        read_episode_log("bay", EpisodeLog(kind="episodes", path="log.parquet", share=share), tmp_path)
+        .frame["episode"]
+        .tolist()
+        for share in ((0.0, 0.6), (0.6, 1.0))
+    )
+    assert (before, after) == ([0, 1, 2, 3, 4, 5], [6, 7, 8, 9])
+    with pytest.raises(TableError, match="no episode of 10 lies in share"):
+        read_episode_log("bay", EpisodeLog(kind="episodes", path="log.parquet", share=(0.51, 0.52)), tmp_path)
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(plan, capsys):
+    assert main(["calibrate", str(plan), "--out", str(plan.parent / "nowhere" / "o.yaml")]) == 2
+    assert "there is no folder" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from twin.calibrate.dynamics import friction
 from twin.calibrate.dynamics.design import Group, Layout, Rows, prior, rows
@@ -197,15 +198,16 @@ def plain_unseen(layout: Layout, motions: Sequence[Motion], cutoff_hz: float) ->
     folds = _folds([rows(layout, motion, cutoff_hz, None) for motion in motions])
     made = [piece for fold in folds for piece in fold]
     size = np.sqrt(np.mean(np.concatenate([piece.b for piece in made]) ** 2, axis=0)) + 1e-9
-    judge = _judge(layout, folds, size, 1.0)
+    judge = _judge(layout, folds, size, 1.0, layout.friction)
     return judge.mean(judge.unseen(layout.friction))
 
 
-def _judge(layout: Layout, folds: Sequence[Sequence[Rows]], sigma: Floats, spread: float) -> _Judge:
+def _judge(layout: Layout, folds: Sequence[Sequence[Rows]], sigma: Floats, spread: float, basics: Sequence[Item]) -> _Judge:
     normals = [normal(fold, sigma) for fold in folds]
     squares = [sum(float(np.sum((piece.b / sigma) ** 2)) for piece in fold) * INDEPENDENT for fold in folds]
     bend = problem(layout, *normals[0], ridge(layout, [piece for fold in folds for piece in fold], spread))
-    return _Judge(layout, normals, squares, bend.curvature(), bend.start, _count(folds))
+    options = len(layout.friction) + len(layout.sensors) - len(basics)
+    return _Judge(layout, normals, squares, bend.curvature(), bend.start, _count(folds), frozenset(basics), options)
 
 
 def choose(layout: Layout, options: Sequence[Item], motions: Sequence[Motion], cutoff_hz: float, spread: float) -> Choice:
@@ -219,7 +221,7 @@ def choose(layout: Layout, options: Sequence[Item], motions: Sequence[Motion], c
     start = np.zeros(wide.width)
     start[: first.layout.rigid + len(first.layout.friction)] = first.x
     made = _folds([rows(wide, motion, cutoff_hz, start) for motion in motions])
-    judge = _judge(wide, made, first.sigma, spread)
+    judge = _judge(wide, made, first.sigma, spread, layout.friction)
     taken: list[Item] = list(layout.friction)
     errors = judge.unseen(taken)
     trials = [Trial("Coulomb, viscous, offset", judge.mean(errors), judge.bic(taken), True)]
@@ -289,6 +291,10 @@ class _Judge:
     start: Floats
     n: float
     """Independent rows."""
+    basics: frozenset[Item]
+    """Items that are always there."""
+    options: int
+    """How many more there are to choose from."""
 
     @cached_property
     def _places(self) -> dict[Item, list[int]]:
@@ -320,10 +326,13 @@ class _Judge:
         return float(np.sqrt(errors.sum() / self.n))
 
     def bic(self, items: Sequence[Item]) -> float:
-        """Bayesian information criterion over independent rows."""
+        """Bayesian information criterion over independent rows, extended by the number of choices of so many columns there
+        are (Chen and Chen 2008): the best of many useless columns looks useful."""
         at = self.where(items)
         here = np.ix_(at, at)
         G, g = self._total[0][here], self._total[1][at]
         x = self.start[at] + balanced(G + self.bend[here], g - G @ self.start[at])
         error = max(float(sum(self.squares) - 2 * g @ x + x @ G @ x), 1e-12)
-        return float(self.n * np.log(error / self.n) + len(at) * np.log(self.n))
+        extra = len(set(items) - self.basics)
+        ways = gammaln(self.options + 1) - gammaln(extra + 1) - gammaln(self.options - extra + 1)
+        return float(self.n * np.log(error / self.n) + len(at) * np.log(self.n) + 2 * ways)
