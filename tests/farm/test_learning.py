@@ -8,7 +8,8 @@ from tests.farm.drawn import AUTO, BAD, GOOD, drawn
 from tests.farm.scenes import Played, cells, opened, scene
 from twin.core.errors import SpecError
 from twin.farm.outcomes import LearningSpec
-from twin.judge.learning import by_version
+from twin.judge.learning import by_version, shared
+from twin.judge.report import render
 from twin.log.tables import read_run
 from twin.run import run
 
@@ -59,3 +60,11 @@ def test_a_learning_curve_is_refused_where_nothing_is_drawn_or_learnt(tmp_path):
         opened(tmp_path, scene(learning=CURVE))
     with pytest.raises(SpecError, match="nothing would be learnt"):
         opened(tmp_path, fleet(limit=0.1))
+
+
+def test_the_page_tells_what_each_site_learnt_and_what_it_would_have_alone(tmp_path):
+    log = read_run(run(opened(tmp_path, fleet()), tmp_path / "out").folder)
+    north, south = shared(log)
+    assert north.alone < north.pooled and south.without < south.pooled and north.last > north.first
+    page = render(log, [], tmp_path / "page.html").read_text()
+    assert "its own data alone" in page and f"{north.lost} lost half-way" in page

@@ -71,6 +71,7 @@ EVENT_KINDS: Mapping[str, str] = {
     "authority.lost": "a lease ended because nothing was heard of its holder (payload: holder, name, lease, how)",
     "data.saved": "an episode's data were stored",
     "data.rejected": "an episode's data are not usable (payload: reason)",
+    "data.backlog": "what waits on a cell's disk has changed (payload: mb, limit_mb, full_s without room so far)",
 }
 
 END_REASONS = ("done", "timeout", "stop", "stuck", "operator", "link", "crash", "void")

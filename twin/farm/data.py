@@ -12,12 +12,11 @@ from twin.core.clock import US, Clock
 from twin.core.quantity import quantile
 from twin.farm.book import Book
 from twin.farm.cells import Cell
+from twin.farm.disks import Disks
 from twin.farm.spec import StoreSpec
 from twin.faults.compute import ClockSkew
 from twin.faults.injection import InForce, Injection
 from twin.faults.recorder import RecorderFault, Take, UploadStalls
-
-MEGABIT = 8.0
 
 
 class Filed(NamedTuple):
@@ -41,13 +40,13 @@ class Waiting(NamedTuple):
 
 
 class DataDesk:
-    """The recorders of all cells and the store. `backlog`: MB that wait on each cell's disk, and when that was counted (µs)."""
+    """The recorders of all cells and the store."""
 
     def __init__(self, spec: StoreSpec, clock: Clock, book: Book, chance: Chance, in_force: InForce) -> None:
         self.spec, self.clock, self.book, self.chance, self.in_force = spec, clock, book, chance, in_force
         self.saved: dict[str, int] = {}
         """Usable episodes by site."""
-        self.backlog: dict[str, tuple[float, int]] = {}
+        self.disks = Disks(spec, clock, book, in_force)
         self.waiting: dict[str, list[Waiting]] = {}
         """Cell → what waits for its upload."""
 
@@ -133,19 +132,15 @@ class DataDesk:
 
     def _full(self, cell: Cell) -> str | None:
         """Put an episode on the cell's disk, from which the upload takes it; `disk_full` where there is no room."""
-        spec, now_us = self.spec, self.clock.now_us
-        if spec.disk_gb is None:
+        if self.disks.limit_mb is None:
             return None
-        waiting, since = self.backlog.get(cell.name, (0.0, now_us))
-        waiting = max(0.0, waiting - (now_us - since) / US * spec.upload_mbps / MEGABIT)
-        size = quantile(spec.episode_mb, self._luck(cell, "size"))
-        full = waiting + size > 1000.0 * spec.disk_gb
-        self.backlog[cell.name] = (waiting if full else waiting + size, now_us)
-        return "disk_full" if full else None
+        size = quantile(self.spec.episode_mb, self._luck(cell, "size"))
+        return None if self.disks.put(cell, size) else "disk_full"
 
     def flush(self, cell: Cell) -> None:
         """What waited for its upload is there now."""
         self.settle(cell.name)
+        self.disks.settle(cell.name)
         for job, episode, goal, _ in self.waiting.pop(cell.name, ()):
             told: dict[str, Any] = {} if goal is None else {"goal": goal}
             self.book.emit("data.saved", cell, job=job, episode=episode, **told)

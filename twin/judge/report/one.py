@@ -10,13 +10,14 @@ from markupsafe import Markup
 
 from twin.judge import facts, words
 from twin.judge.accounting import LOOKS, STATES
+from twin.judge.backlog import Backlog, backlog
 from twin.judge.checks import CheckResult
 from twin.judge.columns import US
 from twin.judge.coverage import coverage
 from twin.judge.dependability import FEW, dependability
 from twin.judge.economics import product
 from twin.judge.facts import Facts
-from twin.judge.learning import by_version
+from twin.judge.learning import by_version, shared
 from twin.judge.report import charts, plots, timeline
 from twin.judge.report.evidence import Evidence
 from twin.judge.report.pools import Run
@@ -95,7 +96,8 @@ def _evidence(log: RunLog, checks: Sequence[CheckResult]) -> dict[str, Any]:
 
 def _product(log: RunLog, known: Facts) -> dict[str, Any]:
     """Data and cost, with the curve of cost over the size of the fleet."""
-    told = product(log, known) | {"coverage": coverage(log)}
+    told = product(log, known) | {"coverage": coverage(log), "backlog": backlog(log)}
+    told["disks"] = Markup(_disks(told["backlog"])) if told["backlog"] else None
     seen, held = told["coverage"], told["costs"]
     covered = None
     if seen is not None:
@@ -107,6 +109,7 @@ def _product(log: RunLog, known: Facts) -> dict[str, Any]:
     told["spoilt"] = Markup(_spoilt(told["rejected"], len(log.episodes))) if told["rejected"] else None
     versions = [plots.Curve(f"site {site}", points) for site, points in by_version(log).items()]
     alt = "Success of each version of the policy, by site"
+    told["shared"] = shared(log)
     told["learnt"] = (
         Markup(plots.curves(versions, x_axis="days", y_axis="share labelled a success", alt=alt)) if versions else None
     )
@@ -115,6 +118,14 @@ def _product(log: RunLog, known: Facts) -> dict[str, Any]:
     line = plots.Curve(f"{held.currency} a usable episode", held.curve())
     alt = "Cost of a usable episode against the number of cells"
     return {"product": told, "amortisation": Markup(plots.curves([line], x_axis="cells", y_axis=line.name, alt=alt))}
+
+
+def _disks(sites: Sequence[Backlog]) -> str:
+    """What waits for its upload, site by site, against what their disks hold."""
+    lines = [plots.Curve(f"site {each.site}", each.curve) for each in sites]
+    limit = plots.Curve("disk limit", [(0.0, 100.0), (max(each.curve[-1][0] for each in sites), 100.0)])
+    alt = "Upload backlog over time, by site: " + "; ".join(f"{each.site} at most {words.pct(each.peak)}" for each in sites)
+    return plots.curves([*lines, limit], x_axis="hours", y_axis="waiting for upload, % of all disks", alt=alt)
 
 
 def _mistakes(wrong: Sequence[tuple[str, Any]]) -> str:
