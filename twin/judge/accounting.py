@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from twin.core.records import EVENT_KINDS
 from twin.judge.columns import US, cells, duration_us, payload
-from twin.judge.happenings import happenings
+from twin.judge.happenings import Happening, Quiet, happenings, spelt
 from twin.judge.strips import Strips
 from twin.log.tables import RunLog
 
@@ -153,12 +153,16 @@ class Accounts:
 
     def add(self, span: Span) -> None:
         """Enter a span; those of one cell come in the order of time."""
-        us, cause, look = span.end_us - span.start_us, span.cause, span.look
-        self._sums[span.cell][span.state] += us
-        self._looks[span.cell][look] += us
+        self.enter(span.cell, span.state, span.look, span.cause, span.start_us, span.end_us)
+
+    def enter(self, cell: str, state: str, look: str, cause: str | None, start_us: int, end_us: int) -> None:
+        """The same, of what a span says."""
+        us = end_us - start_us
+        self._sums[cell][state] += us
+        self._looks[cell][look] += us
         if cause is not None:
-            self._lost[span.cell][cause] = self._lost[span.cell].get(cause, 0) + us
-        self.strips.add(span.cell, look, span.start_us, span.end_us)
+            self._lost[cell][cause] = self._lost[cell].get(cause, 0) + us
+        self.strips.add(cell, look, start_us, end_us)
 
     @property
     def total_us(self) -> int:
@@ -217,6 +221,18 @@ class _Cell:
             self.last = Span(self.name, self.since, t, state, number, None, held)
         self.since = t
 
+    def quiet(self, told: Quiet, begun: int, number: int) -> bool:
+        """An episode, its reset and the next beginning, at once; False where more is to be told than that."""
+        if self.last is not None or self.open or list(self.up) != ["episode"] or self.since >= told.ended_us:
+            return False
+        look = "open" if told.label is None else "ok" if told.label else "fail"
+        self.books.enter(self.name, "episode", look, None, self.since, told.ended_us)
+        for state, start, end in (("reset", told.ended_us, told.done_us), ("idle", told.done_us, begun)):
+            if end > start:
+                self.books.enter(self.name, state, state, state, start, end)
+        self.since, self.episode = begun, number
+        return True
+
     def put(self) -> None:
         """Let go of the span that grew."""
         if self.last is not None:
@@ -236,23 +252,15 @@ def account(log: RunLog) -> Accounts:
     end = duration_us(log)
     books = Accounts([str(c["name"]) for c in cells(log)], end)
     live = {name: _Cell(name, books) for name in books.cells}
-    for when, kind, name, episode, text, row in happenings(log, MOVES | TELLS):
-        cell = live.get(name)
+    for item in happenings(log, MOVES | TELLS):
+        cell = live.get(item.cell)
         if cell is None:
             continue
-        t = when if when < end else end
-        if kind in TELLS:
-            _told(cell, kind, episode, text, row)
-        if kind not in MOVES:
-            continue
-        cell.close(t)
-        if kind == "episode.start":
-            cell.put()
-            cell.settle()
-            cell.episode = None if episode is None else int(episode)
-        _apply(cell, _changes(kind, text, row))
-        _people(books, cell, kind, t)
-        _service(books, cell, kind, when, text, row)
+        if item.kind != "quiet":
+            _walk(books, cell, item, end)
+        elif item.t_us > end or cell.broken_since is not None or not cell.quiet(item.text, item.t_us, int(item.episode)):
+            for each in spelt(item, cell.episode):
+                _walk(books, cell, each, end)
     for cell in live.values():
         cell.close(end)
         cell.put()
@@ -260,6 +268,24 @@ def account(log: RunLog) -> Accounts:
         books.person_us += 0 if cell.people_since is None else end - cell.people_since
         books.outages += [] if cell.broken_since is None else [Outage(cell.name, end - cell.broken_since, False)]
     return books
+
+
+def _walk(books: Accounts, cell: _Cell, item: Happening, end: int) -> None:
+    """One event of a cell."""
+    when, kind, _, episode, text, row = item
+    t = when if when < end else end
+    if kind in TELLS:
+        _told(cell, kind, episode, text, row)
+    if kind not in MOVES:
+        return
+    cell.close(t)
+    if kind == "episode.start":
+        cell.put()
+        cell.settle()
+        cell.episode = None if episode is None else int(episode)
+    _apply(cell, _changes(kind, text, row))
+    _people(books, cell, kind, t)
+    _service(books, cell, kind, when, text, row)
 
 
 TELLS = frozenset(("episode.end", "episode.void", "data.rejected"))
