@@ -143,14 +143,14 @@ def test_power_counts_as_force_does():
 def test_the_age_of_what_a_scanner_says_counts_against_the_robot(age_s, changed):
     human = np.tile([1.8, 0.0, 0.0], (N, 1))
     observed, command = moving(human=human, human_age_s=np.full(N, age_s))
-    step = Separation(BOUNDS, body(), 0.3)
+    step = Separation(BOUNDS, body(), 0.3, N)
     out = step.certify(observed, command)
     assert out.changed.any() == changed and not out.stop.any()
 
 
 def test_nobody_near_changes_nothing():
     observed, command = moving(human=np.full((N, 3), np.nan), human_age_s=np.zeros(N))
-    assert Separation(BOUNDS, body(), 0.3).certify(observed, command).command is command
+    assert Separation(BOUNDS, body(), 0.3, N).certify(observed, command).command is command
 
 
 def test_an_elbow_is_near_to_a_person_whom_the_tool_is_far_from():

@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks import attacks
 from tests.control.rig import CELLS, robot_bounds
+from twin.control.safety import separation
 from twin.control.safety.build import promised, promises
 from twin.control.safety.limits import JointLimits, untouched
 from twin.control.safety.persons import Persons
@@ -144,3 +145,18 @@ def test_a_filter_keeps_its_promise_and_without_it_the_same_policy_breaks_it(nam
     with_it, bare = (attacks.attack(policy, chain, 2000, arm, 16) for chain in (attacks.alone(name), attacks.without(name)))
     assert bare.broken[name] > 0
     assert with_it.broken[name] == 0
+
+
+@pytest.mark.parametrize(("tense_m", "kept"), [(separation.TENSE_M, True), (np.inf, False)])
+def test_an_arm_that_waits_for_somebody_does_not_jump_when_what_it_presses_on_slips_away(tmp_path, monkeypatch, tense_m, kept):
+    monkeypatch.setattr(separation, "TENSE_M", tense_m)
+    attacked = safety.Attack("pressing", [{"kind": "joint_limits"}, {"kind": "separation"}], tmp_path, "ur3", 2)
+    lane, rows, attacked.due_us = attacked.lane, np.arange(2, dtype=np.int32), 10**12
+    attacked.run(2 * 100)
+    assert (lane.world.truth(rows).force > 50).all()
+    for row in rows.tolist():
+        lane.persons.enter(row, attacked.farm.clock.now_us, np.array([2.0, 0.0, 0.0]), np.array([0.3, 0.0, 0.0]), 1.6)
+    attacked.run(2 * 170)
+    lane.world.set_field(rows, "thing_size", np.full((2, 1), 0.2))
+    attacked.run(2 * 190)
+    assert (attacked.judge.broken["separation"] == 0) == kept

@@ -76,7 +76,7 @@ def _contact(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
 
 
 def _separation(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:
-    return Separation(bounds, spheres(cell), spec.clearance_m, spec.person_mps)
+    return Separation(bounds, spheres(cell), spec.clearance_m, rows, spec.person_mps)
 
 
 def _stale(spec: Any, cell: CellModel, bounds: Bounds, rows: int) -> Filter:

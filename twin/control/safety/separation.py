@@ -6,6 +6,10 @@ protective distance is that of ISO 13855 and ISO/TS 15066 (5.5.4), with the age 
     S = v_person · (age + reaction + stopping) + way of the arm until it stands + clearance
 
 Where a person is nearer than S the arm brakes in the same tick and waits; it goes on by itself once there is room again.
+
+A drive whose arm is held up is a spring: the arm jumps when what holds it slips away. An arm that waits therefore keeps no
+tension (ISO 14118: stored energy is let go before anybody comes near): once it stands, its command comes back to where it is.
+
 Assumes that the scanner sees everybody, and says how old what it says is.
 """
 
@@ -16,13 +20,15 @@ import numpy as np
 from twin.control.safety.braking import spread
 from twin.control.safety.limits import Bounds, braked, periods
 from twin.control.safety.persons import over_ground
-from twin.core.records import Certified, Floats, Observation
+from twin.core.records import Certified, Floats, Observation, Rows
 from twin.world.spheres import Spheres
 
 PERSON_MPS = 1.6
 """Speed of a walking person, ISO 13855."""
 SETTLE_S = 0.25
 """From the end of a command's ramp until the drives have followed it."""
+TENSE_M = 0.002
+"""What stands no further than this from its command keeps no tension: drives that take 0.04 s for it would move at 0.05 m/s."""
 
 
 class Separation:
@@ -31,12 +37,18 @@ class Separation:
 
     name, wants = "separation", ("human",)
 
-    def __init__(self, bounds: Bounds, body: Spheres, clearance_m: float, person_mps: float = PERSON_MPS) -> None:
-        """body: all that moves of the arm."""
+    def __init__(self, bounds: Bounds, body: Spheres, clearance_m: float, rows: int, person_mps: float = PERSON_MPS) -> None:
+        """body: all that moves of the arm; rows of the lane."""
         self.bounds, self.body = bounds, body
         self.lever: Floats = body.levers(spread(body.arm)).max(axis=0)
         """(nq,) m, the most that a radian of each joint moves anything."""
         self.clearance_m, self.person_mps = clearance_m, person_mps
+        self.rest: Floats = np.full((rows, len(bounds.low)), np.nan)
+        """Where arms that wait are held up; NaN: they are not. Found once a wait: what sinks under its load is not followed."""
+
+    def begin(self, row: int) -> None:
+        """A row starts afresh."""
+        self.rest[row] = np.nan
 
     def certify(self, seen: Observation, command: Floats) -> Certified:
         """command (n, nq + 1)."""
@@ -44,20 +56,40 @@ class Separation:
         margin, stop, changed = np.ones(n), np.zeros(n, bool), np.zeros(n, np.int64)
         there = ~np.isnan(seen.human).any(axis=1)
         if not np.count_nonzero(there):
+            self.rest[seen.rows] = np.nan
             return Certified(command, changed, margin, stop)
-        asked, last, last_v = command[there, :-1], seen.last[there, :-1], seen.last_v[there]
+        asked, last, q = command[there, :-1], seen.last[there, :-1], seen.q[there]
         # stopping from the command, if it is let through, takes one more period
         speed = (asked - last) / self.bounds.dt
-        stopping = (periods(self.bounds, speed) + 1.0) * self.bounds.dt + SETTLE_S
-        way = (np.abs(asked - seen.q[there]) + 0.5 * np.abs(speed) * stopping[:, None]) @ self.lever
+        braking = (periods(self.bounds, speed) + 1.0) * self.bounds.dt
+        way = np.abs(asked - q) + 0.5 * np.abs(speed) * (braking + SETTLE_S)[:, None]
+        # the drives follow, or the arm is held up and its command comes back
+        back = 2.0 * np.sqrt((np.abs(asked - q) + 0.5 * np.abs(speed) * braking[:, None]) / self.bounds.acceleration).max(
+            axis=1
+        )
         old = seen.human_age_s[there] + self.bounds.dt
-        protective = self.person_mps * (old + stopping) + way + self.clearance_m
-        apart = (over_ground(self.body.at(seen.q[there]), seen.human[there]) - self.body.radius).min(axis=1)
+        protective = self.person_mps * (old + braking + np.maximum(SETTLE_S, back)) + way @ self.lever + self.clearance_m
+        apart = (over_ground(self.body.at(q), seen.human[there]) - self.body.radius).min(axis=1)
         margin[there] = (apart - protective) / protective
-        near = ~(margin[there] >= 0)
+        near = there.copy()
+        near[there] = ~(margin[there] >= 0)
+        self.rest[seen.rows[~near]] = np.nan
         if np.count_nonzero(near):
-            which = np.flatnonzero(there)[near]
-            command, changed[which] = command.copy(), 1
-            slower = self.bounds.reachable(braked(self.bounds, last_v[near]), last[near], last_v[near])
-            command[which, :-1] = last[near] + slower * self.bounds.dt
+            command, changed[near] = command.copy(), 1
+            command[near, :-1] = self._wait(
+                seen.rows[near], seen.q[near], seen.dq[near], seen.last[near, :-1], seen.last_v[near]
+            )
         return Certified(command, changed, margin, stop)
+
+    def _wait(self, rows: Rows, q: Floats, dq: Floats, last: Floats, last_v: Floats) -> Floats:
+        """(n, nq) where joints at `q`, moving at `dq`, sent to `last` at `last_v`, go while somebody is near."""
+        behind, moving = np.abs(last - q) @ self.lever, (np.abs(dq) + np.abs(last_v)) @ self.lever
+        held_up = (
+            (behind > TENSE_M) & (behind > moving * SETTLE_S) & np.isnan(self.rest[rows, 0])
+        )  # a free arm gets there in time
+        self.rest[rows[held_up]] = q[held_up]
+        back = self.rest[rows] - last
+        slower = np.copysign(np.minimum(self.bounds.stoppable(np.abs(back)), np.abs(back) / self.bounds.dt), back)
+        slower = np.where(np.isnan(back), braked(self.bounds, last_v), slower)
+        way: Floats = last + self.bounds.reachable(slower, last, last_v) * self.bounds.dt
+        return way
