@@ -150,7 +150,7 @@ def test_a_filter_keeps_its_promise_and_without_it_the_same_policy_breaks_it(nam
 @pytest.mark.parametrize(("tense_m", "kept"), [(separation.TENSE_M, True), (np.inf, False)])
 def test_an_arm_that_waits_for_somebody_does_not_jump_when_what_it_presses_on_slips_away(tmp_path, monkeypatch, tense_m, kept):
     monkeypatch.setattr(separation, "TENSE_M", tense_m)
-    attacked = safety.Attack("pressing", [{"kind": "joint_limits"}, {"kind": "separation"}], tmp_path, "ur3", 2)
+    attacked = attacks.Attack("pressing", [{"kind": "joint_limits"}, {"kind": "separation"}], tmp_path, "ur3", 2)
     lane, rows, attacked.due_us = attacked.lane, np.arange(2, dtype=np.int32), 10**12
     attacked.run(2 * 100)
     assert (lane.world.truth(rows).force > 50).all()
