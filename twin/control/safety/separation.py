@@ -71,8 +71,7 @@ class Separation:
         protective = self.person_mps * (old + braking + np.maximum(SETTLE_S, back)) + way @ self.lever + self.clearance_m
         apart = (over_ground(self.body.at(q), seen.human[there]) - self.body.radius).min(axis=1)
         margin[there] = (apart - protective) / protective
-        near = there.copy()
-        near[there] = ~(margin[there] >= 0)
+        near = there & ~(margin >= 0)
         self.rest[seen.rows[~near]] = np.nan
         if np.count_nonzero(near):
             command, changed[near] = command.copy(), 1
