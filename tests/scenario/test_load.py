@@ -7,7 +7,7 @@ import pickle
 import pytest
 from pydantic import ValidationError
 
-from twin.core.errors import InputError, SpecError
+from twin.core.errors import InputError, RunFolderError, SpecError
 from twin.scenario.load import check, load, ships
 from twin.scenario.stored import revive, stored
 
@@ -65,6 +65,9 @@ def test_a_scenario_is_frozen_and_pickles(folder):
 def test_a_kept_scenario_is_the_same(folder):
     scenario = load("s.yaml", seed=4)
     assert revive(stored(scenario)) == scenario
+    for bent in ({"code": 5}, {"assets": None}, {"spec": {}}, {"digest": 1}):
+        with pytest.raises(RunFolderError, match="holds no scenario"):
+            revive(stored(scenario) | bent)
 
 
 def test_the_digest_is_that_of_what_decides_a_run(folder, mistakes):

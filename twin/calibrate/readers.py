@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from twin.calibrate.logspec import Format, SignalLog
 from twin.core.errors import TableError, nearest
 from twin.core.records import Floats
 from twin.log.delimited import Table, read_columns
+from twin.log.stored import BROKEN
 
 ENDINGS: Mapping[str, Format] = {
     ".csv": "csv", ".csv.gz": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet",
@@ -186,7 +186,7 @@ def _parquet(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
         known = pq.read_schema(path).names
         check_columns(path, columns or (), known)
         table = pq.read_table(path, columns=None if columns is None else list(columns))
-    except (pa.ArrowException, OSError) as error:
+    except BROKEN as error:
         raise TableError(f"{path} is no Parquet file that can be read: {error}") from error
     found = {name: table[name].to_pandas().to_numpy() for name in table.column_names}
     return Raw(path, digest(path), table.num_rows, found)

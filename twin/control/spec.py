@@ -37,7 +37,7 @@ class ScriptedPolicy(Spec):
     """The built-in pick-and-place policy; its camera error is what makes it miss."""
 
     kind: Literal["scripted"] = "scripted"
-    perception_error_mm: float = Field(default=4.0, ge=0)
+    perception_error_mm: float = Field(default=4.0, ge=0, le=1e6)
     """Standard deviation of each horizontal coordinate of the object, drawn once an episode."""
     speed: float = Field(default=1.0, gt=0, le=1)
     """Fraction of full speed."""

@@ -320,10 +320,10 @@ class JobSpec(Spec):
 
     job: str | None = None
     task: str = "pick_place"
-    episodes: int = Field(default=1, ge=1)
-    retries: int = Field(default=0, ge=0)
+    episodes: int = Field(default=1, ge=1, le=1_000_000_000)
+    retries: int = Field(default=0, ge=0, le=1_000_000_000)
     owner: str = ""
-    priority: int = 0
+    priority: int = Field(default=0, ge=-1_000_000_000, le=1_000_000_000)
     at_s: float = Field(default=0.0, ge=0, le=1e9)
     deadline_s: float | None = Field(default=None, gt=0, le=1e9)
     """Seconds after its arrival at which it has failed if it is not done; the episode that runs then is finished."""
@@ -345,12 +345,12 @@ class PoissonJobs(Spec):
 
     kind: Literal["poisson"]
     per_hour: float = Field(gt=0, le=1e9)
-    at_start: int = Field(default=0, ge=0)
+    at_start: int = Field(default=0, ge=0, le=1_000_000)
     task: str = "pick_place"
-    episodes: int = Field(default=1, ge=1)
-    retries: int = Field(default=0, ge=0)
+    episodes: int = Field(default=1, ge=1, le=1_000_000_000)
+    retries: int = Field(default=0, ge=0, le=1_000_000_000)
     owner: str = ""
-    priority: int = 0
+    priority: int = Field(default=0, ge=-1_000_000_000, le=1_000_000_000)
 
 
 class TableJobs(Spec):

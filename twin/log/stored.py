@@ -16,6 +16,8 @@ from twin.core.errors import RunFolderError
 from twin.log.columns import EPISODES, EVENTS, RECEIPTS, frame
 
 TABLES = {"events": EVENTS, "episodes": EPISODES, "faults": RECEIPTS}
+BROKEN = (pa.ArrowException, OSError, UnicodeError)
+"""What reading a damaged file raises."""
 BATCH = 16_384
 """Rows that are in memory while a table is read in order."""
 PLAIN = ("payload", "data_uri", "job")
@@ -38,7 +40,7 @@ class Stored:
             return frame(self._read([name]))[name]
         try:
             return pq.read_table(self.path, columns=[name], read_dictionary=[name]).to_pandas()[name]
-        except (pa.ArrowException, OSError) as error:
+        except BROKEN as error:
             raise unreadable(self.path, error) from error
 
     def rows(self, numbers: Sequence[int]) -> pd.DataFrame:
@@ -69,7 +71,7 @@ class Stored:
                         table, index = table.filter(mask), index[mask.to_numpy()]
                     if table.num_rows:
                         yield frame(table).set_axis(index)
-        except (pa.ArrowException, OSError) as error:
+        except BROKEN as error:
             raise unreadable(self.path, error) from error
 
     def whole(self) -> pd.DataFrame:
@@ -80,7 +82,7 @@ class Stored:
         try:
             table = pq.read_table(self.path, columns=list(names))
             return table.cast(pa.schema([self.schema.field(name) for name in names]))
-        except (pa.ArrowException, OSError) as error:
+        except BROKEN as error:
             raise unreadable(self.path, error) from error
 
 
@@ -96,7 +98,7 @@ def checked(folder: Path, name: str) -> Path:
         raise RunFolderError(f"{path} is missing; delete {folder / 'run.json'} and repeat the run's command")
     try:
         there = pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
+    except BROKEN as error:
         raise unreadable(path, error) from error
     if missing := [column for column in TABLES[name].names if column not in there.names]:
         raise RunFolderError(f"{path} lacks the columns {', '.join(missing)}: it was not written by this twin; run again")

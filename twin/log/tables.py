@@ -23,7 +23,7 @@ from twin.core.records import SCHEMA, Event
 from twin.log.columns import EPISODES, EVENTS, RECEIPTS, batches, event_row, frame, parsed_batches, typed_row
 from twin.log.journal import FILE as JOURNAL
 from twin.log.journal import Journal
-from twin.log.stored import TABLES, Stored, checked, unreadable
+from twin.log.stored import BROKEN, TABLES, Stored, checked, unreadable
 from twin.log.ticks import FILE as TICKS_FILE
 from twin.log.ticks import TICKS, unpacked
 
@@ -173,6 +173,9 @@ def read_meta(folder: Path) -> dict[str, Any]:
         rows = value or () if key in ("cells", "checks") else ()
         if not isinstance(value, kind | None) or not all(isinstance(each, dict) for each in rows):
             raise RunFolderError(f"{path}: {key!r} is not what a twin writes there; delete {folder} and run again")
+    spec = (meta.get("stored") or {}).get("spec", {})
+    if not isinstance(spec, dict) or not isinstance(spec.get("fleet", {}), dict):
+        raise RunFolderError(f"{path}: 'stored' is not what a twin writes there; delete {folder} and run again")
     return dict(meta)
 
 
@@ -193,7 +196,7 @@ def read_table(folder: Path, name: str) -> Any:
     path = checked(Path(folder), name)
     try:
         return pq.read_table(path, columns=TABLES[name].names).cast(TABLES[name])
-    except (pa.ArrowException, OSError) as error:
+    except BROKEN as error:
         raise unreadable(path, error) from error
 
 
@@ -250,5 +253,5 @@ def _stored(folder: Path, name: str) -> Iterator[dict[str, Any]]:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(8192, columns=TABLES[name].names):
                 yield from pa.Table.from_batches([batch]).cast(TABLES[name]).to_pylist()
-    except (pa.ArrowException, OSError) as error:
+    except BROKEN as error:
         raise unreadable(path, error) from error

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from twin.core.errors import RunFolderError
+from twin.log.stored import BROKEN
 
 _LIST = pa.list_(pa.float32())
 TICKS: Final[Any] = pa.schema(
@@ -61,6 +62,6 @@ def of_episode(folder: Path, episode: int) -> Any:
         return None
     try:
         found = pq.read_table(path, filters=[("episode", "=", episode)])
-    except (pa.ArrowException, OSError) as error:
+    except BROKEN as error:
         raise RunFolderError(f"{path} cannot be read ({error}); delete it, and the run is replayed instead") from error
     return found if len(found) else None
