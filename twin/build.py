@@ -94,7 +94,7 @@ def build(scenario: Scenario, run: str, threads: int) -> Farm:
     plan = _plan(scenario)
     trouble = Trouble(plan, targets(scenario), cells, lanes, to_us(spec.duration_s), clock, book, chance, in_force)
     book.watched = frozenset(trouble.onsets.on)
-    work.watches = any(isinstance(fault, StrategyFault) for fault in plan)
+    work.strategies.watches = any(isinstance(fault, StrategyFault) for fault in plan)
     desk = DataDesk(fleet.store, clock, book, chance, in_force)
     facts = _facts(scenario, run)
     parts = (clock, book, chance, work, recovery, repair, wear, trouble, desk, facts)

@@ -83,7 +83,7 @@ def thaw(farm: Farm, blob: bytes, makers: Mapping[str, Callable[[], Strategy]]) 
     for lane, kept in zip(farm.lanes, state["worlds"], strict=True):
         lane.world.restore(kept)
     farm.__dict__.update(state["farm"])
-    for host in farm.work.hosts:
+    for host in farm.work.strategies.hosts:
         host.revive(makers[host.role])
     return farm
 

@@ -82,7 +82,7 @@ def test_jobs_without_a_name_get_one_that_nobody_has(tmp_path):
 
 def test_closed_jobs_are_forgotten(tmp_path):
     played = play(tmp_path, jobs=jobs(*[{}] * 9), duration_s=40)
-    scheduler = played.farm.work.hosts[0].strategy
+    scheduler = played.farm.work.strategies.hosts[0].strategy
     assert played.kinds("job").count("job.done") == 9
     assert (played.farm.work.jobs, scheduler.line, scheduler.jobs) == ({}, [], {})
 

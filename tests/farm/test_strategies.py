@@ -69,7 +69,7 @@ def test_a_strategy_that_wants_to_be_woken_at_nonsense_is_refused(tmp_path, wake
 
 def test_a_strategy_that_wants_to_be_woken_in_the_past_is_left_alone(tmp_path):
     played = play(tmp_path, scheduler=wrong(answer=[], wake=0))
-    assert played.kinds("job") == ["job.arrived"] and played.farm.work.wakes == {}
+    assert played.kinds("job") == ["job.arrived"] and played.farm.work.strategies.wakes == {}
 
 
 def test_a_cell_that_is_held_gets_no_work(tmp_path):
@@ -178,7 +178,7 @@ def troubled(**changes):
 
 def test_a_strategy_sees_only_what_a_real_farm_could_know(tmp_path):
     played = Played(opened(tmp_path, troubled(dispatch=use("Spy"), episode_timeout_s=10)))
-    told = played.farm.work.hosts[1].strategy.told
+    told = played.farm.work.strategies.hosts[1].strategy.told
     assert [e.seq for e in told] == [e.seq for e in played.events if e.known_us is not None]
     hidden = {e.kind for e in played.events} - {e.kind for e in told}
     assert hidden >= {"episode.truth"} and not {"episode.truth", "filter.breach"} & {e.kind for e in told}
@@ -187,19 +187,19 @@ def test_a_strategy_sees_only_what_a_real_farm_could_know(tmp_path):
 
 def test_a_robot_that_wears_out_shows_only_in_the_call_for_its_repair(tmp_path):
     played = play(tmp_path, dispatch=use("Spy"), robots=fails(scale=3 / 3600))
-    told = [e.kind for e in played.farm.work.hosts[1].strategy.told]
+    told = [e.kind for e in played.farm.work.strategies.hosts[1].strategy.told]
     assert "fault.onset" in played.kinds("fault") and "fault.onset" not in told and "repair.start" in told
 
 
 def test_what_a_strategy_is_told_is_what_was_written_down(tmp_path):
     played = Played(opened(tmp_path, scene(dispatch=use("Spy"))))
     written = {e.seq: e for e in played.events}
-    assert all(e == written[e.seq] for e in played.farm.work.hosts[1].strategy.told)
+    assert all(e == written[e.seq] for e in played.farm.work.strategies.hosts[1].strategy.told)
 
 
 def test_one_strategy_cannot_change_what_another_is_told(tmp_path):
     played = Played(opened(tmp_path, scene(scheduler=use("Lifo"), dispatch=use("Spy"))))
-    offered = [e for e in played.farm.work.hosts[1].strategy.told if e.kind == "authority.offered"]
+    offered = [e for e in played.farm.work.strategies.hosts[1].strategy.told if e.kind == "authority.offered"]
     assert offered and all(json.loads(e.canonical())[-1] == {"lease": 1} for e in offered[:1])
 
 

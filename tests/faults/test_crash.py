@@ -49,7 +49,7 @@ def test_no_job_is_lost_or_run_twice_by_a_scheduler_that_was_killed(tmp_path, sc
 
 
 def test_a_strategy_that_saves_goes_on_from_there_and_is_told_only_what_it_missed(tmp_path):
-    told = {name: begun(made(tmp_path, name), 8.4).work.hosts[0] for name in ("Lifo", "Keeper")}
+    told = {name: begun(made(tmp_path, name), 8.4).work.strategies.hosts[0] for name in ("Lifo", "Keeper")}
     assert told["Keeper"].origin is not None and told["Lifo"].origin is None
     assert told["Keeper"].told < told["Lifo"].told and told["Keeper"].strategy.asked > told["Lifo"].strategy.asked
 

@@ -17,9 +17,9 @@ from twin.farm.controllers import Controllers
 from twin.farm.lapses import Lapses
 from twin.farm.site import Site
 from twin.farm.stopping import Stopping
+from twin.farm.strategies import Strategies
 from twin.farm.trouble import Trouble
 from twin.farm.wear import Wear
-from twin.farm.work import Work
 from twin.faults import recorder
 from twin.faults.catalogue import FAULTS, names
 from twin.faults.compute import ClockSkew
@@ -117,7 +117,7 @@ APPLIES = [
     (Stopping, "stop", lambda *_, **__: False),
     (Breaking, "robot", lambda *_: False),
     (Wear, "shrink", lambda *_: True),
-    (Work, "down", lambda *_: None),
+    (Strategies, "down", lambda *_: None),
     (ClockSkew, "off_s", lambda *_: 0.0),
     (Lapses, "away", lambda *_: False),
     (Lapses, "_slowed", lambda lapses, fault, seconds: seconds),

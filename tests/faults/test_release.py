@@ -9,7 +9,7 @@ from twin.build import build, strategies
 from twin.control.releases import Chains, Versions
 from twin.core.clock import to_us
 from twin.core.errors import SpecError, UseError
-from twin.farm.work import Work
+from twin.farm.strategies import Strategies
 from twin.snapshot import freeze, thaw
 
 RELEASES = {
@@ -142,7 +142,7 @@ def test_a_mixed_scheduler_gives_work_to_its_cells_and_to_no_other(tmp_path):
 
 
 def test_a_roll_out_that_reaches_no_scheduler_is_inert(tmp_path, monkeypatch):
-    monkeypatch.setattr(Work, "scheduler_of", lambda *_: "scheduler")
+    monkeypatch.setattr(Strategies, "scheduler_of", lambda *_: "scheduler")
     row = play(tmp_path, **BASE | LAST_FIRST | ONE_BY_ONE, faults=[mixed("new")]).farm.receipts()[0]
     assert (row["status"], row["effect"]) == ("inert", 0.0)
 

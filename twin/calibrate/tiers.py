@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from twin.calibrate.outcomes import fit
 from twin.core.errors import InputError
+from twin.farm.ladder import ReverseRung
 from twin.farm.outcomes import OutcomeModel
-from twin.farm.spec import ReverseRung
 from twin.judge import compare as episodes
 from twin.judge import waiting
 from twin.judge.compare import Comparison

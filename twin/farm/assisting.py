@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 from twin.core.clock import Clock
 from twin.farm.cells import Cell
+from twin.farm.ladder import AssistSpec
 from twin.farm.lane import Lane
 from twin.farm.operating import Operating
 from twin.farm.people import Page
 from twin.farm.recovery import Recovery
-from twin.farm.spec import AssistSpec
 
 WHY = "assist"
 """Why such a call is made."""

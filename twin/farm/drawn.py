@@ -14,9 +14,9 @@ from twin.core.quantity import quantile
 from twin.farm.cells import Cell
 from twin.farm.episodes import Episodes, Found
 from twin.farm.jobs import Job
+from twin.farm.ladder import ReverseRung
 from twin.farm.learning import Learning
 from twin.farm.outcomes import LearningSpec, Odds, OutcomeModel, Result, odds
-from twin.farm.spec import ReverseRung
 from twin.faults.injection import Injection
 
 NOTHING: dict[str, Any] = {}

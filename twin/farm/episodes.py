@@ -17,11 +17,11 @@ from twin.farm.cells import Cell
 from twin.farm.data import DataDesk
 from twin.farm.detector import label
 from twin.farm.jobs import Job
+from twin.farm.ladder import ReverseRung
 from twin.farm.lane import Lane
 from twin.farm.recovery import Recovery
 from twin.farm.repair import Repair
 from twin.farm.rows import ended
-from twin.farm.spec import ReverseRung
 from twin.farm.stopping import Stopping
 from twin.farm.ticks import Ticks
 from twin.farm.trouble import Trouble

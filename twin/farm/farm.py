@@ -99,7 +99,7 @@ class Farm:
         if self.book.told:
             following = self.clock.peek()
             if following is None or following[0] > self.clock.now_us or following[1] > 0:
-                self.work.tell()
+                self.work.strategies.tell()
 
     def begin(self) -> None:
         """Enter what is known at the start: cells to offer, jobs, maintenance, faults."""
@@ -124,7 +124,7 @@ class Farm:
         self.work.too_late(name)
 
     def _on_strategy_wake(self, role: str, _: Any) -> None:
-        self.work.wake(role)
+        self.work.strategies.wake(role)
 
     def _on_episode_timeout(self, name: str, episode: int) -> None:
         cell = self.cells[name]

@@ -10,7 +10,7 @@ from typing import Any
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
 from twin.farm.cells import Cell
-from twin.farm.spec import JobList, JobSpec, PoissonJobs
+from twin.farm.workload import JobList, JobSpec, PoissonJobs
 
 
 @dataclass

@@ -15,8 +15,9 @@ from twin.core.clock import US, Clock, to_us
 from twin.core.quantity import quantile
 from twin.farm.book import Book
 from twin.farm.cells import Cell
+from twin.farm.ladder import AutomaticRung, PersonRung, ReverseRung, RobotRung
 from twin.farm.people import Page, People
-from twin.farm.spec import AutomaticRung, FleetSpec, PersonRung, ReverseRung, RobotRung
+from twin.farm.spec import FleetSpec
 
 HOUR_US = 3600 * US
 

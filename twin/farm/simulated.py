@@ -14,9 +14,9 @@ from twin.control.releases import Versions
 from twin.farm.cells import Cell
 from twin.farm.episodes import Episodes, Found
 from twin.farm.jobs import Job
+from twin.farm.ladder import ReverseRung
 from twin.farm.lane import Lane
 from twin.farm.operating import Operating
-from twin.farm.spec import ReverseRung
 
 
 class Simulated(Episodes):

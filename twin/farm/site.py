@@ -100,7 +100,7 @@ class Site:
             case ServerFault():
                 self._down(fault)
             case StrategyFault():
-                self.work.down(fault)
+                self.work.strategies.down(fault)
             case PeopleFault():
                 self.people.changed()
             case MixedRelease():
@@ -129,7 +129,7 @@ class Site:
             case ServerFault():
                 self.servers[fault.cell].up(fault, self.clock.now_us)
             case StrategyFault():
-                self.work.up(fault)
+                self.work.strategies.up(fault)
             case PeopleFault():
                 self.people.changed()
             case MixedRelease():

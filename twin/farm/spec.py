@@ -1,4 +1,4 @@
-"""The fleet: sites, cells, robots, links, people, reset rungs, data store. The same file describes the real farm."""
+"""The fleet: sites, cells, robots, links, people, data store. The same file describes the real farm."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from twin.control.spec import ComputeSpec, LinkSpec, OperatorSpec, SelfTestSpec
+from twin.control.spec import ComputeSpec, LinkSpec, SelfTestSpec
 from twin.core.quantity import NonNegative, nominal
 from twin.core.spec import Spec
+from twin.farm.ladder import AssistSpec, AutomaticRung, RungSpec
 from twin.farm.outcomes import LearningSpec, OutcomeModel
 from twin.farm.shifts import ShiftSpec
 from twin.faults.catalogue import FaultSpec
@@ -173,66 +174,6 @@ class PeopleSpec(Spec):
     """When they are there, by the clock of their site; left out: always. Work that was begun is finished."""
 
 
-class _Rung(Spec):
-    """What every rung of the reset ladder has."""
-
-    per_hour: int | None = Field(default=None, ge=1)
-    """How often at most a cell uses it in an hour; beyond that the next rung is taken, and at the last one the cell waits."""
-
-
-class AutomaticRung(_Rung):
-    """The robot tidies up by itself: so many attempts, each so long, each working so often while the object is in reach."""
-
-    kind: Literal["automatic"]
-    attempts: int = Field(default=3, ge=1)
-    seconds: NonNegative = 8.0
-    success: float = Field(default=0.9, ge=0, le=1)
-    deadline_s: float = Field(default=1e9, gt=0, le=1e9)
-    """With attempts that began this long ago the next rung is tried."""
-
-
-class ReverseRung(_Rung):
-    """The robot does the reverse of the task that it did: real physics, or an outcome of the reverse task."""
-
-    kind: Literal["reverse"]
-    attempts: int = Field(default=2, ge=1)
-    deadline_s: float = Field(default=60.0, gt=0, le=1e9)
-    """An attempt that takes longer has failed."""
-    of: dict[str, str] = Field(default_factory=dict)
-    """Task → its reverse; needed in the outcome tier, in physics every task knows its own."""
-
-
-class PersonRung(_Rung):
-    """A person of a pool is paged; after `deadline_s` without an end the next rung is tried."""
-
-    kind: Literal["person"]
-    pool: str
-    deadline_s: float = Field(default=1800.0, gt=0, le=1e9)
-    remote: bool = False
-    """An operator who drives the robot from afar: no way to walk, and of no use for what lies out of the robot's reach."""
-    drive: OperatorSpec | None = None
-    """With it the operator really drives the arm over the cell's link, and whether that worked is for physics to say."""
-    success: float = Field(default=1.0, ge=0, le=1)
-    """How often it works; else the next rung is tried."""
-
-
-class AssistSpec(Spec):
-    """Help in the middle of an episode: an operator takes over a robot that gets nowhere, and gives it back to the policy."""
-
-    pool: str
-    after_s: float = Field(gt=0, le=1e6)
-    """An episode that has run for so long is taken to get nowhere; after another so long the next call is made."""
-    deadline_s: float = Field(default=60.0, gt=0, le=1e9)
-    """A call that nobody has answered by then is dropped."""
-    per_episode: int = Field(default=1, ge=1, le=1000)
-    """Calls from one episode."""
-    drive: OperatorSpec = OperatorSpec()
-
-
-RobotRung = AutomaticRung | ReverseRung
-RungSpec = Annotated[AutomaticRung | ReverseRung | PersonRung, Field(discriminator="kind")]
-
-
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -313,51 +254,3 @@ class FleetSpec(Spec):
     outcomes: OutcomeModel | None = None
     """What becomes of episodes in scenarios of `tier: outcome`."""
     cells: tuple[CellSpec, ...] = Field(min_length=1)
-
-
-class JobSpec(Spec):
-    """A job: run `episodes` of a task; where the label says no, up to `retries` more attempts of the same goal."""
-
-    job: str | None = None
-    task: str = "pick_place"
-    episodes: int = Field(default=1, ge=1, le=1_000_000_000)
-    retries: int = Field(default=0, ge=0, le=1_000_000_000)
-    owner: str = ""
-    priority: int = Field(default=0, ge=-1_000_000_000, le=1_000_000_000)
-    at_s: float = Field(default=0.0, ge=0, le=1e9)
-    deadline_s: float | None = Field(default=None, gt=0, le=1e9)
-    """Seconds after its arrival at which it has failed if it is not done; the episode that runs then is finished."""
-    on: str | None = None
-    """A cell name or pattern that this job must run on."""
-    scene: str | None = None
-    """Name of the initial condition: episodes of one scene start alike on every cell. Pairs simulated and real episodes."""
-
-
-class JobList(Spec):
-    """Jobs written down one by one."""
-
-    kind: Literal["list"]
-    jobs: tuple[JobSpec, ...] = Field(min_length=1)
-
-
-class PoissonJobs(Spec):
-    """Jobs that arrive at random, `per_hour` on average, all alike; `at_start` of them wait at the beginning."""
-
-    kind: Literal["poisson"]
-    per_hour: float = Field(gt=0, le=1e9)
-    at_start: int = Field(default=0, ge=0, le=1_000_000)
-    task: str = "pick_place"
-    episodes: int = Field(default=1, ge=1, le=1_000_000_000)
-    retries: int = Field(default=0, ge=0, le=1_000_000_000)
-    owner: str = ""
-    priority: int = Field(default=0, ge=-1_000_000_000, le=1_000_000_000)
-
-
-class TableJobs(Spec):
-    """Real requests: a CSV with columns at_s, task and, where wanted, the other keys of a job."""
-
-    kind: Literal["table"]
-    path: str
-
-
-WorkloadSpec = Annotated[JobList | PoissonJobs | TableJobs, Field(discriminator="kind")]

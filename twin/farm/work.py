@@ -1,4 +1,4 @@
-"""Work: jobs meet cells. Strategies are told what happened, their actions are checked and carried out.
+"""Work: jobs meet cells. What strategies answer (`strategies.py`) is checked and carried out.
 
 Leases make an action stale rather than wrong: an offer carries a number, an assignment must name it, and a cell that meanwhile
 broke or rests refuses with a reason that the strategy is told.
@@ -6,26 +6,20 @@ broke or rests refuses with a reason that the strategy is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from twin.control.releases import role_of
 from twin.core.clock import Clock
-from twin.core.errors import UseError
-from twin.core.records import Action, Event
+from twin.core.records import Action
 from twin.farm.book import Book
 from twin.farm.cells import Cell
 from twin.farm.host import Host
 from twin.farm.jobs import Job
 from twin.farm.recovery import Recovery
-from twin.farm.spec import JobSpec
-from twin.farm.standing import Standing
-from twin.faults.compute import StrategyFault
-from twin.faults.injection import InForce, Injection
-from twin.faults.release import MixedRelease
+from twin.farm.strategies import Strategies
+from twin.farm.workload import JobSpec
+from twin.faults.injection import InForce
 
-ROUNDS = 1000
-"""Strategies that answer each other longer than this at one instant are in a loop."""
 PRACTICE = "practice"
 """Owner of the jobs that robots give themselves."""
 REMEMBERED = 10_000
@@ -46,12 +40,7 @@ class Work:
         in_force: InForce,
     ) -> None:
         self.clock, self.book, self.cells, self.recovery = clock, book, cells, recovery
-        self.hosts, self.start, self.in_force = hosts, start, in_force
-        self.standing = Standing()
-        """What a strategy that starts empty is told; kept up to date where one may."""
-        self.watches = False
-        self.versions = frozenset(host.role for host in hosts if "@" in host.role)
-        """Roles of schedulers that releases bring."""
+        self.start, self.strategies = start, Strategies(hosts, clock, book, cells, in_force, self._carry_out)
         self.jobs: dict[str, Job] = {}
         self.carried: dict[str, None] = {}
         """Ids of actions that were carried out: an id acts once."""
@@ -59,11 +48,7 @@ class Work:
         """Ids refused at the last instant at which any was: told once, not over and over."""
         self.refused_us = 0
         self.practices = 0
-        self.wakes: dict[str, tuple[int, int]] = {}
-        """Role → when it wants to be called, and the clock entry of that."""
         recovery.gone = self.gone
-        asked = [host.hears for host in hosts]
-        book.heard = None if None in asked else frozenset().union(*(kinds for kinds in asked if kinds is not None))
 
     def arrive(self, name: str, spec: JobSpec) -> None:
         """A job entered the queue."""
@@ -122,81 +107,11 @@ class Work:
                 del self.jobs[job.name]
             cell.job = None
 
-    def tell(self) -> None:
-        """Tell strategies all that became known, until nobody has anything to say."""
-        for _ in range(ROUNDS):
-            if not self.book.told:
-                return
-            events, self.book.told = tuple(self.book.told), []
-            if self.watches:
-                self.standing.saw(events)
-            for host in self.hosts:
-                self._ask(host, self._for(host, events))
-        roles = " and ".join(host.role for host in self.hosts)
-        raise UseError(f"{roles} answered {ROUNDS} times at {self.book.now_s():.6f} s of simulated time: they are in a loop")
-
-    def scheduler_of(self, cell: Cell) -> str:
-        """The role of the scheduler that gives work to a cell."""
-        for fault in reversed(self.in_force.of(cell.name, MixedRelease) if self.versions else ()):
-            if (role := role_of(fault.spec.release)) in self.versions:
-                return role
-        return "scheduler"
-
-    def _for(self, host: Host, events: Sequence[Event]) -> Sequence[Event]:
-        """What a strategy is told: schedulers hear of all jobs, and of offers of the cells that are theirs."""
-        if not self.versions or not host.role.startswith("scheduler"):
-            return events
-        return [e for e in events if e.kind != "authority.offered" or self.scheduler_of(self.cells[e.cell or ""]) == host.role]
-
     def handed(self, cell: Cell) -> None:
         """Another scheduler may serve a cell from now on: one that is free is offered anew."""
-        if self.versions and cell.state == "free":
+        if self.strategies.versions and cell.state == "free":
             self.withdraw(cell, "release")
             self.offer(cell)
-
-    def wake(self, role: str) -> None:
-        """A strategy asked to be called now."""
-        self.wakes.pop(role, None)
-        for host in self.hosts:
-            if host.role == role:
-                self._ask(host, ())
-
-    def down(self, fault: Injection) -> None:
-        """A strategy answers nothing from now on."""
-        host = self._host(fault.cell)
-        host.down = True
-        was = self.wakes.pop(host.role, None)
-        if was is not None:
-            self.clock.cancel(was[1])
-
-    def up(self, fault: Injection) -> None:
-        """It answers again, unless something else keeps it down: told what it missed, or all that stands if it was killed."""
-        host = self._host(fault.cell)
-        if fault.spec.KILLS:
-            host.restart(self.clock.now_us, self._for(host, self.standing.told_again()))
-        host.down = bool(self.in_force.of(host.role, StrategyFault))
-        if not host.down:
-            events, host.mail = tuple(host.mail), []
-            self._ask(host, events)
-
-    def _host(self, role: str) -> Host:
-        return next(host for host in self.hosts if host.role == role)
-
-    def _ask(self, host: Host, events: Sequence[Event]) -> None:
-        told, waited = host.told, len(host.mail)
-        for action in host.handle(self.clock.now_us, events):
-            self._carry_out(host, action)
-        if host.told > told:
-            for fault in self.in_force.of(host.role, StrategyFault):
-                fault.measured(float(len(host.mail) - waited), 1)
-        wake, (was, order) = host.wake_at(self.clock.now_us), self.wakes.get(host.role, (None, 0))
-        if wake == was:
-            return
-        if was is not None:
-            self.clock.cancel(order)
-            del self.wakes[host.role]
-        if wake is not None:
-            self.wakes[host.role] = (wake, self.clock.at(wake, "strategy.wake", host.role))
 
     def _carry_out(self, host: Host, action: Action) -> None:
         role = host.role
@@ -249,8 +164,8 @@ class Work:
             return f"lease {action.lease} is stale, the cell's is {cell.lease}"
         if not job.fits(cell):
             return "cell cannot do this job"
-        if role.startswith("scheduler") and role != self.scheduler_of(cell):
-            return f"the cell's work is given by {self.scheduler_of(cell)}"
+        if role.startswith("scheduler") and role != self.strategies.scheduler_of(cell):
+            return f"the cell's work is given by {self.strategies.scheduler_of(cell)}"
         job.state, job.cell = "assigned", cell.name
         cell.job, cell.state, cell.leased_by, cell.leased_us = job.name, "leased", role, self.clock.now_us
         self.book.emit("job.assigned", cell, job=job.name)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from twin.core.errors import Problem, nearest
 from twin.core.yaml import scalar
-from twin.farm.spec import JobSpec
+from twin.farm.workload import JobSpec
 from twin.scenario.messages import wording
 
 NEEDED = ("at_s", "task")

@@ -17,7 +17,8 @@ from twin.core.assets import shipped
 from twin.core.errors import AssetError, InputError, Problem, SpecError, nearest
 from twin.core.quantity import LARGEST
 from twin.core.yaml import Document, read
-from twin.farm.spec import FleetSpec, JobList, TableJobs
+from twin.farm.spec import FleetSpec
+from twin.farm.workload import JobList, TableJobs
 from twin.scenario import replays, traces
 from twin.scenario.arms import files_of
 from twin.scenario.cells import Cell, expand, matching, only_site

@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 from twin.control.spec import UseSpec
 from twin.core.errors import Problem, UseError, nearest
 from twin.core.yaml import Document, Loc
+from twin.farm.ladder import PersonRung
 from twin.farm.shifts import ever_on_duty
-from twin.farm.spec import JobList, PeopleSpec, PersonRung
+from twin.farm.spec import PeopleSpec
 from twin.farm.targets import Targets
+from twin.farm.workload import JobList
 from twin.faults.onset import OF_CELLS
 from twin.scenario.arms import arms
 from twin.scenario.cells import Cell, expand, matching, only_site, places

@@ -20,7 +20,8 @@ from twin.control.spec import (
 )
 from twin.core.spec import Spec
 from twin.farm import curriculum, dispatchers, schedulers
-from twin.farm.spec import FleetSpec, WorkloadSpec
+from twin.farm.spec import FleetSpec
+from twin.farm.workload import WorkloadSpec
 from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
 

@@ -9,8 +9,9 @@ from twin.control.spec import KnownPolicy, UseSpec
 from twin.core.errors import nearest
 from twin.core.quantity import quantile
 from twin.core.yaml import Loc
+from twin.farm.ladder import ReverseRung
 from twin.farm.outcomes import OutcomeModel
-from twin.farm.spec import JobSpec, ReverseRung
+from twin.farm.workload import JobSpec
 from twin.scenario.refs import Checker, written_jobs
 
 

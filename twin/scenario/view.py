@@ -12,8 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from twin.control.spec import ComputeSpec, FilterSpec, LinkSpec, PolicySpec
 from twin.core.yaml import Loc
+from twin.farm.ladder import AssistSpec, RungSpec
 from twin.farm.outcomes import OutcomeModel
-from twin.farm.spec import AssistSpec, CellSpec, FleetSpec, PartSpec, PeopleSpec, RobotSpec, RungSpec, SiteSpec, WorkloadSpec
+from twin.farm.spec import CellSpec, FleetSpec, PartSpec, PeopleSpec, RobotSpec, SiteSpec
+from twin.farm.workload import WorkloadSpec
 from twin.faults.catalogue import FaultSpec
 from twin.judge.spec import CheckSpec
 from twin.scenario.messages import holds, meant

@@ -14,7 +14,7 @@ from twin.calibrate.result import Estimate, Finding, PartResult, Path
 from twin.calibrate.stats.belief import share
 from twin.calibrate.stats.lifetimes import Times, choose
 from twin.core.errors import TableError
-from twin.farm.spec import AutomaticRung
+from twin.farm.ladder import AutomaticRung
 
 FAMILIES = ("exponential", "weibull", "lognormal", "mixture")
 FEWEST = 5
