@@ -96,3 +96,19 @@ def test_the_books_of_a_whole_farm_balance_and_show_every_state(cells):
     told = account(farm(cells=cells, sim_s=1200.0))
     assert sum(told.by_state().values()) == cells * 1_200_000_000
     assert cells == 1 or not {"episode", "reset", "waiting", "attended", "broken", "idle"} - set(seconds(told))
+
+
+def test_the_part_of_an_episode_that_an_operator_drives_has_a_look_of_its_own():
+    told = books(
+        (10, "episode.start", {"episode": 1}), (20, "authority.taken", {"holder": "operator"}),
+        (25, "stop.protective", {}), (27, "stop.cleared", {}), (30, "authority.returned", {"holder": "operator"}),
+        (50, "episode.end", {"episode": 1, "label": True}),
+    )  # fmt: skip
+    looks = {look: us / 1e6 for look, us in told.by_look()["c1"].items() if us}
+    assert looks == {"idle": 60, "ok": 30, "driven": 8, "stopped": 2}
+    assert told.by_state()["episode"] == 40e6
+
+
+def test_who_tidies_up_between_two_episodes_is_somebody_at_work():
+    told = books((10, "person.busy", {}), (20, "authority.taken", {"holder": "operator"}), (30, "person.free", {}))
+    assert told.by_look()["c1"]["driven"] == 0 and seconds(told)["attended"] == 20

@@ -46,7 +46,7 @@ class Assisting:
         can = self.lanes[cell.lane].began.objects.shape[1] > 0 and self.recovery.can_come(self.spec.pool, cell, "reset")
         if can and cell.stop is None and cell.page is None:
             cell.assists, cell.cry = cell.assists + 1, cell.start_event
-            self.people.page(cell, self.spec.pool, WHY, self.spec.deadline_s, afar=True)
+            self.people.page(cell, self.spec.pool, WHY, self.spec.deadline_s, afar=True, episode=cell.episode)
         self._wait(cell)
 
     def arrived(self, page: Page) -> None:

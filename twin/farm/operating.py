@@ -51,22 +51,24 @@ class Operating:
         goal = start.objects[0, 0, :3].copy()
         start = Start(start.q, start.grip, left.objects.copy(), goal[None])
         lane.begin_driven(self.clock.now_us, cell.row, cell.count, start)
-        self._sit(cell, lane, page, spec, goal, key)
+        self._sit(cell, lane, page, spec, goal, key, None)
 
     def assist(self, cell: Cell, lane: Lane, page: Page, spec: OperatorSpec) -> None:
         """An operator takes over the row of an episode that runs, to bring its thing to a place where the task can begin."""
         key = f"{cell.name}/assist/{cell.calls}"
         task = lane.tasks[cell.setup or next(iter(lane.tasks))]
-        self._sit(cell, lane, page, spec, task.start([self.chance.stream(key, "start")]).objects[0, 0, :3].copy(), key)
+        goal = task.start([self.chance.stream(key, "start")]).objects[0, 0, :3].copy()
+        self._sit(cell, lane, page, spec, goal, key, cell.episode)
 
-    def _sit(self, cell: Cell, lane: Lane, page: Page, spec: OperatorSpec, goal: Floats, key: str) -> None:
+    def _sit(self, cell: Cell, lane: Lane, page: Page, spec: OperatorSpec, goal: Floats, key: str, episode: int | None) -> None:
         now, stream = self.clock.now_us, self.chance.stream(key, "operator")
         lease = hand_over(lane, now, cell.row, OPERATOR, page.person or "", spec.silence_s)
         assert lease is not None, "no program but the policy has the row of an episode, or one that has just begun"
         driver = ModelledOperator(spec, lane.arm, goal, lane.width_m, lane.period_s, stream)
         lane.console.sit(cell.row, driver, lease, 0, now, spec.deadline_s, cell.calls)
         self.pages[cell.name] = page
-        self.book.emit("authority.taken", cell, cause=page.event, holder="operator", name=page.person, lease=lease)
+        self.book.emit("authority.taken", cell, job=None if episode is None else cell.job, episode=episode, cause=page.event,
+                       holder="operator", name=page.person, lease=lease)  # fmt: skip
 
     def back(self, cell: Cell, lane: Lane, how: str) -> Page | None:
         """An operator who helped in an episode is done (`how` as below): the policy goes on from there; or, where the link

@@ -88,10 +88,14 @@ class People:
             self.clock.at(after, "people.shift", pool)
         self._assign(pool)
 
-    def page(self, cell: Cell, pool: str, why: str, deadline_s: float | None, afar: bool = False) -> Page:
-        """Call somebody of `pool` to `cell`, to do a `reset` or a `repair`; dropped after `deadline_s` unless begun."""
+    def page(
+        self, cell: Cell, pool: str, why: str, deadline_s: float | None, afar: bool = False, episode: int | None = None
+    ) -> Page:
+        """Call somebody of `pool` to `cell`, for a `reset`, a `repair`, or to help in an `episode`; dropped after `deadline_s`
+        unless begun."""
         self.count, cell.calls = self.count + 1, cell.calls + 1
-        event = self.book.emit("page.sent", cell, cause=cell.cry, pool=pool, why=why, page=self.count, deadline_s=deadline_s)
+        event = self.book.emit("page.sent", cell, job=None if episode is None else cell.job, episode=episode, cause=cell.cry,
+                               pool=pool, why=why, page=self.count, deadline_s=deadline_s)  # fmt: skip
         page = Page(self.count, cell, pool, why, event, afar=afar)
         if deadline_s is not None:
             page.deadline = self.clock.after(deadline_s, "page.deadline", cell.name, page.number)

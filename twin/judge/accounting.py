@@ -33,14 +33,15 @@ LOOKS: Mapping[str, str] = {
     "ok": "episode, success",
     "fail": "episode, failure",
     "open": "episode, no label",
+    "driven": "episode, an operator at the controls",
     **{state: words for state, words in STATES.items() if state != "episode"},
 }
 """How time can look, and what a legend calls it."""
 
 
 class Span(NamedTuple):
-    """A cell's time in one state, [start_us, end_us). Where it is an episode: its number and label, why it was rejected, and
-    `held` where the robot stood in a protective stop meanwhile."""
+    """A cell's time in one state, [start_us, end_us). Where it is an episode: its number and label, why it was rejected, `held`
+    where the robot stood in a protective stop meanwhile, and `driven` where an operator had it."""
 
     cell: str
     start_us: int
@@ -50,6 +51,7 @@ class Span(NamedTuple):
     label: bool | None = None
     held: bool = False
     rejected: str | None = None
+    driven: bool = False
 
     @property
     def us(self) -> int:
@@ -70,8 +72,8 @@ class Span(NamedTuple):
         """How it looks."""
         if self.state != "episode":
             return self.state
-        if self.held:
-            return "stopped"
+        if self.held or self.driven:
+            return "stopped" if self.held else "driven"
         return "open" if self.label is None else "ok" if self.label else "fail"
 
 
@@ -201,6 +203,7 @@ class _Cell:
         self.episode: int | None = None
         self.label: bool | None = None
         self.rejected: str | None = None
+        self.driven = False
         self.people_since: int | None = None
         self.broken_since: int | None = None
         self.last: Span | None = None
@@ -212,13 +215,14 @@ class _Cell:
             return
         up = self.up
         state = next((s for s in STATES if s in up), "idle") if up else "idle"
-        number, held = (self.episode, "stopped" in up) if state == "episode" else (None, False)
-        last = self.last
-        if last is not None and last.state == state and last.episode == number and last.held == held:
+        runs, last = state == "episode", self.last
+        now = Span(self.name, self.since, t, state, self.episode if runs else None, None, runs and "stopped" in up)
+        now = now._replace(driven=runs and self.driven)
+        if last is not None and last[3:] == now[3:]:
             self.last = last._replace(end_us=t)
         else:
             self.put()
-            self.last = Span(self.name, self.since, t, state, number, None, held)
+            self.last = now
         self.since = t
 
     def quiet(self, told: Quiet, begun: int, number: int) -> bool:
@@ -282,12 +286,16 @@ def _walk(books: Accounts, cell: _Cell, item: Happening, end: int) -> None:
     if kind == "episode.start":
         cell.put()
         cell.settle()
-        cell.episode = None if episode is None else int(episode)
+        cell.episode, cell.driven = None if episode is None else int(episode), False
+    if kind in HANDS:
+        cell.driven = kind == "authority.taken" and payload(text, row).get("holder") == "operator"
     _apply(cell, _changes(kind, text, row))
     _people(books, cell, kind, t)
     _service(books, cell, kind, when, text, row)
 
 
+HANDS = frozenset(("authority.taken", "authority.returned", "authority.lost"))
+"""Events by which a robot changes hands."""
 TELLS = frozenset(("episode.end", "episode.void", "data.rejected"))
 """Events that tell what became of an episode."""
 
