@@ -72,21 +72,22 @@ class WrongRobot(Stray):
 
 
 class Stalls(Scripted):
-    """The scripted policy, which in a share of its attempts stops half way and asks for the same for ever."""
+    """The scripted policy, which in every other attempt, from the first on, stops half way and asks for the same for ever."""
 
-    def __init__(self, setup: Any, model: str, share: float = 0.5, after_s: float = 1.0) -> None:
+    def __init__(self, setup: Any, model: str, after_s: float = 1.0) -> None:
         cell = build_cell(SimpleNamespace(model=model), GripperSpec(stroke_mm=1000 * setup.stroke_m), WorkcellSpec())
         super().__init__(cell, ScriptedPolicy(perception_error_mm=0.5), setup.period_s)
-        self.share, self.after_s = share, after_s
+        self.after_s = after_s
 
     def memory(self, n: int) -> Memory:
-        """What is left until it stalls, s; infinite: it will not."""
-        return super().memory(n) | {"left": np.full(n, np.inf)}
+        """Attempts begun, and what is left until it stalls, s; infinite: it will not."""
+        return super().memory(n) | {"attempts": np.zeros(n), "left": np.full(n, np.inf)}
 
     def begin(self, memory: Memory, seen: Observation, streams: Sequence[Any]) -> None:
-        """Another attempt, another draw."""
+        """Another attempt."""
         super().begin(memory, seen, streams)
-        memory["left"][:] = [self.after_s if stream.random() < self.share else np.inf for stream in streams]
+        memory["attempts"] += 1
+        memory["left"][:] = np.where(memory["attempts"] % 2 == 1, self.after_s, np.inf)
 
     def act(self, seen: Observation, memory: Memory) -> Chunk:
         """Its plan, until it stalls."""
