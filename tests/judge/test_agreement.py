@@ -136,6 +136,7 @@ HEAD = "task,policy,real,sim,n\na,x,0.9,0.8,10\n"
         (HEAD + "a,y,50%,0.5,10\n", "write 0.85, not 85%"),
         (HEAD + "a,y,0.5,-0.1,10\n", "-0.1 is no success rate"),
         (HEAD + "a,y,0.5,0.1,2.5\n", r"column 'n': 2.5 is no number of episodes"),
+        (HEAD + "a,y,0.5,0.1,1e30\n", r"column 'n': 1e\+30 is no number of episodes"),
         (HEAD + "a,y,0.5\n", r"row 1 \(line 3\): 5 cells are expected"),
         (HEAD + ",y,0.5,0.5,10\n", r"row 1 \(line 3\), column 'task': empty"),
         ("task,policy,real,sim\n", "no rows"),

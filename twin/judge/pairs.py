@@ -153,7 +153,7 @@ def _told(row: Row, own: Mapping[str, str], name: str, place: str) -> dict[str, 
     if "n" in own and row[own["n"]] is not None:
         at = f"{name}: {place}, column {own['n']!r}"
         out["n"] = _number(row[own["n"]], at)
-        if out["n"] < 1 or out["n"] != round(out["n"]):
+        if not 1 <= out["n"] <= 1e9 or out["n"] != round(out["n"]):
             raise TableError(f"{at}: {out['n']:g} is no number of episodes")
     return out
 
