@@ -20,7 +20,7 @@ import numpy as np
 from twin.control.safety.braking import spread
 from twin.control.safety.limits import Bounds, braked, periods
 from twin.control.safety.persons import over_ground
-from twin.core.records import Certified, Floats, Observation, Rows
+from twin.core.records import Certified, Floats, Observation
 from twin.world.spheres import Spheres
 
 PERSON_MPS = 1.6
@@ -62,31 +62,29 @@ class Separation:
         # stopping from the command, if it is let through, takes one more period
         speed = (asked - last) / self.bounds.dt
         braking = (periods(self.bounds, speed) + 1.0) * self.bounds.dt
-        way = np.abs(asked - q) + 0.5 * np.abs(speed) * (braking + SETTLE_S)[:, None]
-        # the drives follow, or the arm is held up and its command comes back
-        back = 2.0 * np.sqrt((np.abs(asked - q) + 0.5 * np.abs(speed) * braking[:, None]) / self.bounds.acceleration).max(
-            axis=1
-        )
+        behind = np.abs(asked - q) + 0.5 * np.abs(speed) * braking[:, None]
+        # then the drives follow, or the arm is held up and its command comes back
+        way = behind + 0.5 * np.abs(speed) * SETTLE_S
+        still = np.maximum(SETTLE_S, 2.0 * np.sqrt(behind / self.bounds.acceleration).max(axis=1))
         old = seen.human_age_s[there] + self.bounds.dt
-        protective = self.person_mps * (old + braking + np.maximum(SETTLE_S, back)) + way @ self.lever + self.clearance_m
+        protective = self.person_mps * (old + braking + still) + way @ self.lever + self.clearance_m
         apart = (over_ground(self.body.at(q), seen.human[there]) - self.body.radius).min(axis=1)
         margin[there] = (apart - protective) / protective
         near = there & ~(margin >= 0)
         self.rest[seen.rows[~near]] = np.nan
         if np.count_nonzero(near):
             command, changed[near] = command.copy(), 1
-            command[near, :-1] = self._wait(
-                seen.rows[near], seen.q[near], seen.dq[near], seen.last[near, :-1], seen.last_v[near]
-            )
+            command[near, :-1] = self._wait(seen.part(near))
         return Certified(command, changed, margin, stop)
 
-    def _wait(self, rows: Rows, q: Floats, dq: Floats, last: Floats, last_v: Floats) -> Floats:
-        """(n, nq) where joints at `q`, moving at `dq`, sent to `last` at `last_v`, go while somebody is near."""
-        behind, moving = np.abs(last - q) @ self.lever, (np.abs(dq) + np.abs(last_v)) @ self.lever
+    def _wait(self, seen: Observation) -> Floats:
+        """(n, nq) where the joints of n rows go while somebody is near."""
+        rows, last, last_v = seen.rows, seen.last[:, :-1], seen.last_v
+        behind, moving = np.abs(last - seen.q) @ self.lever, (np.abs(seen.dq) + np.abs(last_v)) @ self.lever
         held_up = (
             (behind > TENSE_M) & (behind > moving * SETTLE_S) & np.isnan(self.rest[rows, 0])
         )  # a free arm gets there in time
-        self.rest[rows[held_up]] = q[held_up]
+        self.rest[rows[held_up]] = seen.q[held_up]
         back = self.rest[rows] - last
         slower = np.copysign(np.minimum(self.bounds.stoppable(np.abs(back)), np.abs(back) / self.bounds.dt), back)
         slower = np.where(np.isnan(back), braked(self.bounds, last_v), slower)
