@@ -1,8 +1,8 @@
 """Make the table of docs/safety.md: the largest delay at which each built-in filter keeps its promise, by `twin envelope`.
 
 Each filter stands in the chain of `benchmarks.attacks` without what else would keep its promise (`joint_limits`: in all of it),
-against the policy that goes for limits; for `contact` one leans on the object, for `separation` somebody walks in, seen by a
-scanner only.
+for each of its promises (`jerk`: of `joint_limits`, with a limit of jerk; `itself`: of `cbf`), against the policy that goes for
+limits; for `contact` one leans on the object, for `separation` somebody walks in, seen by a scanner only.
 
     python -m docs.make_delays --write                from start to table, which goes into docs/safety.md
     python -m docs.make_delays --only torque          one filter, to run several beside each other
@@ -39,6 +39,8 @@ CHECKS = {
     "stale": "stale_violation",
     "tracking": "tracking_violation",
     "torque": "torque_violation",
+    "jerk": "jerk_violation",
+    "itself": "self_violation",
 }
 DELAYS = {
     "sensor.delay_ms": ("0..200", 11, "sensors late by"),
@@ -51,7 +53,14 @@ DELAYS = {
 def scenario(name: str, folder: Path) -> Path:
     """One arm behind a filter, with a policy that wants its promise broken."""
     policy = "Pressing" if name == "contact" else "LimitSeeking"
-    arm = {"model": "ur3", "gripper": "hand", "stop_recover_s": 0.3, "stops_per_episode": 100000, "stops": {"restart_s": 0.1}}
+    arm: dict[str, Any] = {
+        "model": "ur3",
+        "gripper": "hand",
+        "stop_recover_s": 0.3,
+        "stops_per_episode": 100000,
+        "stops": {"restart_s": 0.1},
+    }
+    arm["limits"] = {"jerk_radps3": 200.0} if name == "jerk" else {}
     walk = {"component": "safety", "mode": "human_enters", "seen_by": "scanner", "onset": {"at_s": 1.0}, "duration_s": 5.0,
             "door_m": [2.5, 0.5], "place_m": [0.4, 0.1]}  # fmt: skip
     made: dict[str, Any] = {
@@ -127,7 +136,7 @@ def table(rows: dict[str, dict[str, Any]], seeds: int) -> str:
 
 def main() -> None:
     """Print the table, or put it into the page."""
-    names = [str(f["kind"]) for f in CHAIN]
+    names = list(CHECKS)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="put it into docs/safety.md")
     parser.add_argument("--only", choices=names, help="one filter, and no table")
