@@ -155,6 +155,11 @@ ONE_MISTAKE: dict[str, Case] = {
         "no fleet file 'fleets.yaml' beside the scenario",
     ),
     "start": (("duration_s: 60", "duration_s: 60\nstart_utc: noon"), "noon", "expected a date and time with its zone, such as"),
+    "a kind of filter twice": (
+        ("duration_s: 60", "duration_s: 60\nfilters: [{kind: stale}, {kind: contact}, {kind: stale, hold_ms: 5}]"),
+        "stale, hold_ms",
+        "a second 'stale' in one chain: say all of it in the first (filters[0])",
+    ),
     "keep-out over the home pose": (
         guarded(
             "{kind: keep_out, volumes: [{low_m: [0.8, 0.8, 0], high_m: [1, 1, 1]}, {low_m: [-2, -2, -1], high_m: [2, 2, 3]}]}"

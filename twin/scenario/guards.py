@@ -21,6 +21,7 @@ MEND = "nothing could move from there"
 
 def check_guards(check: Checker) -> None:
     """Limits, boxes and volumes that leave a robot no place, or not the one where it begins: its home pose."""
+    _once(check)
     if check.view.tier != "physics":
         return
     guards = [(at, guard) for at, guard in _filters(check) if _places(guard)]
@@ -42,6 +43,16 @@ def _filters(check: Checker) -> Iterator[tuple[Loc, Any]]:
     yield from ((("filters", i), guard) for i, guard in check.view.filters)
     for name, release in (check.view.releases or {}).items():
         yield from ((("releases", name, "filters", i), guard) for i, guard in enumerate((release and release.filters) or ()))
+
+
+def _once(check: Checker) -> None:
+    """A second filter of a kind in a chain: what is promised would be judged by one of them only."""
+    first: dict[tuple[Loc, str], Loc] = {}
+    for at, guard in _filters(check):
+        kind = getattr(guard, "kind", "use")
+        if kind != "use" and first.setdefault((at[:-1], kind), at) != at:
+            index = first[at[:-1], kind][-1]
+            check.refuse((*at, "kind"), f"a second {kind!r} in one chain: say all of it in the first (filters[{index}])")
 
 
 def _places(guard: Any) -> bool:
