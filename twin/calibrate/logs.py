@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from twin.calibrate import lerobot
 from twin.calibrate.files import expand, found
-from twin.calibrate.logspec import ColumnMap, SignalLog
+from twin.calibrate.logspec import ColumnMap, SignalLog, TimeMap
 from twin.calibrate.readers import Raw, read_raw
 from twin.calibrate.result import Finding
 from twin.calibrate.units import UNITS
@@ -110,7 +110,7 @@ def _one(name: str, file: Path, spec: SignalLog) -> Log:
     columns += [*(spec.time.names if spec.time else ()), *spec.labels.values()]
     raw = read_raw(file, spec, list(dict.fromkeys(columns)))
     signals = {key: _signal(raw, mapped) for key, mapped in spec.columns.items()}
-    t = None if spec.time is None else _signal(raw, spec.time)
+    t = None if spec.time is None else _moments(raw, spec.time)
     labels = {key: raw.texts(column) for key, column in spec.labels.items()}
     labels = {"run": np.full(raw.n, file.name.split(".")[0])} | labels
     keep, findings = _complete(name, raw, spec, signals, t)
@@ -128,6 +128,15 @@ def _signal(raw: Raw, mapped: ColumnMap) -> Floats:
     factor = UNITS[mapped.unit][1] if mapped.unit in UNITS else 1.0
     out: Floats = (sign * scale * array + offset) * factor
     return out
+
+
+def _moments(raw: Raw, mapped: TimeMap) -> Floats:
+    """(n,) s of the column of time."""
+    if mapped.unit != "iso8601":
+        return _signal(raw, mapped)
+    if not isinstance(mapped.column, str):
+        raise TableError(f"{raw.path}: time is one column, and not {len(mapped.column)}")
+    return raw.moments(mapped.column)
 
 
 def _per_column(raw: Raw, mapped: ColumnMap, what: str, array: Floats) -> Floats:
@@ -190,7 +199,7 @@ def _segments(name: str, spec: SignalLog, t: Floats | None, run: Texts) -> tuple
     if back.size:
         i = int(back[0])
         raise TableError(
-            f"log {name!r}, run {run[i]!r}: time goes back from {t[i - 1]:.6g} to {t[i]:.6g} s at row {i + 1}; "
+            f"log {name!r}, run {str(run[i])!r}: time goes back by {t[i - 1] - t[i]:.4g} s at row {i + 1}; "
             "sort the log, or label its runs"
         )
     moving = step[inside & (step > 0)]

@@ -7,6 +7,7 @@ import importlib
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,22 @@ class Raw:
             return values.astype(np.float64)
         except (TypeError, ValueError):
             raise TableError(f"{self.path}: column {column!r} holds {values.dtype}, not numbers") from None
+
+    def moments(self, column: str) -> Floats:
+        """(n,) s since 1970 of dates with a time of day (ISO 8601; without a zone: UTC), NaN where there is none."""
+        values = self.columns[column]
+        if values.dtype.kind == "M":
+            return self.numbers(column)
+        out = np.empty(self.n)
+        for row, text in enumerate(values.tolist()):
+            try:
+                moment = datetime.fromisoformat(str(text).strip()) if text not in (None, "") else None
+            except ValueError:
+                raise TableError(f"{self.place(row)}, column {column!r}: {text!r} is no date and time (ISO 8601)") from None
+            if moment is not None and moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            out[row] = np.nan if moment is None else moment.timestamp()
+        return out
 
     def _stacked(self, column: str, values: NDArray[Any]) -> Floats:
         """A column of lists."""

@@ -22,6 +22,8 @@ USUAL = {
 }
 STUCK = 0.02
 """Share of rows at the very same extreme value that makes a signal look cut off."""
+FAR = 5
+"""So many times longer than usual a value must be kept to be told."""
 STRETCH = 10
 """Rows without a break that a signal that is cut off stays at its extreme."""
 
@@ -51,6 +53,18 @@ def _odd(x: Floats, kind: str) -> list[str]:
             if share > STUCK and extreme != 0 and lasting(x == extreme, STRETCH).any():
                 out.append(f"stays at its {word} value {extreme:.4g} in {share:.0%} of the rows: cut off or saturated?")
     return out
+
+
+def at_extreme(x: Floats, rows: int) -> Bools:
+    """(n,) where a signal stays at its highest or its lowest value for at least so many rows, and far longer than elsewhere."""
+    least = max(rows, FAR * usual_run(x))
+    return np.asarray(lasting(x == x.max(), least) | lasting(x == x.min(), least))
+
+
+def usual_run(x: Floats) -> int:
+    """For how many rows a signal keeps its value: what nine of ten of its steps stay below. Coarse signals stay long."""
+    edges = np.flatnonzero(np.concatenate(([True], np.diff(x) != 0, [True])))
+    return int(np.quantile(np.diff(edges), 0.9))
 
 
 def lasting(flags: Bools, least: int) -> Bools:

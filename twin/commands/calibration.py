@@ -103,6 +103,8 @@ def _part(result: Any) -> dict[str, Any]:
 
 def _print(result: Any) -> None:
     print(f"\n{result.name}")
+    for finding in (finding for finding in result.findings if finding.level != "note"):
+        print(f"  {finding.level}: {finding.text}")
     for estimate in result.estimates:
         if isinstance(estimate.value, str | bool | tuple):
             continue  # words and tables of a distribution: the overlay has them
@@ -112,7 +114,7 @@ def _print(result: Any) -> None:
     for score in result.scores:
         beside = "" if score.reference is None else f" ({score.reference_name} {_show(score.reference)})"
         print(f"  held out: {score.name} {_show(score.ours)} {score.unit}{beside}")
-    for finding in result.findings:
+    for finding in (finding for finding in result.findings if finding.level == "note"):
         print(f"  {finding.level}: {finding.text}")
 
 

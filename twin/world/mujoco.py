@@ -23,7 +23,7 @@ from twin.world.grasp import truth_of
 _NONE = int(mujoco.mjtStage.mjSTAGE_NONE)
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """A row that fails says so in `status`: keep the engine from printing it and from leaving MUJOCO_LOG.TXT behind."""
     config = mujoco.MjLogConfig.get()
     config.logto_console = config.logto_file = False
@@ -44,7 +44,7 @@ class MujocoWorld:
         self.n, self.nq, self.nu = n, model.nq, model.nq + 1
         self.step_us = model.step_us
         self.threads = threads
-        _quiet()
+        quiet()
         self._batch: Any = Batch(model.model, n, threads)
         self._qpos, self._qvel, self._ctrl = (self._batch.bind(name) for name in ("qpos", "qvel", "ctrl"))
         self._sensors = self._batch.bind("sensordata")

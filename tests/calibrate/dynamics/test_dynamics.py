@@ -2,6 +2,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from twin.calibrate.dynamics.models import robot
 from twin.core.errors import InputError
 
 
@@ -134,3 +135,43 @@ def test_a_model_with_other_joints_is_refused(arm):
 def test_an_unknown_joint_is_refused_with_the_nearest(arm):
     with pytest.raises(InputError, match=r"no joint 'elbo' .*did you mean 'elbow'"):
         arm.calibrate("joints: [shoulder, elbo]")
+
+
+def test_the_gain_of_a_torque_sensor_is_found_relative_to_the_others(arm):
+    arm.tau[:, 1] *= 1.15
+    found = arm.calibrate("rollout: null, gain_spread: 0.2")
+    assert covers(found.named["sensors.gain.elbow"], 0.15) and "gains are relative to shoulder's" in found.told
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda arm: (np.multiply.at(arm.q, (slice(None), 1), -1), np.multiply.at(arm.v, (slice(None), 1), -1)),
+         "elbow: is its position counted the other way"),
+        (lambda arm: np.add.at(arm.q, (slice(None), 0), np.pi / 2), "shoulder: is the model's zero 90° less"),
+    ],
+)  # fmt: skip
+def test_a_position_that_is_counted_otherwise_than_in_the_model_is_suspected(arm, spoil, told):
+    spoil(arm)
+    assert told in arm.calibrate().told
+
+
+def test_a_log_that_fits_its_model_is_suspected_of_nothing(arm):
+    told = arm.calibrate().told
+    assert "counted the other way" not in told and "unexplained" not in told
+
+
+def test_a_joint_whose_signals_never_change_is_welded_where_it_stands(arm):
+    model = robot("double_pendulum", arm.folder, None, 2).model
+    welded = robot("double_pendulum", arm.folder, ["shoulder"], 1, {"elbow": 0.7}).model
+    data, other = mujoco.MjData(model), mujoco.MjData(welded)
+    data.qpos[:], other.qpos[:] = (0.3, 0.7), 0.3
+    mujoco.mj_inverse(model, data), mujoco.mj_inverse(welded, other)
+    assert other.qfrc_inverse[0] == pytest.approx(data.qfrc_inverse[0], abs=1e-9)
+    arm.q[:, 1], arm.v[:, 1], arm.tau[:, 1] = 0.7, 0.0, 0.0
+    assert "elbow: position (0.7) and torque never change" in arm.calibrate().told
+
+
+def test_a_torque_that_stays_while_its_joint_turns_is_left_out(arm):
+    arm.tau[2000:2500, 1] = arm.tau[2000, 1]
+    assert "elbow: torque frozen for 1 s (from 4 s on)" in arm.calibrate().told

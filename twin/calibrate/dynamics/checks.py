@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from twin.calibrate.dynamics.signals import Motion, Stretch
 from twin.calibrate.result import Finding
-from twin.calibrate.suspicion import bond, lasting
-from twin.core.errors import InputError
+from twin.calibrate.suspicion import FAR, LARGEST, at_extreme, bond, lasting, usual_run
 from twin.core.records import Bools, Floats
 
 STILL: Final = 1e-3
 """A joint that moves over less than this, rad, never moves."""
+TURNS: Final = 0.02
+"""A torque that keeps its very value while its joint turns by more than this, rad, is frozen."""
 STUCK_S: Final = 0.25
 """A signal that keeps its very value for longer, while the robot moves, is frozen."""
+SLOWEST_S: Final = 1.0
+"""No log of moving joints has rows this far apart."""
 FACTORS: Final = {
     "degrees for radians": 180 / np.pi,
     "milli-units (mA, mNm) for units": 1000.0,
@@ -30,6 +34,11 @@ def still_joints(motions: Sequence[Motion], names: Sequence[str]) -> list[str]:
     return [name for name, wide in zip(names, span, strict=True) if wide < STILL]
 
 
+def locked(q: Floats, tau: Floats) -> list[int]:
+    """Columns of joints whose position and torque never change at all: locked, or their signals are dead."""
+    return [j for j in range(q.shape[1]) if np.ptp(q[:, j]) == 0 and np.ptp(tau[:, j]) == 0]
+
+
 def usable(t: Floats, q: Floats, tau: Floats, names: Sequence[str]) -> tuple[Bools, list[Finding]]:
     """Rows (n,) that are neither frozen nor saturated, and what was found.
 
@@ -41,21 +50,27 @@ def usable(t: Floats, q: Floats, tau: Floats, names: Sequence[str]) -> tuple[Boo
     moving = np.abs(np.diff(q, axis=0, prepend=q[:1])).max(axis=1) > 0
     for j, name in enumerate(names):
         frozen = lasting(_same(q[:, j]) & _same(tau[:, j]), max(int(STUCK_S / step), 3)) & _near(moving, int(STUCK_S / step))
-        top, varies = np.abs(tau[:, j]).max(), np.ptp(tau[:, j]) > 0
-        flat = lasting((np.abs(tau[:, j]) >= top * (1 - 1e-9)) & varies, max(int(0.02 / step), 4))
-        for bad, word in ((frozen, "frozen"), (flat, f"saturated at {top:.3g} Nm")):
+        flat = at_extreme(tau[:, j], max(int(0.02 / step), 4)) & (np.ptp(tau[:, j]) > 0)
+        stays = max(int(STUCK_S / step), 3, FAR * usual_run(tau[:, j]))
+        dead = lasting(_same(tau[:, j]), stays) & _turning(q[:, j], int(STUCK_S / step)) & ~frozen & ~flat
+        level = float(np.abs(tau[flat, j]).max(initial=0.0))
+        for bad, word in ((frozen, "frozen"), (dead, "torque frozen"), (flat, f"saturated at {level:.3g} Nm")):
             if bad.any():
                 first = float(t[int(np.argmax(bad))])
                 lasted = bad.sum() * step
                 said.append(Finding("warning", f"{name}: {word} for {lasted:.2g} s (from {first:.3g} s on); not fitted there"))
-        keep &= ~frozen & ~flat
-    if not keep.any():
-        raise InputError("; ".join(finding.text for finding in said))
+        keep &= ~frozen & ~flat & ~dead
     return keep, said
 
 
 def _same(x: Floats) -> Bools:
     return np.concatenate(([False], np.diff(x) == 0))
+
+
+def _turning(q: Floats, rows: int) -> Bools:
+    """Whether a joint moves on by more than `STILL` within so many rows either way."""
+    near = maximum_filter1d(q, 2 * rows + 1) - minimum_filter1d(q, 2 * rows + 1)
+    return np.asarray(near > TURNS)
 
 
 def _near(moving: Bools, rows: int) -> Bools:
@@ -99,7 +114,22 @@ def torque(measured: Floats, expected: Floats, names: Sequence[str]) -> list[Fin
             said.append(Finding("warning", text))
         elif told > 0.7:
             said += _factor(name, "torque", float(m.std() / e.std()), loose=1.6)
+    together = float(np.linalg.norm(measured) / max(float(np.linalg.norm(expected)), 1e-12))
+    if not said and not 0.02 < together < 50:
+        size = f"all torques together are {together:.3g} times as large as those that the model as given asks for"
+        said.append(Finding("warning", f"{size}: another unit (mA, mNm), a scale that lacks, another robot?"))
     return said
+
+
+def speeds(motions: Sequence[Motion], step_s: float) -> list[Finding]:
+    """Whether time is what the plan says: no arm is so fast, no log of an arm's motion so slow."""
+    fast = float(np.sqrt(np.mean(np.concatenate([m.v for m in motions]) ** 2, axis=0)).max())
+    if fast > LARGEST["angular velocity"]:
+        text = f"a joint moves at {fast:.3g} rad/s (rms): is time, or are positions, in another unit than said?"
+        return [Finding("warning", text)]
+    if step_s >= SLOWEST_S:
+        return [Finding("warning", f"rows lie {step_s:.3g} s apart: is time in another unit than said (ms, us, ns)?")]
+    return []
 
 
 def ranges(q: Floats, limits: Floats, names: Sequence[str]) -> list[Finding]:
@@ -111,10 +141,12 @@ def ranges(q: Floats, limits: Floats, names: Sequence[str]) -> list[Finding]:
         out = q[:, j].max() > high + wide or q[:, j].min() < low - wide
         as_degrees = np.radians(q[:, j])
         shown = f"positions from {q[:, j].min():.4g} to {q[:, j].max():.4g} rad"
-        if out and as_degrees.max() <= high + wide and as_degrees.min() >= low - wide:
+        turns = np.abs(q[:, j]).max() > 2 * np.pi
+        if out and turns and as_degrees.max() <= high + wide and as_degrees.min() >= low - wide:
             said.append(Finding("warning", f"{name}: {shown} look like degrees: say unit: deg"))
         elif out:
-            said.append(Finding("warning", f"{name}: {shown} leave the model's range"))
+            allowed = f"the model's range ({low:.4g} to {high:.4g})"
+            said.append(Finding("warning", f"{name}: {shown} leave {allowed}: another joint, another zero, another robot?"))
     return said
 
 

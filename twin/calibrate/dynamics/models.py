@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import mujoco
 import numpy as np
@@ -44,8 +45,11 @@ def read(model: str, folder: Path) -> mujoco.MjSpec:
     return load_bare(file)
 
 
-def robot(model: str, folder: Path, joints: Sequence[str] | None, columns: int) -> Robot:
-    """The robot of a log of so many columns; joints that the log does not tell of are welded where they rest."""
+def robot(
+    model: str, folder: Path, joints: Sequence[str] | None, columns: int, locked: Mapping[str, float] = MappingProxyType({})
+) -> Robot:
+    """The robot of a log of so many columns; joints that the log does not tell of are welded where they rest, or, where they
+    are `locked`, at an angle (rad, m)."""
     spec = _bare(read(model, folder))
     full = _compile(spec, model)
     known = [full.joint(j).name or f"joint {j}" for j in range(full.njnt)]
@@ -60,11 +64,31 @@ def robot(model: str, folder: Path, joints: Sequence[str] | None, columns: int) 
         raise InputError(f"`joints` names {len(set(wanted))} joints for {columns} columns of the log")
     for joint in list(spec.joints):
         if joint.name not in wanted:
+            if joint.name in locked:
+                _turn(joint, full, locked[joint.name])
             spec.delete(joint)
     small = _compile(spec, model)
     check_tree(small)
     inside = tuple(small.joint(j).name for j in range(small.njnt))
     return Robot(spec, small, inside, tuple(wanted.index(name) for name in inside))
+
+
+def _turn(joint: mujoco.MjsJoint, full: mujoco.MjModel, at: float) -> None:
+    """Put the body of a joint where the joint brings it."""
+    body, j = joint.parent, full.joint(joint.name).id
+    held, way = full.body(body.name), at - float(full.qpos0[full.jnt_qposadr[j]])
+    place, quat, moved = np.array(held.pos), np.array(held.quat), np.empty(3)
+    if full.jnt_type[j] == int(mujoco.mjtJoint.mjJNT_SLIDE):
+        mujoco.mju_rotVecQuat(moved, full.jnt_axis[j] * way, quat)
+        place += moved
+    else:
+        spin, anchor, turned = np.empty(4), np.array(full.jnt_pos[j]), np.empty(3)
+        mujoco.mju_axisAngle2Quat(spin, full.jnt_axis[j], way)
+        mujoco.mju_rotVecQuat(turned, anchor, spin)
+        mujoco.mju_rotVecQuat(moved, anchor - turned, quat)
+        mujoco.mju_mulQuat(quat, quat.copy(), spin)
+        place += moved
+    body.pos, body.quat, body.alt.type = place, quat, mujoco.mjtOrientation.mjORIENTATION_QUAT
 
 
 def _bare(spec: mujoco.MjSpec) -> mujoco.MjSpec:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from twin.calibrate.dynamics import checks, friction
 from twin.calibrate.dynamics.design import ENDS, Group, Layout
+from twin.calibrate.dynamics.misread import misread
 from twin.calibrate.dynamics.models import Robot, robot
 from twin.calibrate.dynamics.regression import Item, plain_unseen
 from twin.calibrate.dynamics.regressor import movable_bodies
-from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, motions
+from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, motions, typical_step
 from twin.calibrate.dynamics.spec import DynamicsSpec
 from twin.calibrate.given import Given
 from twin.calibrate.logs import Log
@@ -45,19 +46,25 @@ class Task:
 def prepare(spec: DynamicsSpec, given: Given) -> Task:
     """The task of a part. Raises `InputError` and `TableError` where the log cannot be fitted."""
     log = given.signals(spec.log)
+    for name in (spec.position, spec.torque):
+        if name not in log.signals:
+            why = "masses and friction show in positions and torques (or currents with their `scale`) only"
+            raise InputError(f"log {log.name!r} maps no signal {name!r}{nearest(name, log.signals, what='mapped')}; {why}")
     q = _wide(log.signal(spec.position))
     bot = robot(spec.model, given.folder, spec.joints, q.shape[1])
     for name in (spec.torque, *([spec.velocity] if spec.velocity and spec.velocity in log.signals else [])):
         wide = _wide(log.signal(name)).shape[1]
         if wide != q.shape[1]:
             raise InputError(f"log {log.name!r}: {name!r} has {wide} columns and {spec.position!r} {q.shape[1]}")
-    parts = split(log, spec.split or _default(log))
     said: list[Finding] = list(log.findings)
+    bot = _unlocked(spec, given, bot, q, _wide(log.signal(spec.torque)), said)
+    parts = split(log, spec.split or _default(log))
     fit, held = (_stretches(part, spec, bot, said if k == 0 else []) for k, part in enumerate(parts))
     limits = np.where(bot.model.jnt_limited[:, None] == 1, bot.model.jnt_range, np.nan)
     said += checks.ranges(np.concatenate([s.q for s in fit]), limits, bot.joints)
     cutoff = spec.cutoff_hz or choose_cutoff(fit)
     derived = motions(fit, cutoff, measured=False)
+    said += checks.speeds(derived, typical_step(fit))
     layout, options = _layout(spec, bot, derived, said)
     measured = False
     if fit[0].v is not None:
@@ -74,7 +81,22 @@ def prepare(spec: DynamicsSpec, given: Given) -> Task:
         text = f"no velocity in the log: it is derived from the position, and {ends}"
         said.append(Finding("note", text))
     held_out, whole = motions(held, cutoff, measured=measured), fit[0].v is not None
+    said += misread(layout, derived, cutoff, bot.joints)
     return Task(bot, derived, held_out, layout, options, cutoff, said, log.source, whole)
+
+
+def _unlocked(spec: DynamicsSpec, given: Given, bot: Robot, q: Floats, tau: Floats, said: list[Finding]) -> Robot:
+    """The robot without joints of which neither position nor torque ever changes: they are welded where the log has them."""
+    still = checks.locked(q, tau)
+    if not still or len(still) == q.shape[1]:
+        return bot
+    column = dict(zip(bot.order, bot.joints, strict=True))
+    kept = [j for j in range(q.shape[1]) if j not in still]
+    at = {column[j]: float(q[0, j]) for j in still}
+    less = robot(spec.model, given.folder, [column[j] for j in kept], len(kept), at)
+    said += [Finding("warning", f"{name}: position ({angle:.4g}) and torque never change: is it locked, or dead? It is "
+                     "welded there, and nothing of it is told") for name, angle in at.items()]  # fmt: skip
+    return replace(less, order=tuple(kept[i] for i in less.order))
 
 
 def _wide(x: Floats) -> Floats:
@@ -91,7 +113,7 @@ def _stretches(log: Log, spec: DynamicsSpec, bot: Robot, said: list[Finding]) ->
     order = list(bot.order)
     q, tau = _wide(log.signal(spec.position))[:, order], _wide(log.signal(spec.torque))[:, order]
     v = _wide(log.signal(spec.velocity))[:, order] if spec.velocity and spec.velocity in log.signals else None
-    t, run, out = log.time(), log.labels["run"], []
+    t, run, out = log.time() - log.time()[0], log.labels["run"], []
     for segment in np.unique(log.segment):
         rows = log.segment == segment
         if rows.sum() < 4:
@@ -101,7 +123,8 @@ def _stretches(log: Log, spec: DynamicsSpec, bot: Robot, said: list[Finding]) ->
         said += [Finding(f.level, f"{whole.run}: {f.text}") for f in found]
         out += checks.cut(whole, keep)
     if not out:
-        raise InputError(f"log {log.name!r} has no stretch of more than three rows to fit")
+        why = "; ".join(f.text for f in said) or "runs and gaps leave shorter ones only"
+        raise InputError(f"log {log.name!r} has no stretch of more than three rows to fit: {why}")
     return out
 
 

@@ -12,6 +12,7 @@ from twin.calibrate.dynamics import dry
 from twin.calibrate.dynamics.signals import Motion
 from twin.core.errors import InputError
 from twin.core.records import Floats
+from twin.world.mujoco import quiet
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def windows(
     model: mujoco.MjModel, motions: Sequence[Motion], *, horizon_s: float, every_s: float, step_s: float, ctrl: bool = False
 ) -> list[Window]:
     """Simulated pieces of the log. `ctrl`: the logged input goes to the actuators, else to the joints as torque."""
+    quiet()
     model.opt.timestep = step_s
     data, shape = mujoco.MjData(model), dry.read(model)
     rubs = None if shape is None else dry.Rubbing(shape, model)

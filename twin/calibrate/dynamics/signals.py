@@ -118,8 +118,12 @@ def motions(stretches: Sequence[Stretch], cutoff_hz: float, *, measured: bool) -
             if len(t[rows]) * every * step >= SHORTEST / cutoff_hz:
                 out.append(Motion(piece.run, every * step, q[rows], v[rows], a[rows], tau[rows]))
     if not out:
-        need = SHORTEST / cutoff_hz
-        raise InputError(f"no stretch of the log lasts {need:.2g} s, {SHORTEST:g} periods of the cut-off of {cutoff_hz:.3g} Hz")
+        need, have = SHORTEST / cutoff_hz, max(float(piece.t[-1] - piece.t[0]) for piece in stretches)
+        why = f"{SHORTEST:g} periods of the cut-off of {cutoff_hz:.3g} Hz"
+        raise InputError(
+            f"no stretch of the log lasts {need:.2g} s, which is {why}; the longest without gap or fault lasts {have:.2g} s, "
+            "after the split: log longer, or say a higher cutoff_hz"
+        )
     return out
 
 

@@ -22,6 +22,8 @@ from twin.core.records import Floats
 if TYPE_CHECKING:
     from twin.calibrate.dynamics.fit import Outcome
 
+POOR = 0.3
+"""Share of held-out torques that is left unexplained, above which the log may be of another robot."""
 METHOD = "inverse dynamics, possible bodies"
 
 
@@ -203,15 +205,20 @@ def _torque_figures(found: Outcome) -> list[Figure]:
 
 def _findings(spec: DynamicsSpec, found: Outcome) -> list[Finding]:
     fitted, layout, out = found.fitted, found.fitted.layout, list(found.task.findings)
+    real, ours, _ = found.held
+    left = float(np.linalg.norm(ours - real) / np.linalg.norm(real))
+    if left > POOR:
+        asked = "are robot, joints, units and signs those of this log?"
+        out.append(Finding("warning", f"the fitted arm leaves {left:.0%} of the held-out torques unexplained: {asked}"))
     rule = "given" if spec.cutoff_hz else "8 × the band of the motion"
     out.append(Finding("note", f"torques are fitted and scored below {found.task.cutoff_hz:.3g} Hz, zero phase ({rule})"))
     for trial in fitted.trials:
         word = "taken" if trial.taken else "not taken"
         out.append(Finding("note", f"{trial.added}: {word} (unseen blocks {trial.unseen:.4f}, BIC {trial.bic:.1f})"))
-    if "gain" in layout.sensors:
-        first = found.task.bot.joints[layout.reference]
-        text = f"gains are relative to {first}'s: a gain that all torque sensors share scales all masses, and no log tells it"
-        out.append(Finding("note", text))
+    first = found.task.bot.joints[layout.reference]
+    relative = f"gains are relative to {first}'s; " if "gain" in layout.sensors else ""
+    common = "a gain that all torque sensors share scales all masses, and no log tells it unless a known payload is moved"
+    out.append(Finding("note", relative + common))
     if found.values.dry is not None:
         lost = ", ".join(f"{n} {x:.2g}" for n, x in zip(found.task.bot.joints, found.lost, strict=True))
         text = (
