@@ -205,3 +205,19 @@ def test_losses_in_bursts_become_a_gilbert_elliott_channel(tmp_path):
 def test_single_losses_are_a_share_and_none_at_all_is_a_bound(tmp_path):
     some, none = lossy(tmp_path, rng("lost").random(4000) < 0.02)["loss"], lossy(tmp_path, np.zeros(1000))["loss"]
     assert some.low < 0.02 < some.high and (none.value, none.low) == (0, 0) and 0 < none.high < 0.01
+
+
+def test_messages_without_a_delay_were_lost_where_the_plan_says_so(plan):
+    delays = 1e3 * bursts(1600)
+    rows = ["" if i % 50 == 7 else f"{delay:.3f}" for i, delay in enumerate(delays)]
+    (plan.parent / "rtt.csv").write_text("\n".join(["rtt,x", *(f"{row},1" for row in rows)]) + "\n")
+    text = plan.read_text().replace(
+        "header: false, columns: {rtt: {column: 1, unit: ms}}", "columns: {rtt: {column: rtt, unit: ms}}"
+    )
+    plan.write_text(text)
+    with pytest.raises(TableError, match="nan: keep, where the message was lost"):
+        calibrate(load_plan(plan))
+    plan.write_text(text.replace("unit: ms}", "unit: ms, nan: keep}"))
+    (result,) = calibrate(load_plan(plan)).results
+    loss = next(e for e in result.estimates if e.name == "links.wifi.loss")
+    assert loss.value == pytest.approx(0.02) and loss.low < 0.02 < loss.high

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from twin.calibrate.episodelog import Episodes, read_episode_log
+from twin.calibrate.failurelog import read_failures
 from twin.calibrate.logs import Log, read_log
-from twin.calibrate.logspec import EpisodeLog, SignalLog
+from twin.calibrate.logspec import EpisodeLog, FailureLog, SignalLog
 from twin.calibrate.partspec import PartSpec
 from twin.calibrate.result import PartResult
 from twin.core.chance import Chance, Stream
@@ -22,7 +23,7 @@ Say = Callable[[str], None]
 class Given:
     """The surroundings of all parts of one plan. Logs are read when first asked for, and then kept."""
 
-    logs: dict[str, SignalLog | EpisodeLog]
+    logs: dict[str, SignalLog | EpisodeLog | FailureLog]
     folder: Path
     names: dict[int, str]
     """Each part's name, by the id of its spec."""
@@ -49,7 +50,7 @@ class Given:
         """A log of signals."""
         spec = self.logs[name]
         if not isinstance(spec, SignalLog):
-            raise InputError(f"log {name!r} holds episodes (kind: episodes); this part reads signals over time")
+            raise InputError(f"log {name!r} holds {spec.kind} (kind: {spec.kind}); this part reads signals over time")
         if name not in self._read:
             self._read[name] = read_log(name, spec, self.folder)
         found = self._read[name]
@@ -57,12 +58,15 @@ class Given:
         return found
 
     def episodes(self, name: str) -> Episodes:
-        """A log of episodes."""
+        """A log of episodes, or of failures as one."""
         spec = self.logs[name]
-        if not isinstance(spec, EpisodeLog):
+        if isinstance(spec, SignalLog):
             raise InputError(f"log {name!r} holds signals; this part reads episodes (kind: episodes)")
         if name not in self._read:
-            self._read[name] = read_episode_log(name, spec, self.folder)
+            if isinstance(spec, FailureLog):
+                self._read[name] = read_failures(name, spec, self.folder)
+            else:
+                self._read[name] = read_episode_log(name, spec, self.folder)
         found = self._read[name]
         assert isinstance(found, Episodes)
         return found

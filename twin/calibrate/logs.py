@@ -59,11 +59,18 @@ class Log:
             raise TableError(f"log {self.name!r} has no time; say `time: {{column: …}}` in the plan")
         return self.t
 
-    def signal(self, name: str) -> Floats:
-        """A signal by name; `TableError` names those that the plan maps."""
+    def signal(self, name: str, *, whole: bool = True) -> Floats:
+        """A signal by name; `TableError` names those that the plan maps, and refuses one with values that lack (`nan: keep`) to
+        who wants it whole."""
         if name not in self.signals:
             raise TableError(f"log {self.name!r} maps no signal {name!r}{nearest(name, self.signals, what='mapped')}")
-        return self.signals[name]
+        values = self.signals[name]
+        if whole and np.isnan(values).any():
+            row = int(np.argmax(np.isnan(values.reshape(len(values), -1)).any(axis=1)))
+            raise TableError(
+                f"log {self.name!r}: {name} is kept without a number at row {row + 1}, and this part needs all: nan: drop"
+            )
+        return values
 
     def label(self, name: str) -> Texts:
         """A label by name; `TableError` names those there are."""
@@ -109,8 +116,8 @@ def _one(name: str, file: Path, spec: SignalLog) -> Log:
     columns = [column for mapped in spec.columns.values() for column in mapped.names]
     columns += [*(spec.time.names if spec.time else ()), *spec.labels.values()]
     raw = read_raw(file, spec, list(dict.fromkeys(columns)))
-    signals = {key: _signal(raw, mapped) for key, mapped in spec.columns.items()}
-    t = None if spec.time is None else _moments(raw, spec.time)
+    signals = {key: numbers(raw, mapped) for key, mapped in spec.columns.items()}
+    t = None if spec.time is None else moments(raw, spec.time)
     labels = {key: raw.texts(column) for key, column in spec.labels.items()}
     labels = {"run": np.full(raw.n, file.name.split(".")[0])} | labels
     keep, findings = _complete(name, raw, spec, signals, t)
@@ -118,7 +125,7 @@ def _one(name: str, file: Path, spec: SignalLog) -> Log:
     return log if keep.all() else log.take(keep)
 
 
-def _signal(raw: Raw, mapped: ColumnMap) -> Floats:
+def numbers(raw: Raw, mapped: ColumnMap) -> Floats:
     """(n,) or (n, k) of a column map, in SI."""
     values = [raw.numbers(column) for column in mapped.names]
     array = values[0] if isinstance(mapped.column, str) else np.column_stack(values)
@@ -130,10 +137,10 @@ def _signal(raw: Raw, mapped: ColumnMap) -> Floats:
     return out
 
 
-def _moments(raw: Raw, mapped: TimeMap) -> Floats:
+def moments(raw: Raw, mapped: TimeMap) -> Floats:
     """(n,) s of the column of time."""
     if mapped.unit != "iso8601":
-        return _signal(raw, mapped)
+        return numbers(raw, mapped)
     if not isinstance(mapped.column, str):
         raise TableError(f"{raw.path}: time is one column, and not {len(mapped.column)}")
     return raw.moments(mapped.column)
@@ -159,13 +166,14 @@ def _complete(
         values = t if key == "time" and spec.time is column else signals[key]
         assert values is not None
         lacks = ~np.isfinite(values.reshape(raw.n, -1)).all(axis=1)
-        if not lacks.any():
+        if not lacks.any() or column.nan == "keep":
             continue
         count, row = int(lacks.sum()), int(np.argmax(lacks))
         where = f"{raw.place(row)}, column {column.names[0]!r}: no number"
         if column.nan == "refuse":
             more = f" (and in {count - 1} more rows)" if count > 1 else ""
-            raise TableError(f"{where}{more}; mend the log, or say nan: drop for {key!r} in the plan")
+            lost = " (a delay: nan: keep, where the message was lost)" if key in ("rtt", "delay", "latency") else ""
+            raise TableError(f"{where}{more}; mend the log, or say nan: drop for {key!r} in the plan{lost}")
         findings.append(
             Finding("warning", f"{raw.path.name}: {count} of {raw.n} rows dropped: no {key} (first: row {row + 1})")
         )

@@ -32,8 +32,9 @@ class ColumnMap(Spec):
     offset: float | tuple[float, ...] = 0.0
     bits: Literal[8, 16, 32] | None = None
     """The column holds a signed number that was written as an unsigned one of so many bits."""
-    nan: Literal["refuse", "drop"] = "refuse"
-    """A row without this value: refuse the log, or drop the row and say so."""
+    nan: Literal["refuse", "drop", "keep"] = "refuse"
+    """A row without this value: refuse the log, drop the row and say so, or keep it, where it says something (a message
+    without a delay was lost)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -126,8 +127,35 @@ class EpisodeLog(Spec):
         return share
 
 
+class FailureLog(Dialect):
+    """One row a failure of a robot: when it broke, and how long the repair took. Between them it operated.
+
+    {kind: failures, path: failures.csv, robot: serial, at: {column: failed_at, unit: iso8601},
+     repair: {column: minutes, unit: min}, watched: ["2025-01-01", "2026-01-01"], robots: [UR5-001, UR5-002]}
+    """
+
+    kind: Literal["failures"]
+    path: str | tuple[str, ...]
+    format: Format | None = None
+    at: TimeMap
+    robot: str | None = None
+    """The column that names the robot; left out: all are of one."""
+    repair: ColumnMap | None = None
+    """How long until it worked again; left out: no time."""
+    watched: tuple[str | float, str | float] | None = None
+    """From when to when robots were watched, as `at` counts (dates, or numbers in its unit): what ran on at the end counts as
+    having run on. Left out: from the first failure of all to the last."""
+    robots: tuple[str, ...] = ()
+    """Who was watched and may not have failed at all; left out: those that failed."""
+    duty: float = Field(default=1.0, gt=0, le=1)
+    """Share of the time between repairs in which a robot operates: its hours count so much less."""
+
+
 def _kind(value: Any) -> str:
     return str(value.get("kind", "signals") if isinstance(value, dict) else getattr(value, "kind", "signals"))
 
 
-LogSpec = Annotated[Annotated[SignalLog, Tag("signals")] | Annotated[EpisodeLog, Tag("episodes")], Discriminator(_kind)]
+LogSpec = Annotated[
+    Annotated[SignalLog, Tag("signals")] | Annotated[EpisodeLog, Tag("episodes")] | Annotated[FailureLog, Tag("failures")],
+    Discriminator(_kind),
+]

@@ -110,11 +110,12 @@ def _family(name: str, x: Floats) -> Marginal:
 
 def _delays(spec: NetworkSpec, log: Log) -> Floats:
     """(n,) delays of messages that arrived, in s. Raises `TableError`: too few, not above zero, all the same."""
-    x = log.signal(spec.signal)
+    x = log.signal(spec.signal, whole=False)
     if x.ndim != 1:
         raise TableError(f"log {log.name!r}: {spec.signal} has {x.shape[1]} columns; a delay is one number a message")
     if spec.lost is not None:
         x = x[log.signal(spec.lost) <= 0]
+    x = x[~np.isnan(x)]
     if len(x) < FEWEST:
         raise TableError(f"log {log.name!r}: {len(x)} delays in this part are too few to tell a tail (at least {FEWEST})")
     if (x <= 0).any():

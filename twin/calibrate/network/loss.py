@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from scipy import stats as sps
 
 from twin.calibrate.given import Given
@@ -16,9 +17,10 @@ LASTING = 0.01
 
 def fit_loss(spec: NetworkSpec, given: Given, log: Log) -> tuple[list[Estimate], list[Finding]]:
     """The share of lost messages; in bursts, the chances of beginning and ending one. Without a single loss an upper bound."""
-    if spec.lost is None:
+    kept = np.isnan(log.signal(spec.signal, whole=False))
+    if spec.lost is None and not kept.any():
         return [], []
-    lost = log.signal(spec.lost) > 0
+    lost = kept if spec.lost is None else kept | (log.signal(spec.lost) > 0)
     n, k = len(lost), int(lost.sum())
     at = ("links", spec.link, "loss")
     before = lost[:-1]

@@ -22,7 +22,8 @@ class NetworkSpec(PartSpec):
     round_trip: bool = True
     """Whether the delay is there and back; the link then halves it each way."""
     lost: str | None = None
-    """A signal that is above zero where the message was lost (its delay is then not looked at)."""
+    """A signal that is above zero where the message was lost (its delay is then not looked at). With `nan: keep` a message
+    without a delay was lost too."""
     quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(default=(0.5, 0.9, 0.99, 0.999), min_length=1)
     """Where the forecast is scored."""
     families: tuple[Family, ...] = Field(

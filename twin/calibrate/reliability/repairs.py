@@ -47,7 +47,7 @@ def by_kind(events: pd.DataFrame, kinds: dict[str, str]) -> dict[str, Times]:
     end = float(events["t_s"].max())
     out = {}
     names = table["cell"].str.rpartition("/")[2] if len(table) else table["cell"]
-    for kind, group in table.groupby(names.map(kinds).fillna("")):
+    for kind, group in table.groupby(names.map(lambda name: kinds.get(name, ""))):
         done = group["done"].notna().to_numpy()
         hours = (np.where(done, group["done"], end) - group["answered"].to_numpy(float)) / 3600
         keep = hours > 0

@@ -1,0 +1,71 @@
+"""Failures by their dates: lives between repairs, who never failed, what cannot be."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twin.calibrate.spec import load_plan
+from twin.calibrate.whole import calibrate
+from twin.core.chance import Chance
+from twin.core.errors import TableError
+
+PLAN = """\
+calibrate: book
+logs:
+  book: {kind: failures, path: book.csv, robot: robot, at: {column: failed, unit: iso8601},
+         repair: {column: minutes, unit: min}, MORE}
+parts: [{kind: reliability, log: book, families: [exponential]}]
+"""
+START = pd.Timestamp("2025-01-06")
+
+
+def told(folder, rows, more='watched: ["2025-01-06", "2026-01-06"]'):
+    """What a book of (robot, h since the start, minutes of repair) tells."""
+    book = pd.DataFrame(
+        [(robot, (START + pd.Timedelta(hours=h)).isoformat(), minutes) for robot, h, minutes in rows],
+        columns=["robot", "failed", "minutes"],
+    )
+    book.sample(frac=1, random_state=1).to_csv(folder / "book.csv", index=False)
+    (folder / "plan.yaml").write_text(PLAN.replace("MORE", more))
+    (result,) = calibrate(load_plan(folder / "plan.yaml")).results
+    return {e.name.removeprefix("models.reliability."): e for e in result.estimates}
+
+
+def lives(mean_h, robots=12, until_h=8760):
+    stream, rows = Chance(4).stream("test", "failures"), []
+    for robot in range(robots):
+        t = stream.exponential(mean_h)
+        while t < until_h:
+            rows.append((f"r{robot}", t, minutes := float(np.exp(stream.normal(np.log(40), 0.5)))))
+            t += minutes / 60 + stream.exponential(mean_h)
+    return rows
+
+
+def test_a_book_of_failures_gives_back_life_and_repair(tmp_path):
+    rows = lives(800)
+    mean, repair = (told(tmp_path, rows)[name] for name in ("fails_h.mean", "repair_h.median"))
+    assert mean.value == pytest.approx(12 * 8760 / len(rows), rel=0.1) and mean.low < mean.value < mean.high
+    assert repair.low < 40 / 60 < repair.high
+
+
+def test_robots_that_never_failed_make_lives_longer_and_half_a_duty_makes_them_half(tmp_path):
+    rows = lives(800)
+    names = ", ".join(f"r{i}" for i in range(24))
+    plain = told(tmp_path, rows)["fails_h.mean"].value
+    watched = 'watched: ["2025-01-06", "2026-01-06"]'
+    assert told(tmp_path, rows, f"{watched}, robots: [{names}]")["fails_h.mean"].value > 1.8 * plain
+    assert told(tmp_path, rows, f"{watched}, duty: 0.5")["fails_h.mean"].value == pytest.approx(0.5 * plain, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "message"),
+    [
+        ([("r1", 9000, 5), ("r2", 5, 5)], 'watched: ["2025-01-06", "2026-01-06"]', "lies outside of `watched`"),
+        ([("r1", 5, 5), ("r2", 5, 5)], "robots: [r1]", "r2 failed, which `robots` does not name"),
+        ([("r1", 5, -5), ("r1", 50, 5)], "duty: 1", "shorter than no time"),
+        ([("r1", 5, 5)], 'watched: ["2025-01-06", "soon"]', "'soon' is no date"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path, rows, more, message):
+    with pytest.raises(TableError, match=message):
+        told(tmp_path, rows, more)

@@ -1,0 +1,117 @@
+"""Logs of failures, a row each, with its date. They become what a log of episodes would tell: a robot that operates, breaks, is
+mended and operates on."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from twin.calibrate.episodelog import Episodes
+from twin.calibrate.files import found
+from twin.calibrate.logs import moments, numbers
+from twin.calibrate.logspec import FailureLog, SignalLog
+from twin.calibrate.readers import read_raw
+from twin.calibrate.units import UNITS
+from twin.core.clock import to_us
+from twin.core.errors import TableError
+from twin.core.records import Event, Floats
+from twin.log.columns import EVENTS, event_row, frame
+from twin.log.episodes import episode_frame
+from twin.log.mapspec import Dialect
+
+
+def read_failures(name: str, spec: FailureLog, folder: Path) -> Episodes:
+    """The log called `name`: an episode for every time between two repairs, an event for every failure and repair.
+
+    Raises `TableError`: a failure outside of what was watched, or of a robot that was not; a repair shorter than no time.
+    """
+    robot, at, mends, digest = _rows(name, spec, folder)
+    low, high = (at.min(), at.max()) if spec.watched is None else (_moment(name, spec, end) for end in spec.watched)
+    if ((at < low) | (at > high)).any():
+        row = int(np.argmax((at < low) | (at > high)))
+        raise TableError(f"log {name!r}: the failure of row {row + 1} lies outside of `watched`")
+    robots = spec.robots or tuple(sorted(set(robot)))
+    if unknown := sorted(set(robot) - set(robots)):
+        raise TableError(f"log {name!r}: {unknown[0]} failed, which `robots` does not name")
+    if (mends < 0).any():
+        raise TableError(f"log {name!r}: the repair of row {int(np.argmax(mends < 0)) + 1} is shorter than no time")
+    lives = _Lives(spec)
+    for one in robots:
+        own = np.array([i for i, other in enumerate(robot) if other == one], dtype=int)
+        own = own[np.argsort(at[own], kind="stable")]
+        lives.add(one, at[own] - low, mends[own], float(high - low))
+    return Episodes(name, folder, digest, episode_frame(lives.episodes), lives.table())
+
+
+class _Lives:
+    """Episodes and events of robots, one after the other."""
+
+    def __init__(self, spec: FailureLog) -> None:
+        self.spec = spec
+        self.episodes: list[dict[str, object]] = []
+        self.events: list[tuple[int, str, str, dict[str, object]]] = []
+
+    def add(self, robot: str, at: Floats, mends: Floats, until: float) -> None:
+        """One that fails at `at` (n,) s, works again `mends` (n,) s later (NaN: not yet), and is watched for `until` s."""
+        back, duty = 0.0, self.spec.duty
+        for t, mend in zip(at.tolist(), mends.tolist(), strict=True):
+            broke = back + max(t - back, 0.0) * duty
+            self._operates(robot, back, broke, censored=False)
+            self._breaks(robot, broke, mend)
+            if np.isnan(mend):
+                return
+            back = max(back, t + mend)
+        if until > back:
+            self._operates(robot, back, back + (until - back) * duty, censored=True)
+
+    def _operates(self, robot: str, start: float, end: float, *, censored: bool) -> None:
+        known = {"episode": len(self.episodes), "source": "real", "schema": 1, "cell": robot, "robots": [robot]}
+        self.episodes.append(known | {"start_s": start, "duration_s": end - start, "censored": censored})
+
+    def _breaks(self, robot: str, t: float, mend: float) -> None:
+        page = {"page": len(self.events), "why": "repair", "pool": "repair", "person": "", "call": 1}
+        self.events.append((to_us(t), "repair.start", robot, {"call": 1}))
+        if self.spec.repair is not None:
+            self.events += [(to_us(t), kind, robot, page) for kind in ("page.sent", "page.answered")]
+            self.events += [] if np.isnan(mend) else [(to_us(t + mend), "page.done", robot, page)]
+
+    def table(self) -> object:
+        """The events as a table, in order of time."""
+        told = [Event(i, t, t, kind, None, robot, robot, None, None, None, payload)
+                for i, (t, kind, robot, payload) in enumerate(sorted(self.events, key=lambda e: e[0]))]  # fmt: skip
+        return frame(pa.Table.from_pylist([event_row(event) for event in told], schema=EVENTS))
+
+
+def _rows(name: str, spec: FailureLog, folder: Path) -> tuple[list[str], Floats, Floats, str]:
+    """Robot, moment (s), time until it worked again (s) of every row, in any order; what they came from."""
+    dialect = {key: getattr(spec, key) for key in Dialect.model_fields}
+    as_signals = SignalLog(path=spec.path, format=spec.format, **dialect)
+    wanted = [*spec.at.names, *(spec.repair.names if spec.repair else ()), *([spec.robot] if spec.robot else [])]
+    robots: list[str] = []
+    times, lasts, digests = [], [], []
+    for file in found(spec.path, folder):
+        raw = read_raw(file, as_signals, wanted)
+        t = moments(raw, spec.at)
+        if np.isnan(t).any():
+            raise TableError(f"{raw.place(int(np.argmax(np.isnan(t))))}, column {spec.at.names[0]!r}: no moment")
+        robots += ["robot"] * raw.n if spec.robot is None else raw.texts(spec.robot).tolist()
+        times.append(t)
+        lasts.append(np.zeros(raw.n) if spec.repair is None else numbers(raw, spec.repair))
+        digests.append(raw.digest)
+    digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    return robots, np.concatenate(times), np.concatenate(lasts), digest
+
+
+def _moment(name: str, spec: FailureLog, told: str | float) -> float:
+    """One end of what was watched, s."""
+    if isinstance(told, int | float):
+        return float(told) * (UNITS[spec.at.unit][1] if spec.at.unit in UNITS else 1.0)
+    try:
+        moment = datetime.fromisoformat(told)
+    except ValueError:
+        raise TableError(f"log {name!r}: watched: {told!r} is no date (2025-01-31, 2025-01-31 08:00)") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
