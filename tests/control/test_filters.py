@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import programme
-from tests.control.rig import CELLS, PERIOD_S, adversary, robot_bounds, seen, with_grip
+from tests.control.rig import CELLS, PERIOD_S, adversary, robot_bounds, seen, with_grip, worst
 from twin.control.safety.cbf import Barrier
 from twin.control.safety.chain import Chain
 from twin.control.safety.contact import Contact
@@ -151,6 +151,17 @@ def test_the_age_of_what_a_scanner_says_counts_against_the_robot(age_s, changed)
 def test_nobody_near_changes_nothing():
     observed, command = moving(human=np.full((N, 3), np.nan), human_age_s=np.zeros(N))
     assert Separation(BOUNDS, body(), 0.3, N).certify(observed, command).command is command
+
+
+def test_an_arm_that_waits_and_sinks_under_its_load_is_followed_once_within_its_limits():
+    step, last, last_v, sent = Separation(BOUNDS, body(), 0.3, N), with_grip(HOME), 0 * HOME, [HOME, HOME]
+    for _ in range(20):
+        observed = seen(last, last_v, q=last[:, :-1] - 0.02)
+        observed.dq, observed.human, observed.human_age_s = 0 * HOME, np.tile([0.5, 0.0, 0.0], (N, 1)), np.zeros(N)
+        command = step.certify(observed, with_grip(HOME + 1.0)).command
+        last_v, last = (command - last)[:, :-1] / PERIOD_S, command
+        sent.append(command[:, :-1])
+    assert np.allclose(last[:, :-1], HOME - 0.02) and max(worst(BOUNDS, np.array(sent))) < 1 + 1e-9
 
 
 def test_an_elbow_is_near_to_a_person_whom_the_tool_is_far_from():
