@@ -5,8 +5,9 @@ policy server that fail. Two runs (two seeds) share two cores, as `twin suite` w
 over the wall time of both.
 
     python -m benchmarks.outcome                 robot-hours per hour, a week with its report
-    python -m benchmarks.outcome --hours 2160    wall time and memory of a quarter with its report (five minutes)
-    python -m benchmarks.outcome --hours 8760    the same of a year (half an hour)
+    python -m benchmarks.outcome --hours 168 720 2160 8760
+                                                 wall time and memory of a week, a month, a quarter and a year with their
+                                                 reports, one after the other (half an hour, most of it the year)
 """
 
 from __future__ import annotations
@@ -118,20 +119,35 @@ def long(hours: float) -> dict[str, Any]:
     return _apart([(1, hours, True)])[0][0]
 
 
+def _side_by_side(hours: list[float], as_json: bool) -> int:
+    """Long runs in a table, each as it ends."""
+    if not as_json:
+        print(
+            f"{'hours':>8}{'episodes':>12}{'run, s':>9}{'with report, s':>16}{'run, MB':>9}{'peak, MB':>10}   < 1,500 MB",
+            flush=True,
+        )
+    found = []
+    for each in hours:
+        found.append({"hours": each} | (one := long(each)))
+        if not as_json:
+            print(
+                f"{each:>8,.0f}{one['episodes']:>12,}{one['run_s']:>9,.0f}{one['whole_s']:>16,.0f}{one['run_mb']:>9,.0f}"
+                f"{one['peak_mb']:>10,.0f}   {one['faults_acted']} faults acted, {one['verdict']}",
+                flush=True,
+            )
+    if as_json:
+        print(json.dumps(found))
+    return 0
+
+
 def main() -> int:
     """Print the figures beside what is asked of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--hours", type=float, help="one run of twenty cells for so long, with its report")
+    parser.add_argument("--hours", type=float, nargs="+", help="runs of twenty cells for so long, with their reports")
     given = parser.parse_args()
     if given.hours:
-        one = long(given.hours)
-        print(json.dumps(one) if given.json else f"{given.hours:,.0f} h of 20 cells, {one['episodes']:,} episodes")
-        if not given.json:
-            print(f"the run             {one['run_s']:>8,.0f} s {one['run_mb']:>8,.0f} MB")
-            print(f"with its report     {one['whole_s']:>8,.0f} s {one['peak_mb']:>8,.0f} MB   < 1,500")
-            print(f"{one['faults_acted']} faults acted")
-        return 0
+        return _side_by_side(given.hours, given.json)
     figures, week = measure(), long(168)
     if given.json:
         print(json.dumps(figures | {"week": week}))

@@ -19,7 +19,7 @@ from twin.judge.accounting import account
 from twin.judge.columns import US, duration_us, payload, rows
 from twin.judge.facts import cause_words
 from twin.judge.stats import Interval, benjamini_hochberg, paired
-from twin.judge.tally import tally
+from twin.judge.tally import Tally, tally
 from twin.judge.words import listed, unit
 from twin.log.tables import RunLog
 
@@ -48,9 +48,12 @@ MEASURES: Mapping[str, tuple[str, str]] = {
 """What is measured of a group of jobs, in words, and its unit."""
 YIELD: Mapping[str, tuple[str, str]] = {
     "usable_per_robot_h": ("usable episodes per robot-hour", "/h"),
+    "successes_per_robot_h": ("episodes labelled a success per robot-hour", "/h"),
+    "success": ("success, as labelled", "%"),
     "utilisation": ("robot-hours in episodes", "%"),
 }
-"""What is measured of the farm, besides the hours lost by cause."""
+"""What is measured of the farm, besides success at each site and the hours lost by cause."""
+AT_SITE = "success at "
 
 
 @dataclass
@@ -267,20 +270,34 @@ def _lost(log: RunLog) -> Figures:
     """What the farm yielded, and the share of robot-hours lost by each cause."""
     books = account(log)
     hours = books.total_us / US / 3600
-    told = tally(log.episodes, ("usable",)).without(usable=None)
-    good = float(told.of(usable=True)) if told.total else None
-    out: Figures = {"usable_per_robot_h": None if good is None or not hours else good / hours}
+    told = tally(log.episodes, ("usable", "label", "site", "end_reason")).without(end_reason="void")
+    known = {name: told.without(**{name: None}).total for name in ("usable", "label")}
+    out: Figures = {"success": _share(told)}
+    for name, of in (("usable_per_robot_h", "usable"), ("successes_per_robot_h", "label")):
+        out[name] = told.of(**{of: True}) / hours if known[of] and hours else None
+    sites = told.by("site")
+    out |= {f"{AT_SITE}{site}": _share(mine) for site, mine in sites.items()} if len(sites) > 1 else {}
     out["utilisation"] = books.by_state()["episode"] / books.total_us if books.total_us else None
     for cause, us in books.lost_us().items():
         out[f"lost {cause}"] = us / books.total_us
     return out
 
 
+def _share(told: Tally) -> float | None:
+    n = told.without(label=None).total
+    return told.of(label=True) / n if n else None
+
+
 def _farm(sides: Sequence[Sequence[Figures]]) -> list[Row]:
     """The rows of the farm; a cause that one run never met took nothing from it."""
     causes = sorted({key for side in sides for run in side for key in run if key.startswith("lost ")})
-    words = dict(YIELD) | {key: (f"robot-hours lost: {cause_words(key.removeprefix('lost '))}", "%") for key in causes}
-    nothing: Figures = dict.fromkeys(causes, 0.0)
+    sites = sorted({key for side in sides for run in side for key in run if key.startswith(AT_SITE)})
+    words = (
+        dict(YIELD)
+        | {key: (key, "%") for key in sites}
+        | {key: (f"robot-hours lost: {cause_words(key.removeprefix('lost '))}", "%") for key in causes}
+    )
+    nothing: Figures = dict.fromkeys(sites) | dict.fromkeys(causes, 0.0)
     whole = [[nothing | run for run in side] for side in sides]
     return _rows("the farm", words, whole)
 
