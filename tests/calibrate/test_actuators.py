@@ -133,3 +133,11 @@ def test_a_plan_finds_a_servo_and_foretells_the_run_that_it_held_out(tmp_path):
     (result,) = calibrate(load_plan(tmp_path / "plan.yaml")).results
     assert result.scores[0].better and result.scores[0].ours < 30
     assert {e.name.rpartition(".")[2] for e in result.estimates if e.identified} >= {"delay", "torque_per_volt", "coulomb"}
+
+
+def test_a_single_run_is_cut_into_pieces_that_never_span_a_gap():
+    t = np.concatenate([np.arange(60), 500 + np.arange(60)]) * STEP
+    whole = Log("s", "", t, {"q": t}, {"run": np.full(120, "a")}, np.repeat([0, 1], 60))
+    parts = whole.in_pieces(3).by_run()
+    assert [len(part) for part in parts.values()] == [20] * 6
+    assert all(np.ptp(part.time()) < 60 * STEP for part in parts.values())

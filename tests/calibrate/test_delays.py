@@ -55,4 +55,8 @@ def test_where_no_delay_can_be_told_that_is_said(found, case, words):
 
 def test_a_log_too_short_for_the_longest_delay_is_refused(found):
     with pytest.raises(TableError, match="give a smaller max_delay_ms"):
-        found(n=200)
+        found(n=100)
+
+
+def test_a_short_run_has_a_shorter_window(found):
+    assert found(n=240).estimates[0].value == pytest.approx(34, abs=3)

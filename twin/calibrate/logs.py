@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,14 @@ class Log:
         signals = {name: values[keep] for name, values in self.signals.items()}
         labels = {name: values[keep] for name, values in self.labels.items()}
         return Log(self.name, self.digest, t, signals, labels, self.segment[keep], self.findings)
+
+    def in_pieces(self, count: int) -> Log:
+        """The same rows, every unbroken stretch cut into so many runs of its own."""
+        names = np.array(self.labels["run"], dtype=object)
+        for segment in np.unique(self.segment):
+            for i, rows in enumerate(np.array_split(np.flatnonzero(self.segment == segment), count), start=1):
+                names[rows] = [f"{run}/{segment}.{i}" for run in self.labels["run"][rows]]
+        return replace(self, labels={**self.labels, "run": names.astype(np.str_)})
 
     def by_run(self) -> dict[str, Log]:
         """The log run by run."""

@@ -10,6 +10,11 @@ from twin.core.errors import InputError, nearest
 from twin.core.records import Bools
 
 
+def usual(log: Log) -> SplitSpec:
+    """What is held out where a plan does not say: a third of the runs where there are three, else the last half of the time."""
+    return SplitSpec(by="run", hold_out=0.34) if len(log.runs) >= 3 else SplitSpec(by="time", hold_out=0.5)
+
+
 def split(log: Log, spec: SplitSpec) -> tuple[Log, Log]:
     """The rows to fit and the rows held out. Neither is empty, or `InputError`."""
     held = _by_time(log, spec) if spec.by == "time" else _by_label(log, spec)

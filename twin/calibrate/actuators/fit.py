@@ -29,6 +29,10 @@ WEAK = 1.0
 METHOD = "free-running least squares, interval over runs"
 BLIND, FAINT = 1e-4, 0.05
 """Strength of a direction, against the best known one, below which it is not identified, and below which it is told."""
+CLEARLY = 4.0
+"""And lower Akaike's criterion by more than this (Burnham and Anderson 2002: with less the simpler one is hardly worse)."""
+FEW, PIECES = 4, 6
+"""With fewer runs each is cut into so many pieces for training, and two for what is held out."""
 PREFERRED = 0.98
 """A richer friction must lower the held-out error to this share of the simpler one's."""
 
@@ -46,8 +50,11 @@ class Rival:
 def fit(spec: ActuatorsSpec, given: Given) -> PartResult:
     """What the log tells of a servo."""
     log = given.signals(spec.log)
-    wanted = spec.split or SplitSpec(by="run", hold_out=0.25)
+    few = len(log.runs) < FEW
+    wanted = spec.split or (SplitSpec(by="time", hold_out=0.25) if few else SplitSpec(by="run", hold_out=0.25))
     training, held = split(log, wanted)
+    if few:
+        training, held = training.in_pieces(PIECES), held.in_pieces(2)
     runs, unseen = gather(spec, training), gather(spec, held)
     if len(runs.names) < 3:
         raise InputError(f"log {log.name!r}: {len(runs.names)} runs to fit; at least 3 are needed to choose a friction model")
@@ -57,13 +64,14 @@ def fit(spec: ActuatorsSpec, given: Given) -> PartResult:
     rivals = _rivals(spec, given, inner, outer)
     chosen = rivals[0]
     for rival in rivals[1:]:
-        if rival.held_out_mrad < PREFERRED * chosen.held_out_mrad:
+        if rival.held_out_mrad < PREFERRED * chosen.held_out_mrad and rival.aic < chosen.aic - CLEARLY:
             chosen = rival
     given.say(f"{given.name(spec)}: {chosen.friction} friction, all training runs")
     best = search(runs, chosen.friction, spec.gravity_mps2, spec.max_delay_ms / 1e3, spec.fixed, chosen.fitted.table)
     spread = _deviations(best)
     ours = physics.simulate(best.table, unseen, spec.gravity_mps2)
-    findings = [*_suspected(spec, log), *_chosen(rivals, chosen), *_limits(best)]
+    cut = [Finding("note", f"fewer than {FEW} runs: each is cut into pieces, which are simulated from their own first state")]
+    findings = [*cut * few, *_suspected(spec, log), *_chosen(rivals, chosen), *_limits(best)]
     return PartResult(
         "actuators",
         given.name(spec),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.calibrate.delays.lag import Windows, interval, joined, peak, windows
+from twin.calibrate.delays.lag import FEWEST, Windows, interval, joined, peak, windows
 from twin.calibrate.delays.spec import DelaysSpec
 from twin.calibrate.figures import line
 from twin.calibrate.given import Given
 from twin.calibrate.logs import Log
-from twin.calibrate.partspec import SplitSpec
 from twin.calibrate.result import Estimate, Figure, Finding, PartResult, Score
-from twin.calibrate.split import split
+from twin.calibrate.split import split, usual
 from twin.core.errors import TableError
 from twin.core.records import Floats
 
@@ -22,7 +21,7 @@ WEAK = 0.3
 def fit(spec: DelaysSpec, given: Given) -> PartResult:
     """What the log tells of delays between command and motion."""
     log = given.signals(spec.log)
-    training, held = split(log, spec.split or SplitSpec(by="time", hold_out=0.5))
+    training, held = split(log, spec.split or usual(log))
     step = _step(log)
     longest = spec.max_delay_ms / 1e3
     count = _columns(log, spec)
@@ -73,8 +72,8 @@ def _windows(log: Log, spec: DelaysSpec, joint: int, step: float, longest: float
         if part is not None:
             found.append(part)
     if not found:
-        raise TableError(f"log {log.name!r}: no stretch without a gap is long enough to look for delays up to {longest:g} s; "
-                         "give a smaller max_delay_ms")  # fmt: skip
+        need = f"lasts the {(FEWEST + 1) * longest:g} s that looking for delays up to {longest:g} s takes"
+        raise TableError(f"log {log.name!r}: no stretch without a gap {need}; give a smaller max_delay_ms")
     return joined(found)
 
 

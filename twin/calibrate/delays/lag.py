@@ -13,8 +13,8 @@ import numpy as np
 from twin.core.chance import Stream
 from twin.core.records import Floats, Ints
 
-WINDOW = 8
-"""A window is so many longest lags long: the unit that is resampled for the interval."""
+WINDOW, FEWEST = 8, 2
+"""A window is so many longest lags long, at least so many where runs are short: the unit that is resampled for the interval."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def windows(t: Floats, command: Floats, motion: Floats, step_s: float, longest_s
     """One run cut into windows; None where it is too short for one."""
     grid = np.arange(t[0], t[-1], step_s)
     lags = round(longest_s / step_s) + 1
-    length = WINDOW * lags
-    if len(grid) - 1 < length + lags:
+    length = min(WINDOW * lags, len(grid) - 1 - lags)
+    if length < FEWEST * lags:
         return None
     asked, moved = (np.diff(np.interp(grid, t, values)) for values in (command, motion))
     starts = range(0, len(asked) - length - lags + 1, length)

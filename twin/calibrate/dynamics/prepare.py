@@ -17,9 +17,8 @@ from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, moti
 from twin.calibrate.dynamics.spec import DynamicsSpec
 from twin.calibrate.given import Given
 from twin.calibrate.logs import Log
-from twin.calibrate.partspec import SplitSpec
 from twin.calibrate.result import Finding
-from twin.calibrate.split import split
+from twin.calibrate.split import split, usual
 from twin.core.errors import InputError, nearest
 from twin.core.records import Floats
 
@@ -58,7 +57,7 @@ def prepare(spec: DynamicsSpec, given: Given) -> Task:
             raise InputError(f"log {log.name!r}: {name!r} has {wide} columns and {spec.position!r} {q.shape[1]}")
     said: list[Finding] = list(log.findings)
     bot = _unlocked(spec, given, bot, q, _wide(log.signal(spec.torque)), said)
-    parts = split(log, spec.split or _default(log))
+    parts = split(log, spec.split or usual(log))
     fit, held = (_stretches(part, spec, bot, said if k == 0 else []) for k, part in enumerate(parts))
     limits = np.where(bot.model.jnt_limited[:, None] == 1, bot.model.jnt_range, np.nan)
     said += checks.ranges(np.concatenate([s.q for s in fit]), limits, bot.joints)
@@ -101,11 +100,6 @@ def _unlocked(spec: DynamicsSpec, given: Given, bot: Robot, q: Floats, tau: Floa
 
 def _wide(x: Floats) -> Floats:
     return x[:, None] if x.ndim == 1 else x
-
-
-def _default(log: Log) -> SplitSpec:
-    """Runs where there are three, else time."""
-    return SplitSpec(by="run", hold_out=0.34) if len(log.runs) >= 3 else SplitSpec(by="time", hold_out=0.5)
 
 
 def _stretches(log: Log, spec: DynamicsSpec, bot: Robot, said: list[Finding]) -> list[Stretch]:
