@@ -1,10 +1,12 @@
 """What the filters do to a policy that does nothing wrong: ticks that they alter, and what they cost in success.
 
-The scripted policy at every task on every arm, with an aim that is right and with one that misses by its usual error, with the
-whole chain and without any filter, with real physics.
+The scripted policy at every task on every arm, with an aim that is right and with one that misses by its usual error, with real
+physics; each episode twice, with the same draws: behind the whole chain, and without any filter.
 
-    python -m benchmarks.nominal                             ten tasks on four arms, 24 episodes each
+    python -m benchmarks.nominal --write                     ten tasks on four arms, 24 episodes each; into docs/safety.md
     python -m benchmarks.nominal --arms ur3 --tasks push     some of them
+
+What has been measured is kept in runs/nominal, until code changes.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.attacks import CHAIN
+from benchmarks.violations import PAGE, ROOT, code, put
 from twin.build import build
 from twin.core.clock import US
 from twin.scenario.load import load
@@ -26,6 +29,7 @@ from twin.world.spec import TASKS
 
 ARMS = ("panda", "ur3", "iiwa7", "wx250s")
 WIDE = {"panda": 80, "ur3": 80, "iiwa7": 85, "wx250s": 80}
+ERRORS_MM = (0.0, 4.0)
 ALTERED, LOST = 0.01, 0.02
 """Bounds: share of ticks that are altered, and success that is lost."""
 
@@ -83,7 +87,7 @@ def guards() -> list[dict[str, Any]]:
 
 
 def measure(
-    n: int = 24, arms: Sequence[str] = ARMS, tasks: Sequence[str] = tuple(TASKS), errors: Sequence[float] = (0.0, 4.0)
+    n: int = 24, arms: Sequence[str] = ARMS, tasks: Sequence[str] = tuple(TASKS), errors: Sequence[float] = ERRORS_MM
 ) -> Iterator[Nominal]:
     """Tasks on arms, with an aim that is right and with the usual error."""
     with tempfile.TemporaryDirectory() as temp:
@@ -93,18 +97,40 @@ def measure(
             yield Nominal(arm, task, error, many, altered, good, without, stops)
 
 
+def kept(n: int, arm: str, task: str, error: float) -> Nominal:
+    """A task on an arm from its file, or measured and kept there."""
+    path = ROOT / "runs" / "nominal" / f"{arm}-{task}-{error:g}-{n}-{code()}.json"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (found,) = measure(n, [arm], [task], [error])
+        path.write_text(json.dumps(found))
+        print(f"{arm}, {task}, {error:g} mm: {100 * found.altered:.2f} %", file=sys.stderr, flush=True)
+    return Nominal(*json.loads(path.read_text()))
+
+
 def pooled(found: Sequence[Nominal], error: float) -> str:
-    """One line over all that was measured with an error of the aim."""
+    """One sentence over all that was measured with an error of the aim."""
     these = [f for f in found if f.error_mm == error]
     many = sum(f.episodes for f in these)
     good, bare = (100 * sum(getattr(f, key) for f in these) / max(many, 1) for key in ("with_filters", "without"))
     worst = max(these, key=lambda f: f.altered)
     mean = sum(f.altered for f in these) / len(these)
     return (
-        f"aim off by {error:g} mm: {100 * mean:.2f} % of ticks altered (most: {100 * worst.altered:.2f} %, {worst.task} on "
-        f"{worst.arm}; bound {100 * ALTERED:g}), success {good:.1f} % with filters, {bare:.1f} % without (bound {100 * LOST:g} "
-        f"points), {many} episodes"
+        f"Aim off by {error:g} mm, {many} episodes: {100 * mean:.2f} % of ticks altered (bound {100 * ALTERED:g}; most: "
+        f"{100 * worst.altered:.2f} %, `{worst.task}` on the {worst.arm}), success {good:.1f} % with filters and {bare:.1f} % "
+        f"without (bound: {100 * LOST:g} points less), {sum(f.stops for f in these)} stops.\n"
     )
+
+
+def table(found: Sequence[Nominal], error: float) -> str:
+    """In Markdown: tasks down, arms across; share of ticks altered, successes with and without filters."""
+    arms = list(dict.fromkeys(f.arm for f in found))
+    lines = ["| task | " + " | ".join(arms) + " |", "| --- |" + " --- |" * len(arms)]
+    for task in dict.fromkeys(f.task for f in found):
+        told = {f.arm: f for f in found if f.task == task and f.error_mm == error}
+        cells = (f"{100 * told[a].altered:.2f} %, {told[a].with_filters} and {told[a].without}" for a in arms)
+        lines.append(f"| `{task}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -114,21 +140,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=24, help="episodes of a task on an arm (default 24)")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
     parser.add_argument("--tasks", nargs="+", choices=tuple(TASKS), default=tuple(TASKS))
+    parser.add_argument("--write", action="store_true", help="put the table into docs/safety.md")
     given = parser.parse_args(argv)
-    found = []
-    for f in measure(given.episodes, given.arms, given.tasks):
-        found.append(f)
-        print(f"{f.arm}, {f.task}, {f.error_mm:g} mm: {100 * f.altered:.2f} %", file=sys.stderr, flush=True)
+    found = [kept(given.episodes, *which) for which in itertools.product(given.arms, given.tasks, ERRORS_MM)]
     if given.json:
         print(json.dumps([f._asdict() for f in found]))
         return 0
-    print("| arm | task | error of the aim, mm | episodes | ticks altered | success with filters | without | stops |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for f in found:
-        counts = f"{f.with_filters} | {f.without} | {f.stops}"
-        print(f"| {f.arm} | {f.task} | {f.error_mm:g} | {f.episodes} | {100 * f.altered:.2f} % | {counts} |")
-    for error in dict.fromkeys(f.error_mm for f in found):
-        print(pooled(found, error))
+    text = "\n".join(pooled(found, error) for error in ERRORS_MM)
+    usual = ERRORS_MM[-1]
+    text += f"\nWith {usual:g} mm: ticks altered, and successes with and without filters, of {given.episodes} each:\n\n"
+    text += table(found, usual)
+    print(text)
+    if given.write:
+        put(PAGE, "nominal", text)
     return 0
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import hashlib
 import json
 import math
@@ -44,6 +45,7 @@ def parts(ticks: int) -> dict[str, list[str]]:
     }
 
 
+@functools.cache
 def code() -> str:
     """A digest of all that decides what comes out: code without what only people read, and models."""
     files = [

@@ -23,6 +23,8 @@ RAISE_M, DROP_M = 0.10, 0.008
 """Height of the ways above things and goals; height above its goal from which an object is let go."""
 TIP_M = 0.014
 """The tool point stays this high above what an object stands on: 9 mm of finger and some air."""
+PUSH_M = 0.018
+"""The same while it pushes: fast and level, with room for what a drive strays from its way."""
 TOUCH_M = 0.020
 """Before a push, closed fingers come down this far (m) from the side of the object."""
 FINGERS_M = 0.010
@@ -100,7 +102,7 @@ class PushScript:
         way = (goal - at)[:, :2]
         way = way / np.maximum(np.sqrt(way[:, 0] ** 2 + way[:, 1] ** 2), 1e-6)[:, None]
         reach = (self.half_m + FINGERS_M) / np.maximum(np.maximum(np.abs(way[:, 0]), np.abs(way[:, 1])), 0.5)
-        height = shown[:, 0, 2] - self.half_m + TIP_M
+        height = shown[:, 0, 2] - self.half_m + PUSH_M
         behind = np.column_stack((at[:, :2] - (reach + TOUCH_M)[:, None] * way, height))
         end = np.column_stack((goal[:, :2] - reach[:, None] * way, height))
         pieces = [behind + share * (end - behind) for share in (0.25, 0.5, 0.75, 1.0)]
