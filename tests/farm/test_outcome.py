@@ -142,12 +142,21 @@ def test_the_books_are_the_same_whether_the_log_keeps_exceptions_or_all(tmp_path
     assert one.strips.exact == two.strips.exact
 
 
-def test_a_long_run_is_judged_column_by_column_to_the_same_verdict(tmp_path, monkeypatch):
-    made = drawn(checks=[{"success_rate": {"min": 0.5}}, {"at_least": {"what": "utilisation", "min": 0.5}}], duration_s=9000)
+MANY = [
+    {"success_rate": {"min": 0.5}}, {"at_least": {"what": "utilisation", "min": 0.5}},
+    {"at_least": {"what": "usable_episodes", "min": 9}}, {"always": {"of": "duration_s", "max": 28}},
+    {"always": {"of": "usable"}},
+    {"quantile": {"of": "duration_s", "q": 0.9, "max": 20}}, {"rate": {"of": "grip_loss", "per": "episode_h", "max_per_h": 1}},
+]  # fmt: skip
+
+
+def test_a_long_run_is_judged_batch_by_batch_to_the_same_verdict(tmp_path, monkeypatch):
+    made = drawn(checks=MANY, duration_s=9000)
     whole = run(opened(tmp_path, made), tmp_path / "whole")
     monkeypatch.setattr("twin.log.tables.LONG", 3)
+    monkeypatch.setattr("twin.log.stored.BATCH", 7)
     again = run(opened(tmp_path, made), tmp_path / "again")
-    assert again.meta["checks"] == whole.meta["checks"] and again.verdict == whole.verdict == "pass"
+    assert again.meta["checks"] == whole.meta["checks"] and again.verdict == whole.verdict == "fail"
 
 
 def test_a_long_run_read_in_batches_gives_the_same_page_and_summary(tmp_path, monkeypatch):

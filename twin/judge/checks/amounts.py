@@ -25,8 +25,8 @@ def exposure_h(log: RunLog, per: str) -> float:
     """Hours that a rate is counted over: cells × duration, or the time in episodes that count, cut-off ones with theirs."""
     if per == "robot_h":
         return len(cells(log)) * duration_us(log) / US / 3600
-    spent = counted(log, ("duration_s",))
-    return sum(float(np.nansum(numbers(part, "duration_s", table="episodes"))) for part in spent) / 3600
+    spent = (numbers(part, "duration_s", table="episodes") for part in counted(log, ("duration_s",)))
+    return math.fsum(t for part in spent for t in part[~np.isnan(part)].tolist()) / 3600  # the same however it is cut in parts
 
 
 def rate(spec: Rate, log: RunLog) -> CheckResult:
