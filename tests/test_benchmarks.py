@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from benchmarks import clock, farm, nominal
+from benchmarks import clock, farm, nominal, violations
 from twin.cli import main
 
 
@@ -22,6 +22,28 @@ def test_twin_bench_takes_what_it_offers(monkeypatch, capsys):
     monkeypatch.setattr(farm, "measure", lambda segments: {"segments": segments})
     assert main(["bench", "--quick", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"segments": 3}
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    each = dict.fromkeys(violations.NAMES, 1)
+    piece = {"ticks": 10, "gave_way": 0, **dict.fromkeys(("broken", "least", "alone", "without"), each)}
+    monkeypatch.setattr(violations, "piece", lambda part, ticks: piece)
+    return piece
+
+
+def test_twin_bench_counts_every_promise_over_all_policies_and_arms(counted):
+    told = violations.measure(30, 1, 1)
+    pairs = len(violations.PAIRS)
+    assert told["violations_with"] == dict.fromkeys(violations.NAMES, pairs)
+    assert told["violations_without"] == dict.fromkeys(violations.NAMES, pairs // 2)  # by the policies that go for limits
+
+
+def test_the_tables_of_violations_have_a_row_for_every_promise_and_rows_of_one_width(counted):
+    text = violations.tables({name: [counted] * len(each) for name, each in violations.parts(1000).items()})
+    tables = [[line for line in part.splitlines() if line.startswith("|")] for part in text.split("The same with")]
+    assert all(len({line.count(" |") for line in table}) == 1 for table in tables)
+    assert all(sum(f"`{name}`" in line for line in table) == 1 for table in tables for name in violations.NAMES)
 
 
 @pytest.mark.slow
