@@ -28,9 +28,10 @@ system: ## Debian's packages for the tests in a browser and for pictures (needs 
 
 EXTRAS := .venv-extras
 ROBOTS := robosuite==1.5.2 example-robot-data==6.0.0
-test-extras: ## the tests that other people's large packages take part in: robots, stable-baselines3's check (torch; some GB, minutes)
+TORCH ?= torch
+test-extras: ## the tests that other people's large packages take part in: robots, stable-baselines3's check (5 GB; with TORCH=WHEEL, a torch for CPUs alone, 2)
 	@$(PYTHON) -m venv $(EXTRAS)
-	@$(EXTRAS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]' stable-baselines3
+	@$(EXTRAS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]' '$(TORCH)' stable-baselines3
 	@$(EXTRAS)/bin/pip download --quiet --disable-pip-version-check --no-deps --dest $(EXTRAS)/wheels $(ROBOTS)
 	@for wheel in $(EXTRAS)/wheels/*.whl; do $(EXTRAS)/bin/python -m zipfile -e $$wheel $(EXTRAS)/robots; done
 	TWIN_ROBOT_PACKAGES=$(EXTRAS)/robots $(EXTRAS)/bin/python -m pytest tests/scenario/test_own_robots.py tests/envs/test_envs.py \

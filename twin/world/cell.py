@@ -161,11 +161,13 @@ class CellModel:
         free = qpos[:, self.object_q].reshape(len(qpos), -1, 7)
         if not self.rails:
             return free.copy()
-        sliding = np.zeros((len(qpos), len(self.rails), 7))
-        sliding[:, :, 3] = 1.0
-        for i, rail in enumerate(self.rails):
-            sliding[:, i, :3] = rail.points(qpos[:, rail.q])
-        return np.concatenate((free, sliding), axis=1)
+        k = free.shape[1]
+        poses: Floats = np.zeros((len(qpos), k + len(self.rails), 7))
+        poses[:, :k] = free
+        for i, rail in enumerate(self.rails, start=k):
+            poses[:, i, :3] = rail.points(qpos[:, rail.q])
+            poses[:, i, 3] = 1.0
+        return poses
 
     def place(self, qpos: Floats, poses: Floats) -> None:
         """The inverse of `poses`, into qpos (n, …); what slides goes as far along its rail as it can."""

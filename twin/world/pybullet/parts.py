@@ -1,8 +1,7 @@
 """What PyBullet loads of a cell: links as URDF text, colliders and who touches whom, all read from the compiled MuJoCo model.
 
 Bullet's joints have no rotor inertia (armature). It is put into the link behind the joint, about the joint's axis: exact for a
-joint that turns alone. What a rotor there feels of other joints is taken back by the drives, from accelerations a tick old;
-`docs/engines.md` measures what remains.
+joint that turns alone. What a rotor there feels of other joints is taken back by the drives (`servo.py`).
 """
 
 from __future__ import annotations
@@ -13,12 +12,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from twin.core.compiled import compiled
 from twin.core.errors import InputError
 from twin.core.records import Floats
-from twin.world.cell import CellModel
-from twin.world.kinematics import Arm, frames_of
-from twin.world.spheres import carrier
 
 SLICK = "_slick"
 """Ends the name of the link that carries what a body touches without friction."""
@@ -174,68 +169,3 @@ def _matrix(quat: Floats) -> Floats:
 
 def _words(values: object) -> str:
     return " ".join(repr(float(value)) for value in np.asarray(values, dtype=np.float64))
-
-
-class Weight:
-    """The torques that hold an arm's weight, as MuJoCo's gravity compensation does, and put right what its rotors feel: kg and
-    kg m behind each joint, kg m² of rotors."""
-
-    def __init__(self, cell: CellModel) -> None:
-        model, arm = cell.model, cell.arm
-        data = mujoco.MjData(model)
-        data.qpos[cell.arm_q] = arm.zero
-        mujoco.mj_kinematics(model, data)
-        frames = arm.frames(arm.zero[None])[:, :, :, 0]
-        joints = {int(model.joint(name).bodyid[0]): k for k, name in enumerate(arm.names)}
-        self.arm: Arm = arm
-        self.armature: Floats = model.dof_armature[cell.arm_q].copy()
-        self.mass: Floats = np.zeros(arm.nq)
-        self.moment: Floats = np.zeros((arm.nq, 3))
-        self.g = -float(model.opt.gravity[2])
-        for body in range(1, model.nbody):
-            link, _ = carrier(model, body, joints)
-            if link is None:
-                continue
-            behind, carried = frames[link + 1], float(model.body_mass[body] * model.body_gravcomp[body])
-            self.mass[link] += carried
-            self.moment[link] += carried * (behind[:, :3].T @ (data.xipos[body] - behind[:, 3]))
-
-    def at(self, q: Floats, turning: Floats) -> tuple[Floats, Floats]:
-        """Tool points (n, 3) m, and (n, nq) Nm, for joints (n, nq) that accelerate by `turning` (n, nq) rad/s²."""
-        at, torques = np.empty((len(q), 3)), np.zeros(q.shape)
-        arm, q = self.arm, np.ascontiguousarray(q)
-        _carried(arm.fixed, arm.zero, self.mass, self.moment, self.armature, self.g, q, turning, at, torques)
-        return at, torques
-
-
-@compiled
-def _carried(
-    fixed: Floats, zero: Floats, mass: Floats, moment: Floats, armature: Floats, g: float, q: Floats, turning: Floats,
-    at: Floats, out: Floats,
-) -> None:  # fmt: skip
-    """What holds the weight behind each joint, and takes back what its rotor feels of other joints: a link turns about its
-    joint's axis with all joints before it, a rotor with its own joint alone."""
-    nq = q.shape[1]
-    frames = np.empty((nq + 1, 3, 4))
-    for i in range(len(q)):
-        frames_of(fixed, zero, q[i], frames)
-        at[i] = frames[nq, :, 3]
-        kg, x, y = 0.0, 0.0, 0.0
-        for j in range(nq - 1, -1, -1):
-            kg += mass[j]
-            link, joint = frames[j + 1], frames[j]
-            x += link[0, 0] * moment[j, 0] + link[0, 1] * moment[j, 1] + link[0, 2] * moment[j, 2] + mass[j] * link[0, 3]
-            y += link[1, 0] * moment[j, 0] + link[1, 1] * moment[j, 1] + link[1, 2] * moment[j, 2] + mass[j] * link[1, 3]
-            out[i, j] += g * (joint[0, 2] * (y - kg * joint[1, 3]) - joint[1, 2] * (x - kg * joint[0, 3]))
-            out[i, j] -= armature[j] * turning[i, j]
-            spin = 0.0
-            for k in range(j + 1):
-                spin += _along(frames, j, k) * turning[i, k]
-            for k in range(j + 1):
-                out[i, k] += armature[j] * spin * _along(frames, j, k)
-
-
-@compiled
-def _along(frames: Floats, j: int, k: int) -> float:
-    """How far the axes of two joints point the same way."""
-    return float(frames[j, 0, 2] * frames[k, 0, 2] + frames[j, 1, 2] * frames[k, 1, 2] + frames[j, 2, 2] * frames[k, 2, 2])

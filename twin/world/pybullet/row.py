@@ -1,231 +1,46 @@
-"""One cell in a PyBullet client of its own: built afresh for every episode, stepped under MuJoCo's drive law.
-
-A client of its own is what makes a row's bits its own: `stepSimulation` steps all that a client holds. Built afresh, because
-contacts that Bullet remembers, and the order in which it meets them, would outlive a reset.
-"""
+"""One cell on Bullet as it moves: steps under torques that are kept, and what it reads afterwards."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from twin.core.clock import US
 from twin.core.records import Floats
-from twin.world.cell import CellModel
-from twin.world.compose import FINGERS, GRIP_MPS, PADS, TURNING_M
-from twin.world.engines import need
-from twin.world.pybullet import servo
-from twin.world.pybullet.parts import FREE, SHARE, SLICK, Weight, link_of, trees, units, urdf
+from twin.world.compose import GRIP_MPS
+from twin.world.pybullet.loaded import Loaded, Parts
+from twin.world.pybullet.parts import FREE
 
-REBUILDS = 64
-"""A client is given up after so many episodes: each leaves some 0.2 MB behind in Bullet."""
-_FREE: list[tuple[int, int]] = []
-"""Clients that no row uses, with their age: a new one costs 30 MB and as many milliseconds."""
 LEAST_N = 1.0
 """With at least this force a finger's drive holds its finger in place."""
-LOCKED_N = 1e4
-"""What keeps the fingers level with each other."""
-FINER = 2
-"""Bullet's steps to one of the cell's. With one its contacts give way under a finger that comes down on a thing, which then
-slips into the hand: `python -m benchmarks.grasps`."""
 ANY = -2
 """Any link, to `getContactPoints`."""
 
 
-def engine() -> Any:
-    """The module pybullet, imported without its greeting; InputError where it is not installed."""
-    need("pybullet")
-    with _quiet():
-        return importlib.import_module("pybullet")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing that C code writes to stderr gets through."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-class Parts:
-    """What all rows of a cell model load: files of URDF in a folder that goes with it, colliders, the law of the drives."""
-
-    def __init__(self, cell: CellModel) -> None:
-        self.cell, model = cell, cell.model
-        self.colliders = units(model)
-        self.folder = tempfile.TemporaryDirectory(prefix="twin-urdf-")
-        self.trees: list[tuple[str, str]] = []
-        for root in trees(model):
-            file = Path(self.folder.name) / f"{model.body(root).name}.urdf"
-            file.write_text(urdf(model, root, self.colliders))
-            self.trees.append((str(file), model.body(root).name))
-        self.links = {model.body(body).name: link_of(model, body) for body in range(1, model.nbody)}
-        self.weight = Weight(cell)
-        self.mu = cell.workcell.object_friction
-        arm = cell.arm_q
-        self.damping, self.loss = model.dof_damping[arm].tolist(), model.dof_frictionloss[arm].copy()
-        grip = model.nu - 1
-        self.grip_gain = float(model.actuator_gainprm[grip, 0])
-        self.grip_force = float(model.actuator_forcerange[grip, 1])
-        drag = float(model.dof_damping[cell.grip_q.start]) - 2.0 * float(model.actuator_biasprm[grip, 2])
-        self.grip_rate = 2.0 * self.grip_gain / drag
-
-
-class Row:
-    """One cell. `line` (qpos and qvel as in the MuJoCo model; speeds of what lies free all in the world frame) is read after
-    each step, as are `touching` (thing or None, pad, contact point) and `torque` (nq,) Nm, what the drives gave last."""
+class Row(Loaded):
+    """One cell. `read` gives `line` (qpos and qvel as in the MuJoCo model; speeds of what lies free all in the world frame) and
+    `touching` (thing or None, pad, contact point)."""
 
     def __init__(self, parts: Parts) -> None:
-        self.parts, self.p = parts, engine()
-        self.client, self.age = -1, 0
+        super().__init__(parts)
         self.line: list[float] = []
         self.touching: list[tuple[int | None, int, Any]] = []
-        self.torque: list[float] = [0.0] * parts.cell.nq
-        nominal = parts.cell.arm
-        self.drives(nominal.stiffness, nominal.damping, nominal.torque, np.ones(1))
-        self.friction = self.size = 1.0
-        self.step_s = parts.cell.step_us / US / FINER
-
-    def drives(self, stiffness: Floats, damping: Floats, limit: Floats, carried: Floats) -> None:
-        """The law of the drives from now on: gains, limits (nq,) and the share of the weight that is compensated."""
-        law = (stiffness, damping, limit, self.parts.damping)
-        self.law = [tuple(map(float, joint)) for joint in zip(*law, strict=True)]
-        self.carried = float(carried[0])
-        if self.client >= 0:
-            self._damp()
-
-    def _damp(self) -> None:
-        """Let Bullet take the drives' damping and the joints' own off in every step."""
-        for at, (_, damping, _, own) in zip(self.driven, self.law, strict=True):
-            self.p.changeDynamics(self.arm, at, jointDamping=damping + own, physicsClientId=self.client)
+        self.states: Any = ()
+        self.loss: list[float] = parts.loss.tolist()
 
     def build(self, qpos: Floats) -> None:
         """Load the cell and put it into a state, at rest."""
-        p = self.p
-        if self.age >= REBUILDS:
-            self.close()
-        if self.client < 0:
-            self.client, self.age = _FREE.pop() if _FREE else (p.connect(p.DIRECT), 0)
-        self.age += 1
-        client = self.client
-        with _quiet():
-            p.resetSimulation(physicsClientId=client)
-            p.setTimeStep(self.step_s, physicsClientId=client)
-            p.setGravity(0.0, 0.0, -self.parts.weight.g, physicsClientId=client)
-            p.setPhysicsEngineParameter(deterministicOverlappingPairs=1, enableFileCaching=0, physicsClientId=client)
-            self.ids: dict[str, tuple[int, int]] = {}
-            self.joints: dict[str, tuple[int, int]] = {}
-            for file, name in self.parts.trees:
-                self._load(file, name)
-            self._place(qpos)
-        self._contacts()
-        self._drive(qpos)
+        super().build(qpos)
+        self.closing = (0.0, 0.0)
+        self.drag(self.parts.loss)
         self.line, self.touching = [*qpos.tolist(), *[0.0] * self.parts.cell.model.nv], []
-        self.states = p.getJointStates(self.arm, self.moving, physicsClientId=client)
-        self.torque = [0.0] * len(self.law)
-
-    def _load(self, file: str, name: str) -> None:
-        """A tree of links: their inertia, and damping by nothing but the law of the drives."""
-        p, client, model = self.p, self.client, self.parts.cell.model
-        tree = p.loadURDF(file, useFixedBase=True, flags=p.URDF_USE_INERTIA_FROM_FILE, physicsClientId=client)
-        carries_slick = {key.removesuffix(SLICK) for key in self._names(tree) if key.endswith(SLICK)}
-        self.ids[p.getBodyInfo(tree, physicsClientId=client)[0].decode()] = (tree, -1)
-        for at, link in enumerate(self._names(tree)):
-            self.ids[link] = (tree, at)
-            own = self.parts.links[link.removesuffix(SLICK)]
-            share = SHARE if link.endswith(SLICK) else 1.0 - SHARE * (link in carries_slick)
-            p.changeDynamics(
-                tree, at, localInertiaDiagonal=(own.moments * share).tolist(), linearDamping=0.0, angularDamping=0.0,
-                jointDamping=0.0, physicsClientId=client,
-            )  # fmt: skip
-            joint = p.getJointInfo(tree, at, physicsClientId=client)
-            if joint[2] != p.JOINT_FIXED:
-                self.joints[joint[1].decode()] = (tree, at)
-        for joint, (body, at) in self.joints.items():
-            if body == tree and joint not in self.parts.cell.arm.names and joint not in FINGERS:
-                damping = float(model.dof_damping[model.joint(joint).dofadr[0]])
-                p.changeDynamics(tree, at, jointDamping=damping, physicsClientId=client)
-
-    def _names(self, tree: int) -> list[str]:
-        count = self.p.getNumJoints(tree, physicsClientId=self.client)
-        return [self.p.getJointInfo(tree, at, physicsClientId=self.client)[12].decode() for at in range(count)]
-
-    def _place(self, qpos: Floats) -> None:
-        """What stands still, and what lies free."""
-        p, client, model = self.p, self.client, self.parts.cell.model
-        self.solid: dict[int, tuple[int, int]] = {}
-        for unit in self.parts.colliders:
-            if not (unit.geoms and unit.body not in self._tree_bodies()):
-                continue
-            geom = unit.geoms[0]
-            first = int(model.body_jntadr[unit.body])
-            half = model.geom_size[geom] * (self.size if first >= 0 else 1.0)
-            shape = p.createCollisionShape(p.GEOM_BOX, halfExtents=half.tolist(), physicsClientId=client)
-            if first >= 0:
-                at = int(model.jnt_qposadr[first])
-                where, turn, mass = qpos[at : at + 3], qpos[at + 3 : at + 7], float(model.body_mass[unit.body])
-            else:
-                where, turn, mass = model.body_pos[unit.body] + model.geom_pos[geom], np.array([1.0, 0, 0, 0]), 0.0
-            body = p.createMultiBody(
-                mass, shape, basePosition=where.tolist(), baseOrientation=turn[[1, 2, 3, 0]].tolist(), physicsClientId=client
-            )
-            self.solid[geom] = (body, -1)
-            moments = model.body_inertia[unit.body].tolist() if mass else [0.0] * 3
-            p.changeDynamics(
-                body, -1, localInertiaDiagonal=moments, linearDamping=0.0, angularDamping=0.0, physicsClientId=client
-            )
-
-    def _tree_bodies(self) -> set[int]:
-        model = self.parts.cell.model
-        return {int(model.body(name.removesuffix(SLICK)).id) for name in self.ids if name != "world"}
-
-    def _contacts(self) -> None:
-        """Who touches whom, and with what friction: the root of a pair's on either side, none on slick links."""
-        p, client, model = self.p, self.client, self.parts.cell.model
-        for index in range(p.getNumBodies(physicsClientId=client)):
-            body = p.getBodyUniqueId(index, physicsClientId=client)
-            for at in range(-1, p.getNumJoints(body, physicsClientId=client)):
-                p.setCollisionFilterGroupMask(body, at, 0, 0, physicsClientId=client)
-        self.rough: list[tuple[int, int, float]] = []
-        for index, unit in enumerate(self.parts.colliders):
-            name = model.body(unit.body).name + SLICK * unit.slick
-            body, at = self.ids[name] if name in self.ids else self.solid[unit.geoms[0]]
-            mask = sum(1 << other for other in unit.touches)
-            p.setCollisionFilterGroupMask(body, at, 1 << index, mask, physicsClientId=client)
-            if unit.slick:
-                p.changeDynamics(body, at, lateralFriction=0.0, spinningFriction=0.0, physicsClientId=client)
-            else:
-                turning = TURNING_M if model.geom(unit.geoms[0]).name in PADS else 0.0
-                self.rough.append((body, at, turning))
-        self.rub(self.friction)
-
-    def rub(self, share: float) -> None:
-        """Scale the friction of things."""
-        self.friction, root = share, float(np.sqrt(self.parts.mu * share))
-        if self.client < 0:
-            return
-        for body, at, turning in self.rough:
-            self.p.changeDynamics(
-                body, at, lateralFriction=root, spinningFriction=turning * root, rollingFriction=0.0, restitution=0.0,
-                physicsClientId=self.client,
-            )  # fmt: skip
+        self.states = self.p.getJointStates(self.arm, self.moving, self.client)
 
     def resize(self, share: float) -> None:
         """Scale the edges of what lies free: the cell is loaded again as it is, but for what contacts remember."""
         self.size, model = share, self.parts.cell.model
-        line, loss, torque = self.line, self.loss, self.torque
+        line, loss = self.line, self.loss
         self.build(np.array(line[: model.nq]))
         for joint, (body, at) in self.joints.items():
             own = model.joint(joint)
@@ -236,89 +51,28 @@ class Row:
             speeds = line[model.nq + at : model.nq + at + 6]
             self.p.resetBaseVelocity(body, speeds[:3], speeds[3:], physicsClientId=self.client)
         self.drag(np.array(loss))
-        self._read()
-        self.torque = torque
-
-    def sizes(self) -> list[float]:
-        """The edges of what lies free, as Bullet has them, in shares of the model's."""
-        edge = self.parts.cell.object_m
-        found = [self.p.getCollisionShapeData(body, -1, physicsClientId=self.client)[0][3] for body in self.things]
-        return [side / edge for sides in found for side in sides]
-
-    def rubs(self) -> list[float]:
-        """The friction of every collider that has some, as Bullet has it."""
-        return [self.p.getDynamicsInfo(body, at, physicsClientId=self.client)[1] for body, at, _ in self.rough]
-
-    def _drive(self, qpos: Floats) -> None:
-        """Joints into their state; fingers level with each other; friction where a joint has some."""
-        p, client, cell = self.p, self.client, self.parts.cell
-        for joint, (body, at) in self.joints.items():
-            where = float(qpos[cell.model.joint(joint).qposadr[0]])
-            p.resetJointState(body, at, where, 0.0, physicsClientId=client)
-        names = [*cell.arm.names, *FINGERS]
-        self.arm = self.joints[names[0]][0]
-        self.moving = [self.joints[name][1] for name in names]
-        self.driven, self.fingers = self.moving[: cell.nq], self.moving[cell.nq :]
-        level = p.createConstraint(
-            self.arm, self.fingers[0], self.arm, self.fingers[1], p.JOINT_GEAR, [0, 1, 0], [0, 0, 0], [0, 0, 0],
-            physicsClientId=client,
-        )  # fmt: skip
-        p.changeConstraint(level, gearRatio=-1, erp=0.2, maxForce=LOCKED_N, physicsClientId=client)
-        self.slides: list[tuple[int, int, int]] = []
-        for joint, (body, at) in self.joints.items():
-            if joint in names:
-                continue
-            own = cell.model.joint(joint)
-            self.slides.append((body, at, int(own.qposadr[0])))
-            loss = float(cell.model.dof_frictionloss[own.dofadr[0]])
-            p.setJointMotorControl2(body, at, p.VELOCITY_CONTROL, targetVelocity=0.0, force=loss, physicsClientId=client)
-        free = [joint for joint in range(cell.model.njnt) if cell.model.jnt_type[joint] == FREE]
-        geom_of = {unit.body: unit.geoms[0] for unit in self.parts.colliders}
-        self.things = [self.solid[geom_of[int(cell.model.jnt_bodyid[joint])]][0] for joint in free]
-        fingers = [cell.model.body(int(cell.model.geom(pad).bodyid[0])).name for pad in PADS]
-        links = {finger + part: i for i, finger in enumerate(fingers) for part in ("", SLICK)}
-        self.pad_links = {self.ids[link][1]: i for link, i in links.items() if link in self.ids}
-        self.touched = {(body, -1): i for i, body in enumerate(self.things)}
-        for rail in range(len(cell.rails)):
-            body, at, _ = self.slides[rail]
-            self.touched[body, at] = len(self.things) + rail
-        self.closing = (0.0, 0.0)
-        self._damp()
-        self.drag(self.parts.loss)
+        self.read()
 
     def drag(self, loss: Floats) -> None:
         """Friction (nq,) Nm of the arm's joints, shut brakes among it."""
         self.loss = loss.tolist()
         if self.client >= 0:
+            still, forces = [0.0] * len(self.loss), self._motors(self.loss)
             self.p.setJointMotorControlArray(
-                self.arm, self.driven, self.p.VELOCITY_CONTROL, targetVelocities=[0.0] * len(self.loss), forces=self.loss,
+                self.arm,
+                self.driven,
+                self.p.VELOCITY_CONTROL,
+                targetVelocities=still,
+                forces=forces,
                 physicsClientId=self.client,
-            )  # fmt: skip
+            )
 
-    def step(self, command: Sequence[float], weight: Sequence[float], steps: int) -> None:
-        """Hold joint targets and an opening for `steps` physics steps; `weight` (nq,) Nm is what carries the arm."""
-        p, arm, driven, client = self.p, self.arm, self.driven, self.client
-        put, go, mode = p.setJointMotorControlArray, p.stepSimulation, p.TORQUE_CONTROL
-        self._close_on(command[-1])
-        law = [(k * to, k, d, most, self.carried * w) for (k, d, most, _), to, w in zip(self.law, command, weight)]  # noqa: B905
-        done, steps, states = 0, FINER * steps, self.states
-        while True:
-            given = servo.held(states, law, self.step_s) if steps - done >= servo.HOLD else []
-            held, pushed = (servo.HOLD, []) if given else (1, servo.pushed(states, law))
-            if not given:
-                given = [push + d * dq + up for push, (_, dq, _, _), (_, _, d, _, up) in zip(pushed, states, law)]  # noqa: B905
-            for _ in range(held):
-                put(arm, driven, mode, given, given, given, given, given, client)  # by place: half as dear as by name
-                go(client)
-            done += held
-            if done == steps:
-                break
-            states = p.getJointStates(arm, driven, client)
-        self._read()
-        kept = zip(given, self.states, law)  # noqa: B905
-        self.torque = pushed or [tau - d * dq - up for tau, (_, dq, _, _), (_, _, d, _, up) in kept]
+    def _motors(self, forces: Sequence[float]) -> list[float]:
+        """Limits of Bullet's own motors, N or Nm, as it wants them: it keeps them as impulses of a whole call to it, and
+        applies them in each of the steps that it makes of the call."""
+        return [force / self.steps for force in forces]
 
-    def _close_on(self, opening: float) -> None:
+    def close_on(self, opening: float) -> None:
         """Fingers as fast as MuJoCo's drive, damped as heavily as there, moves them, with its force at the most."""
         parts, p = self.parts, self.p
         short = opening - self.states[-2][0] - self.states[-1][0]
@@ -327,12 +81,28 @@ class Row:
         if (speed, force) == self.closing:
             return
         self.closing = (speed, force)
-        speeds, forces, gains = [speed, speed], [force, force], [1.0, 1.0]
+        speeds, forces, gains = [speed, speed], self._motors([force, force]), [1.0, 1.0]
         p.setJointMotorControlArray(
             self.arm, self.fingers, p.VELOCITY_CONTROL, speeds, speeds, forces, gains, gains, self.client
         )
 
-    def _read(self) -> None:
+    def go(self, torques: Sequence[float], steps: int) -> None:
+        """Step under torques (nq,) Nm that are kept: one call to Bullet, which itself makes `steps` of it."""
+        p, client = self.p, self.client
+        if steps != self.steps:
+            self.steps = steps
+            p.setPhysicsEngineParameter(fixedTimeStep=self.step_s * steps, numSubSteps=steps, physicsClientId=client)
+        # by place: half as dear as by name
+        p.setJointMotorControlArray(
+            self.arm, self.driven, p.TORQUE_CONTROL, torques, torques, torques, torques, torques, client
+        )
+        p.stepSimulation(client)
+
+    def joints_now(self) -> Any:
+        """Angle in rad and speed in rad/s of each of the arm's joints, and more."""
+        return self.p.getJointStates(self.arm, self.driven, self.client)
+
+    def read(self) -> None:
         """State and forces, as Bullet has them now."""
         p, client = self.p, self.client
         self.states = p.getJointStates(self.arm, self.moving, client)
@@ -359,7 +129,7 @@ class Row:
         """(1 + things, 2, 3) N, the forces of the pads after the last step, on all that they touch and on each thing."""
         pads: Floats = np.zeros((1 + self.parts.cell.things, 2, 3))
         for thing, pad, touch in self.touching:
-            force = _force(touch)
+            force = self.steps * _force(touch)  # Bullet takes the impulse of a step for that of a whole call
             pads[0, pad] -= force
             if thing is not None:
                 pads[1 + thing, pad] -= force
@@ -370,16 +140,7 @@ class Row:
         p, client = self.p, self.client
         place, turn = p.getBasePositionAndOrientation(self.things[0], client)
         p.resetBasePositionAndOrientation(self.things[0], (np.array(place) + by).tolist(), turn, client)
-        self._read()
-
-    def close(self) -> None:
-        """Let the client go: to the next row, or for good where it is worn out."""
-        if self.client >= 0 and self.age < REBUILDS:
-            _FREE.append((self.client, self.age))
-        elif self.client >= 0:
-            with contextlib.suppress(self.p.error):
-                self.p.disconnect(self.client)
-        self.client = -1
+        self.read()
 
 
 def _force(touch: Any) -> Floats:

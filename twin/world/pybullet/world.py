@@ -13,22 +13,24 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from twin.core.compiled import compiled
 from twin.core.errors import InputError
 from twin.core.records import Bools, Floats, Observation, Rows, Truth
 from twin.world.base import FIELDS, PER_JOINT, Start
 from twin.world.cell import CellModel
 from twin.world.engines import CANNOT
 from twin.world.grasp import truth_of
-from twin.world.pybullet.row import Parts, Row
+from twin.world.kinematics import point_of
+from twin.world.pybullet.loaded import FINER, Parts
+from twin.world.pybullet.row import Row
+from twin.world.pybullet.servo import HOLD, Servos
 
-SMOOTH = 0.6
-"""Weight of the newest acceleration: 1 would swing up on an arm of many parallel joints, 0.2 lags by a tenth of a second."""
 MOST = 1000
 """Clients that PyBullet lets one process have."""
 
 
 class PybulletWorld:
-    """n rows of a cell on Bullet's physics; the drives follow MuJoCo's law, worked out before every physics step.
+    """n rows of a cell on Bullet's physics; the drives follow MuJoCo's law (`servo.py`).
 
     A row fails, and is not stepped again before its next reset, when its command or state is not finite or Bullet refuses a
     call. Fields named in `CANNOT` are refused, except to say that they are nominal.
@@ -48,15 +50,11 @@ class PybulletWorld:
         self._gone = weakref.finalize(self, _close, self.rows)
         self._table: Floats = np.tile(np.concatenate((mj.qpos0, np.zeros(mj.nv + 1))), (n, 1))
         self._qpos, self._qvel = self._table[:, : mj.nq], self._table[:, mj.nq : mj.nq + mj.nv]
-        self._tool: Floats = np.zeros((n, 3))
-        self._weight: Floats = np.zeros((n, self.nq))
-        self._speed: Floats = np.zeros((n, self.nq))
-        self._turning: Floats = np.zeros((n, self.nq))
+        self._servos = Servos(model, n)
         self._pads: Floats = np.zeros((n, 1 + model.things, 2, 3))
-        self._torque: Floats = np.zeros((n, self.nq))
         self._void, self._touched = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
         self._scales: dict[str, Floats] = {name: np.ones((n, self.nq if name in PER_JOINT else 1)) for name in FIELDS}
-        self._range: Floats = mj.actuator_ctrlrange.copy()
+        self._range: Floats = mj.actuator_ctrlrange.T.copy()
         self._begun = Start.blank(n, self.nq, model.things)
         self._done: list[list[tuple[Any, ...]]] = [[] for _ in range(n)]
         everyone = np.arange(n, dtype=np.int32)
@@ -81,9 +79,8 @@ class PybulletWorld:
         self._void[rows] = ~np.isfinite(qpos).all(axis=1)
         self._table[rows] = 0.0
         self._qpos[rows] = qpos
-        self._pads[rows], self._torque[rows], self._touched[rows] = 0.0, 0.0, False
-        self._speed[rows] = self._turning[rows] = 0.0
-        self._place(rows)
+        self._pads[rows], self._touched[rows] = 0.0, False
+        self._servos.reset(rows)
         for row, line in zip(rows, qpos, strict=True):
             self._done[row], self.rows[row].size = [], 1.0
             if not self._void[row]:
@@ -99,67 +96,72 @@ class PybulletWorld:
 
     def _drives(self, row: int) -> None:
         """Give a row the law of its drives and its friction, as the scales in force have them."""
-        arm, of = self.cell.arm, {name: scale[row] for name, scale in self._scales.items()}
-        gain = of["actuator_gain"]
-        limit = arm.torque * (of["actuator_strength"] * gain * of["power"])
-        self.rows[row].drives(arm.stiffness * gain, arm.damping * gain, limit, of["power"])
-        shut = (1.0 - of["power"]) * of["brake"]
+        arm, servos, of = self.cell.arm, self._servos, {name: scale[row] for name, scale in self._scales.items()}
+        gain, power = of["actuator_gain"], float(of["power"][0])
+        servos.stiffness[row], servos.damping[row], servos.carried[row] = arm.stiffness * gain, arm.damping * gain, power
+        servos.limit[row] = arm.torque * (of["actuator_strength"] * gain * power)
+        shut = (1.0 - power) * of["brake"]
         self._obey(row, "drag", self.parts.loss + (shut + of["joint_drag"] - 1.0) * arm.torque)
         self._obey(row, "rub", float(of["friction"][0]))
 
     def step(self, rows: Rows, command: Floats, steps: int) -> None:
         """Hold `command` (n, nu) for `steps` physics steps. Rows not named, and rows that failed, keep every bit."""
-        self._void[rows[~np.isfinite(command).all(axis=1)]] = True
-        able = ~self._void[rows]
-        if not able.all():
+        if self._void.any() or not np.isfinite(command).all():
+            self._void[rows[~np.isfinite(command).all(axis=1)]] = True
+            able = ~self._void[rows]
             rows, command = rows[able], command[able]
         if not len(rows) or not steps:
             return
-        command = np.minimum(np.maximum(command, self._range[:, 0]), self._range[:, 1])
-        for row, asked, carried in zip(rows.tolist(), command.tolist(), self._weight[rows].tolist(), strict=True):
-            self._obey(row, "step", asked, carried, steps)
+        command = np.minimum(np.maximum(command, self._range[0]), self._range[1])
+        for row, asked in zip(rows.tolist(), command.tolist(), strict=True):
             self._done[row].append(("step", asked, steps))
-        self._read(rows, steps)
+        self._hold(rows, command, FINER * steps)
+        self._table[self._at(rows), -1] += steps * self.step_us * 1e-6
+        self._read(rows)
 
-    def _read(self, rows: Rows, steps: int) -> None:
-        """Copy out what the rows have read; a state that is not finite voids its row."""
-        of, at = [self.rows[row] for row in rows], self._at(rows)
-        self._table[at, :-1] = [row.line for row in of]
-        self._table[at, -1] += steps * self.step_us * 1e-6
-        self._torque[at] = [row.torque for row in of]
-        for row, one in zip(rows.tolist(), of, strict=True):
+    def _hold(self, rows: Rows, command: Floats, steps: int) -> None:
+        """Step rows in as few holds as there can be, all about as long; row by row, so that a client stays in the cache."""
+        arm, holds = self.cell.arm_q, -(-steps // HOLD)
+        lengths = [steps // holds + (i < steps % holds) for i in range(holds)]
+        seconds = [1e-6 * self.step_us / FINER * length for length in lengths]
+        target = command[:, :-1]
+        first = self._servos.hold(rows, self._qpos[rows, arm], self._qvel[rows, arm], target, seconds[0]).tolist()
+        for i, (row, opening) in enumerate(zip(rows.tolist(), command[:, -1].tolist(), strict=True)):
+            one = self.rows[row]
+            try:
+                one.close_on(opening)
+                one.go(first[i], lengths[0])
+                for hold in range(1, holds):
+                    now = np.array([[state[:2] for state in one.joints_now()]])
+                    torques = self._servos.hold(rows[i : i + 1], now[:, :, 0], now[:, :, 1], target[i : i + 1], seconds[hold])
+                    one.go(torques[0].tolist(), lengths[hold])
+                one.read()
+            except one.p.error:
+                self._void[row] = True
+
+    def _read(self, rows: Rows) -> None:
+        """Have rows read and copy it out; a state that is not finite voids its row."""
+        at, lines = self._at(rows), []
+        for row in rows.tolist():
+            one = self.rows[row]
+            lines.append(one.line)
             if one.touching or self._touched[row]:
                 self._pads[row], self._touched[row] = one.pads, bool(one.touching)
-        if steps:
-            speed = self._qvel[at, self.cell.arm_q]
-            turning = (speed - self._speed[at]) / (steps * self.step_us * 1e-6)
-            self._turning[at] += SMOOTH * (turning - self._turning[at])
-            self._speed[at] = speed
-        self._place(rows)
+        self._table[at, :-1] = lines
         if not np.isfinite(table := self._table[at]).all():
             self._void[at] |= ~np.isfinite(table).all(axis=1)
 
-    def _place(self, rows: Rows) -> None:
-        """Tool points, and what the drives give there beside their law."""
-        at = self._at(rows)
-        self._tool[at], self._weight[at] = self.parts.weight.at(self._qpos[at, self.cell.arm_q], self._turning[at])
-
     def observe(self, rows: Rows) -> Observation:
         """What the sensors read now, without faults: copies."""
-        cell, at = self.cell, self._at(rows)
-        qpos = self._qpos[at]
-        return Observation(
-            q=qpos[:, cell.arm_q].copy(),
-            dq=self._qvel[at, cell.arm_q].copy(),
-            grip=qpos[:, cell.grip_q].sum(axis=1),
-            tool=self._tool[at].copy(),
-            objects=cell.poses(qpos),
-            force=-self._pads[at, 0].sum(axis=1),
-        )
+        cell, n = self.cell, len(rows)
+        q, dq, grip = np.empty((n, self.nq)), np.empty((n, self.nq)), np.empty(n)
+        tool, force, arm = np.empty((n, 3)), np.empty((n, 3)), cell.arm
+        _sense(rows, self._qpos, self._qvel, self._pads, arm.fixed, arm.zero, cell.grip_q.start, q, dq, grip, tool, force)
+        return Observation(q=q, dq=dq, grip=grip, tool=tool, objects=cell.poses(self._qpos[self._at(rows)]), force=force)
 
     def truth(self, rows: Rows) -> Truth:
         """Ground truth: copies. Held: both fingers press on a thing, which is between them and not below them."""
-        return truth_of(self.cell, self.observe(rows), self._pads[rows])
+        return truth_of(self.cell, self.observe(rows), self._pads[self._at(rows)])
 
     def status(self, rows: Rows) -> Bools:
         """(n,) True where the physics of a row failed since its last reset."""
@@ -203,15 +205,15 @@ class PybulletWorld:
 
     def fields_digest(self, rows: Rows) -> bytes:
         """A hash of everything `set_field` can change, as the rows and their clients have it."""
-        parts = [repr((of.law, of.carried, of.loss, of.rubs(), of.sizes())) for of in (self.rows[row] for row in rows)]
-        return xxhash.xxh3_128_digest("\n".join(parts).encode())
+        parts = [repr((of.loss, of.rubs(), of.sizes())) for of in (self.rows[row] for row in rows)]
+        return xxhash.xxh3_128_digest("\n".join(parts).encode() + self._servos.law(rows))
 
     def torque(self, rows: Rows) -> tuple[Floats, Floats]:
         """(n, nq) Nm that each drive gave in the last physics step, and what a sound one gives in the state after it."""
         arm = self.cell.arm
         q, dq = self._qpos[rows, self.cell.arm_q], self._qvel[rows, self.cell.arm_q]
         asked = arm.stiffness * (self._asked(rows, q) - q) - arm.damping * dq
-        return self._torque[rows], np.minimum(np.maximum(asked, -arm.torque), arm.torque)
+        return self._servos.given[rows], np.minimum(np.maximum(asked, -arm.torque), arm.torque)
 
     def _asked(self, rows: Rows, otherwise: Floats) -> Floats:
         """(n, nq) rad, the joint targets in force."""
@@ -220,14 +222,15 @@ class PybulletWorld:
 
     def effort(self, rows: Rows) -> Floats:
         """(n, nq) share of its torque limit that each drive gives."""
-        return np.abs(self._torque[rows]) / self.cell.arm.torque
+        return np.abs(self._servos.given[rows]) / self.cell.arm.torque
 
     def shift(self, rows: Rows, by: Floats) -> None:
         """Move the first thing of each row by `by` (n, 3) m and let it fall."""
         for row, way in zip(rows.tolist(), by, strict=True):
             self._obey(row, "shift", way)
+            self._obey(row, "read")
             self._done[row].append(("shift", way.copy()))
-        self._read(rows, 0)
+        self._read(rows)
 
     def state(self, rows: Rows) -> Floats:
         """(n, k) C-contiguous: all of the next step's causes that Bullet tells; not what its solver remembers of the last."""
@@ -270,6 +273,22 @@ class PybulletWorld:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["cell"], state["n"])  # type: ignore[misc]
         self.restore(state["snapshot"])
+
+
+@compiled
+def _sense(
+    rows: Rows, qpos: Floats, qvel: Floats, pads: Floats, fixed: Floats, zero: Floats, hand: int, q: Floats, dq: Floats,
+    grip: Floats, tool: Floats, force: Floats,
+) -> None:  # fmt: skip
+    """Joints, opening, tool and force of rows; joints begin at column 0, fingers at `hand`."""
+    for i in range(len(rows)):
+        row = rows[i]
+        for j in range(q.shape[1]):
+            q[i, j], dq[i, j] = qpos[row, j], qvel[row, j]
+        grip[i] = qpos[row, hand] + qpos[row, hand + 1]
+        tool[i, 0], tool[i, 1], tool[i, 2] = point_of(fixed, zero, q[i])
+        for a in range(3):
+            force[i, a] = -(pads[row, 0, 0, a] + pads[row, 0, 1, a])
 
 
 def _close(rows: list[Row]) -> None:
