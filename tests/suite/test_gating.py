@@ -100,6 +100,19 @@ def test_what_holds_on_one_engine_only_is_not_released(write, tmp_path):
     assert gate(Asked(units, pass_rate=0.5), tmp_path, Told()).word == "release"
 
 
+def test_a_check_for_both_engines_that_holds_on_one_alone_is_not_released(write, tmp_path):
+    pytest.importorskip("pybullet")
+    units = tuple(plan([write("a", "never: page; never: breakage, engines: both")]))
+
+    class Breaks(Told):
+        def row(self, unit, part):
+            return replace(super().row(unit, part), verdict="pass" if unit.scenario.engine == "mujoco" else "fail")
+
+    decision = gate(Asked(units, pass_rate=0.5), tmp_path, Breaks())
+    assert decision.word == "block" and "a-pybullet" in str(decision.reasons)
+    assert gate(Asked(units, pass_rate=0.5), tmp_path, Told()).word == "release"
+
+
 def test_a_rerun_that_differs_blocks_whatever_else_was_shown(write, tmp_path):
     decision = gate(asked(write("a"), pass_rate=0.5), tmp_path, Told(flaky=True))
     assert decision.word == "block"

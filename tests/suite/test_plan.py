@@ -116,3 +116,26 @@ def test_what_is_installed_counts_by_its_version(write, tmp_path):
     found = code._closure(["mine"], tmp_path)
     assert sorted(found) == ["mine.py", "numpy", "yaml"]
     assert keys(path)
+
+
+BOTH = "at_least: {what: episodes, min: 1}; success_rate: {min: 0.3}, engines: both"
+
+
+def test_a_check_for_both_engines_brings_its_scenario_on_the_other_with_that_check_alone(write):
+    pytest.importorskip("pybullet")
+    write("a", BOTH)
+    write("b")
+    units = plan(["."])
+    assert [(unit.name, unit.scenario.engine) for unit in units] == [
+        ("a-0", "mujoco"), ("b-0", "mujoco"), ("a-pybullet-0", "pybullet"),
+    ]  # fmt: skip
+    assert [check.kind for check in units[2].scenario.spec.checks] == ["success_rate"]
+
+
+def test_the_engines_of_a_check_are_part_of_what_decides_a_result(write):
+    pytest.importorskip("pybullet")
+    path = write("a", BOTH)
+    marked = plan([path])
+    whole = plan([path], engine="both")
+    path.write_text(path.read_text().replace(", engines: both", ""))
+    assert len({unit.scenario.digest for unit in (*marked, *plan([path]), whole[1])}) == 4

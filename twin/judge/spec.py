@@ -212,7 +212,7 @@ class Holds(Spec):
 
 
 class CheckSpec(Spec):
-    """One check: give exactly one of its keys."""
+    """One check: give exactly one of its keys, and `engines: both` where a suite or gate must see it hold on two physics."""
 
     success_rate: SuccessRate | None = None
     never: Literal[NEVER] | None = None  # type: ignore[valid-type]
@@ -225,16 +225,21 @@ class CheckSpec(Spec):
     no_effect: NoEffect | None = None
     jobs: JobsOnce | None = None
     holds: Holds | None = None
+    engines: Literal["both"] | None = None
+    """Left out, on the engine that runs. Both: suite and gate run the scenario on MuJoCo and PyBullet, and ask it of either."""
 
     @model_validator(mode="after")
     def _one(self) -> CheckSpec:
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        given = self._given()
         if len(given) != 1:
-            known = ", ".join(type(self).model_fields)
+            known = ", ".join(name for name in type(self).model_fields if name != "engines")
             raise ValueError(f"give exactly one of {known} in a check (found {', '.join(given) or 'none'})")
         return self
 
     @property
     def kind(self) -> str:
         """The key that is given."""
-        return next(name for name in type(self).model_fields if getattr(self, name) is not None)
+        return self._given()[0]
+
+    def _given(self) -> list[str]:
+        return [name for name in type(self).model_fields if name != "engines" and getattr(self, name) is not None]

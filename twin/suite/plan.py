@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twin.core.errors import InputError, Problem, SpecError, UseError
-from twin.scenario.load import Scenario, find, load, ships
+from twin.scenario.load import Scenario, find, load, remade, ships
 from twin.suite.code import surroundings
 from twin.suite.find import scenario_files
 from twin.world.engines import BOTH
@@ -55,7 +55,8 @@ def plan(
     paths: Sequence[str | Path], *, seeds: int | Sequence[int] = 1, engine: str = "mujoco", duration_s: float | None = None
 ) -> list[Unit]:
     """The units of a suite, scenarios in the order given, each with its seeds. On engine "both" every scenario comes twice, the
-    second time as `NAME-pybullet`: what is asked of it must hold on either.
+    second time as `NAME-pybullet`: what is asked of it must hold on either. On one engine, only those with checks that say
+    `engines: both` do, with nothing else asked the second time.
 
     `seeds`: how many, from the scenario's own on; or which. Raises `SpecError` with the problems of all files at once, and
     `InputError` for two scenarios with the same name.
@@ -65,6 +66,8 @@ def plan(
     loaded = [scenario for each in (BOTH if engine == "both" else (engine,)) for scenario in _load(files, each, duration_s)]
     if engine == "both":
         loaded = [s if s.engine == BOTH[0] else _renamed(s, f"{s.name}-{s.engine}") for s in loaded]
+    else:
+        loaded += _beside(loaded, engine, duration_s)
     for scenario in loaded:
         first = unit_of(scenario)
         wanted = range(scenario.seed, scenario.seed + seeds) if isinstance(seeds, int) else dict.fromkeys(seeds)
@@ -75,6 +78,17 @@ def plan(
 def unit_of(scenario: Scenario) -> Unit:
     """The unit of a scenario with the seed that it has."""
     return Unit(scenario, named(scenario.path), surroundings(scenario))
+
+
+def _beside(loaded: Sequence[Scenario], engine: str, duration_s: float | None) -> list[Scenario]:
+    """On the other of `BOTH`, what has checks that must hold there too, with these alone: its digest is one of its own."""
+    files = [scenario.path for scenario in loaded if any(check.engines for check in scenario.spec.checks)]
+    found = []
+    for scenario in (s for other in BOTH if files and other != engine for s in _load(files, other, duration_s)):
+        data = scenario.spec.model_dump(mode="json", by_alias=True)
+        checks = [check for check in data["checks"] if check["engines"]]
+        found.append(remade(scenario, data | {"scenario": f"{scenario.name}-{scenario.engine}", "checks": checks}))
+    return found
 
 
 def _renamed(scenario: Scenario, name: str) -> Scenario:
