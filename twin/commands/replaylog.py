@@ -25,6 +25,9 @@ def _define(command: argparse.ArgumentParser) -> None:
     command.add_argument("log", type=Path, metavar="LOG", help="signals over time (.csv, .csv.gz, .parquet, .npz, .h5, a bag)")
     command.add_argument("--robot", required=True, metavar="MODEL", help="an MJCF or URDF file, or a robot that ships")
     command.add_argument("--time", default="", metavar="COLUMN", help="default: guessed from the names, as all columns are")
+    command.add_argument(
+        "--time-unit", default="", choices=("s", "ms", "us", "ns", "iso8601"), help="default: as the column's name ends, or s"
+    )
     command.add_argument("--position", type=_names, default=(), metavar="A,B,…", help="positions, a joint each")
     command.add_argument(
         "--drive", type=_names, default=(), metavar="A,B,…", help="what drives the robot: torques, or commands"
@@ -53,7 +56,8 @@ def _replay(arguments: argparse.Namespace) -> int:
     if not arguments.resync_s > 0:
         raise InputError(f"--resync-s {arguments.resync_s:g}: it must be more than zero")
     a = arguments
-    ask = Asked(a.time, a.position, a.drive, a.unit, a.actuators, a.joints, a.resync_s, scale=a.drive_scale)
+    units = {"unit": a.unit, "time_unit": a.time_unit, "scale": a.drive_scale}
+    ask = Asked(a.time, a.position, a.drive, actuators=a.actuators, joints=a.joints, resync_s=a.resync_s, **units)
     found = replay(a.log, a.robot, ask)
     if a.json:
         both = {"resync": _table(found.resync, found.joints), "open_loop": _table(found.open_loop, found.joints)}

@@ -48,3 +48,12 @@ def test_a_column_that_cannot_be_guessed_is_asked_for(log, capsys):
     log.write_text(log.read_text().replace("u1", "a").replace("u2", "b"))
     assert main(["replay-log", str(log), "--robot", "double_pendulum"]) == 2
     assert "no columns look like torques" in capsys.readouterr().err
+
+
+def test_time_in_milliseconds_is_read_by_its_name_or_unit_and_else_suspected(log, arm, capsys):
+    command = ["replay-log", str(log), "--robot", "double_pendulum", "--json"]
+    arm.t = 1e3 * arm.t
+    arm.write()
+    assert main(command) == 2 and "is time in another unit" in capsys.readouterr().out
+    assert main([*command, "--time-unit", "ms"]) == 0
+    assert json.loads(capsys.readouterr().out)["open_loop"][-1]["horizon_s"] > 4

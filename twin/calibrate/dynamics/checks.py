@@ -123,7 +123,8 @@ def torque(measured: Floats, expected: Floats, names: Sequence[str]) -> list[Fin
 
 def speeds(motions: Sequence[Motion], step_s: float) -> list[Finding]:
     """Whether time is what the plan says: no arm is so fast, no log of an arm's motion so slow."""
-    fast = float(np.sqrt(np.mean(np.concatenate([m.v for m in motions]) ** 2, axis=0)).max())
+    speed = [float(np.sqrt(np.mean(np.concatenate([m.v for m in motions]) ** 2, axis=0)).max())] if motions else []
+    fast = max(speed, default=0.0)
     if fast > LARGEST["angular velocity"]:
         text = f"a joint moves at {fast:.3g} rad/s (rms): is time, or are positions, in another unit than said?"
         return [Finding("warning", text)]

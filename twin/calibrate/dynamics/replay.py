@@ -10,9 +10,10 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from twin.calibrate.dynamics import checks
 from twin.calibrate.dynamics.models import read, robot
 from twin.calibrate.dynamics.rollouts import Growth, growth, windows
-from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, motions
+from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, motions, typical_step
 from twin.calibrate.logs import read_log
 from twin.calibrate.logspec import ColumnMap, SignalLog, TimeMap
 from twin.calibrate.readers import read_raw
@@ -52,6 +53,8 @@ class Asked:
     scale: tuple[float, ...] = (1.0,)
     """What one count of the drive is, Nm: one for all, or one a column."""
     step_s: float = 0.002
+    time_unit: str = ""
+    """Left out: as the column's name ends (`stamp_ms`), or s."""
 
 
 def replay(log: Path, model: str, ask: Asked) -> Replay:
@@ -64,7 +67,7 @@ def replay(log: Path, model: str, ask: Asked) -> Replay:
     scale = ask.scale[0] if len(ask.scale) == 1 else ask.scale
     spec = SignalLog(
         path=log.name,
-        time=TimeMap(column=time),
+        time=TimeMap(column=time, unit=ask.time_unit or next((u for u in ("ms", "us", "ns") if time.endswith(f"_{u}")), "s")),
         columns={
             "q": ColumnMap(column=position, unit=unit),
             "u": ColumnMap(column=drive, unit=unit if ask.actuators else "", scale=scale),
@@ -86,14 +89,18 @@ def replay(log: Path, model: str, ask: Asked) -> Replay:
         for rows in (found.segment == segment for segment in np.unique(found.segment))
         if rows.sum() > 3
     ]
+    doubts = suspect(found, {"q": "angle"} if ask.actuators else {"q": "angle", "u": "torque"})
+    if slow := [f for f in checks.speeds((), typical_step(pieces)) if f.level == "warning"]:
+        raise InputError(f"{log}: {slow[0].text} Say --time-unit")
     moved = motions(pieces, choose_cutoff(pieces), measured=False)
+    doubts += checks.speeds(moved, 0.0)
     return Replay(
         _grown(arm, moved, ask, ask.resync_s),
         _grown(arm, moved, ask, min((len(m.q) - 1) * m.dt for m in moved)),
         bot.joints,
         {"time": (time,), "position": tuple(position), "drive": tuple(drive)},
         moved[0].dt,
-        tuple(f.text for f in suspect(found, {"q": "angle"} if ask.actuators else {"q": "angle", "u": "torque"})),
+        tuple(f.text for f in doubts),
     )
 
 
