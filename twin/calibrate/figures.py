@@ -64,7 +64,7 @@ def frame(x: svg.Scale, y: svg.Scale, axis: str, left: str) -> list[str]:
 
 def correlations(names: Sequence[str], matrix: Floats, caption: str) -> Figure:
     """A table of correlations: the darker, the stronger; the number says the sign."""
-    size, left, top = 44.0, 150.0, 8.0
+    size, left, top = 44.0, max(150.0, 6.5 * max(map(len, names)) + 16), 8.0
     body = []
     for i, name in enumerate(names):
         y = top + (i + 1) * size

@@ -14,7 +14,7 @@ from twin.calibrate.dynamics.regression import ZERO_SPREAD
 from twin.calibrate.dynamics.regressor import PER_BODY
 from twin.calibrate.dynamics.rollouts import Window, growth
 from twin.calibrate.dynamics.spec import DynamicsSpec
-from twin.calibrate.figures import overlaid, scatter
+from twin.calibrate.figures import correlations, overlaid, scatter
 from twin.calibrate.given import Given
 from twin.calibrate.result import Estimate, Figure, Finding, PartResult, Path, Score
 from twin.core.records import Floats
@@ -22,6 +22,9 @@ from twin.core.records import Floats
 if TYPE_CHECKING:
     from twin.calibrate.dynamics.fit import Outcome
 
+NOTHING_NM = 1e-4
+SHOWN = 12
+"""How many values the table of correlations shows."""
 POOR = 0.3
 """Share of held-out torques that is left unexplained, above which the log may be of another robot."""
 METHOD = "inverse dynamics, possible bodies"
@@ -30,7 +33,7 @@ METHOD = "inverse dynamics, possible bodies"
 def result(spec: DynamicsSpec, given: Given, found: Outcome) -> PartResult:
     """Everything the part tells."""
     name = given.name(spec)
-    figures = _torque_figures(found)
+    figures = [*_torque_figures(found), *_hang_together(found)]
     scores = _scores(found)
     facts: dict[str, object] = {
         "cutoff_hz": found.task.cutoff_hz,
@@ -187,6 +190,24 @@ def _window_figure(rolled: Sequence[Window], dt: float, joints: Sequence[str]) -
     return overlaid(t, np.nan_to_num(w.simulated[:, j]), w.logged[:, j], axis="s", left="rad", caption=caption)
 
 
+def _hang_together(found: Outcome) -> list[Figure]:
+    """Correlations of the values that hang together most, of those that the log tells."""
+    fitted, layout = found.fitted, found.fitted.layout
+    base = np.zeros((len(found.base.weights), layout.width))
+    base[:, : layout.rigid] = found.base.weights
+    sure = told(base, fitted.G, fitted.walls) > TOLD
+    rub = np.eye(layout.width)[[layout.at(column)[0] for column in layout.friction]]
+    rubs = [f"{found.task.bot.joints[column.joint]}.{column.kind}" for column in layout.friction]
+    rows = np.concatenate([base[sure], rub])
+    names = [n for n, ok in zip(found.base.names, sure, strict=True) if ok] + rubs
+    cov = rows @ fitted.cov @ rows.T
+    size = np.sqrt(np.maximum(np.diag(cov), 1e-300))
+    both = cov / np.outer(size, size)
+    most = np.sort(np.argsort(-np.abs(both - np.eye(len(both))).max(axis=1), kind="stable")[:SHOWN])
+    text = f"How the fitted values hang together (−1 to 1): the {len(most)} of {len(names)} that do most."
+    return [correlations([names[i] for i in most], both[np.ix_(most, most)], text)] if len(most) > 1 else []
+
+
 def _torque_figures(found: Outcome) -> list[Figure]:
     real, ours, _ = found.held
     t = np.arange(len(real)) / (len(real) / sum(len(m.q) * m.dt for m in found.task.held))
@@ -220,10 +241,9 @@ def _findings(spec: DynamicsSpec, found: Outcome) -> list[Finding]:
     common = "a gain that all torque sensors share scales all masses, and no log tells it unless a known payload is moved"
     out.append(Finding("note", relative + common))
     if found.values.dry is not None:
-        lost = ", ".join(f"{n} {x:.2g}" for n, x in zip(found.task.bot.joints, found.lost, strict=True))
-        text = (
-            f"friction beyond MuJoCo's own acts in roll-outs; without it (another simulator, a farm) are missed, rms Nm: {lost}"
-        )
+        lost = ", ".join(f"{n} {x:.2g}" for n, x in zip(found.task.bot.joints, found.lost, strict=True) if x >= NOTHING_NM)
+        text = "friction beyond MuJoCo's own acts in roll-outs; without it (another simulator, a farm) are missed, rms Nm: "
+        text += lost or "nothing"
         out.append(Finding("note", text))
     count, said = open_directions(found.base, fitted.G, fitted.walls)
     names = f"{len(found.base.names)} base parameters of {layout.rigid} (what no motion can tell apart stays as in the model)"
