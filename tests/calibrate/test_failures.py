@@ -7,7 +7,7 @@ import pytest
 from twin.calibrate.spec import load_plan
 from twin.calibrate.whole import calibrate
 from twin.core.chance import Chance
-from twin.core.errors import TableError
+from twin.core.errors import InputError, TableError
 
 PLAN = """\
 calibrate: book
@@ -69,3 +69,19 @@ def test_robots_that_never_failed_make_lives_longer_and_half_a_duty_makes_them_h
 def test_what_cannot_be_is_refused(tmp_path, rows, more, message):
     with pytest.raises(TableError, match=message):
         told(tmp_path, rows, more)
+
+
+def test_robots_that_were_watched_and_never_failed_give_a_bound(tmp_path):
+    more = 'watched: ["2025-01-06", "2026-01-06"], robots: [r1, r2, r3]'
+    (bound,) = told(tmp_path, [], more).values()
+    assert bound.low == pytest.approx(3 * 8760 / np.log(20), rel=0.02) and bound.high is None
+
+
+def test_a_book_of_failures_is_no_log_of_episodes(tmp_path):
+    told(tmp_path, lives(800))
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        plan.read_text().replace("kind: reliability, log: book, families: [exponential]", "kind: operations, log: book")
+    )
+    with pytest.raises(InputError, match="only the part reliability reads"):
+        calibrate(load_plan(plan))

@@ -94,6 +94,9 @@ def _rows(name: str, spec: FailureLog, folder: Path) -> tuple[list[str], Floats,
     robots: list[str] = []
     times, lasts, digests = [], [], []
     for file in found(spec.path, folder):
+        if spec.watched and spec.robots and _nothing(file, spec):
+            digests.append(hashlib.sha256(file.read_bytes()).hexdigest())
+            continue
         raw = read_raw(file, as_signals, wanted)
         t = moments(raw, spec.at)
         if np.isnan(t).any():
@@ -103,7 +106,15 @@ def _rows(name: str, spec: FailureLog, folder: Path) -> tuple[list[str], Floats,
         lasts.append(np.zeros(raw.n) if spec.repair is None else numbers(raw, spec.repair))
         digests.append(raw.digest)
     digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    return robots, np.concatenate(times), np.concatenate(lasts), digest
+    return robots, np.concatenate([*times, np.zeros(0)]), np.concatenate([*lasts, np.zeros(0)]), digest
+
+
+def _nothing(file: Path, spec: FailureLog) -> bool:
+    """A table of text with a header alone: nobody failed, which is something to know of robots that were watched."""
+    if file.suffix.lower() not in (".csv", ".tsv", ".txt"):
+        return False
+    with file.open(encoding=spec.encoding, errors="replace") as lines:
+        return sum(bool(line.strip()) for _, line in zip(range(1000), lines, strict=False)) <= 1 + spec.skip_lines
 
 
 def _moment(name: str, spec: FailureLog, told: str | float) -> float:

@@ -57,9 +57,11 @@ class Given:
         assert isinstance(found, Log)
         return found
 
-    def episodes(self, name: str) -> Episodes:
-        """A log of episodes, or of failures as one."""
+    def episodes(self, name: str, *, failures: bool = False) -> Episodes:
+        """A log of episodes; or of `failures` as one, which tells of nothing else."""
         spec = self.logs[name]
+        if isinstance(spec, FailureLog) and not failures:
+            raise InputError(f"log {name!r} holds failures, which only the part reliability reads; this part needs episodes")
         if isinstance(spec, SignalLog):
             raise InputError(f"log {name!r} holds signals; this part reads episodes (kind: episodes)")
         if name not in self._read:

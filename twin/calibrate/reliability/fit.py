@@ -22,7 +22,7 @@ from twin.scenario.cells import expand, only_site
 
 def fit(spec: ReliabilitySpec, given: Given) -> PartResult:
     """What the log tells of failures. Raises `TableError` where it tells of none of what was asked for."""
-    log = given.episodes(spec.log)
+    log = given.episodes(spec.log, failures=True)
     found = Found()
     for what in _asked(spec, log):
         given.say(f"{given.name(spec)}: {what}")
