@@ -194,11 +194,10 @@ def test_check_never_imports_the_physics():
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
 
 
-def test_python_m_twin_is_twin_and_a_closed_pipe_is_no_error():
-    done = subprocess.run(
-        f"{sys.executable} -m twin schema | head -c 1", shell=True, check=False, capture_output=True, text=True
-    )
-    assert (done.stdout, done.stderr) == ("{", "")
+def test_python_m_twin_is_twin_and_a_closed_pipe_is_neither_told_nor_a_pass():
+    command = f"set -o pipefail; {sys.executable} -m twin schema | head -c 1"
+    done = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("{", "", 141)
 
 
 def test_a_suite_its_files_and_its_json(capsys, tmp_path, monkeypatch):

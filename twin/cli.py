@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -70,9 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         mend = "; the same command goes on where it was" if arguments.command in ("run", "suite", "gate") else ""
         return _refuse(Interrupted(f"interrupted{mend}"), as_json=arguments.json)
-    except BrokenPipeError:  # whoever read the output has enough of it
+    except BrokenPipeError:  # whoever read the output has enough of it; the status is that of every tool that this happens to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 128 + signal.SIGPIPE
     except OSError as error:
         if error.errno in BARRED:
             return _refuse(InputError(f"{str(error.filename or 'a file')[:80]}: {error.strerror}"), as_json=arguments.json)

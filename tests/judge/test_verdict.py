@@ -1,7 +1,8 @@
 import pytest
 
 from tests.judge.synthetic import event, make_log
-from twin.judge.checks import CheckResult
+from twin.judge.checks import CheckResult, evaluate
+from twin.judge.spec import CheckSpec
 from twin.judge.verdict import Verdict, exit_status, verdict
 
 GOOD = CheckResult("good", True, 1.0, "≥ 1", "fine")
@@ -20,6 +21,15 @@ def test_the_worst_word_wins():
     assert word(GOOD, OPEN) == "undecided"
     assert word(GOOD, OPEN, BAD) == "fail"
     assert word(BAD, receipts=[{"status": "inert"}]) == "void"
+
+
+def test_a_pass_says_which_filters_failed_and_a_check_forbids_it():
+    events = [event(t, "filter.failed", "c1", filter="mine", error="raised KeyError") for t in (1, 2)]
+    log = make_log(events, [EPISODE])
+    found = verdict(log, [GOOD])
+    assert found.word == "pass" and "filter mine failed 2 times (raised KeyError)" in found.reasons[1]
+    assert evaluate([CheckSpec.model_validate({"never": "failed_filter"})], log)[0].passed is False
+    assert len(verdict(make_log([], [EPISODE]), [GOOD]).reasons) == 1
 
 
 def test_a_farm_that_ran_no_episode_fails_whatever_its_checks_say():

@@ -16,7 +16,8 @@ BREACHES = (
 )  # fmt: skip
 TROUBLES = (
     "protective_stop", "grip_loss", "object_lost", "breakage", "page", "expired_page", "stuck_cell", "failed_reset",
-    "abandoned_reset", "link_timeout", "job_returned", "job_failed", "filter_acted", "rejected_data", "void_episode",
+    "abandoned_reset", "link_timeout", "job_returned", "job_failed", "filter_acted", "failed_filter",
+    "rejected_data", "void_episode",
 )  # fmt: skip
 """What can happen in a farm and be counted, or be ruled out."""
 NEVER = (*BREACHES, *TROUBLES)

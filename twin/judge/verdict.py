@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from twin.judge.checks import CheckResult, counted, episodes
-from twin.judge.columns import column, numbers
+from twin.judge.columns import column, numbers, payload, rows
 from twin.log.tables import RunLog
 
 WORDS: Mapping[str, int] = {"pass": 0, "fail": 1, "void": 3, "undecided": 4}
@@ -43,9 +44,8 @@ def verdict(log: RunLog, results: Sequence[CheckResult], receipts: pd.DataFrame 
     open_ = [f"{r.name}: {r.detail}" for r in results if r.passed is None]
     if open_:
         return Verdict("undecided", tuple(open_))
-    if not results:
-        return Verdict("pass", (f"{episodes(log)} episodes ran; the scenario asks for no check",))
-    return Verdict("pass", (f"all {len(results)} checks hold",))
+    held = f"all {len(results)} checks hold" if results else f"{episodes(log)} episodes ran; the scenario asks for no check"
+    return Verdict("pass", (held, *_filters(log)))
 
 
 def exit_status(word: str | Verdict) -> int:
@@ -80,6 +80,21 @@ def _failed(log: RunLog, results: Sequence[CheckResult]) -> list[str]:
     elif _still(log):
         reasons.append(f"no robot moved faster than {STILL_MPS} m/s in any episode: a policy that commands nothing cannot pass")
     return reasons
+
+
+def _filters(log: RunLog) -> list[str]:
+    """What is worth a word though no check asks: filters that failed, and what the first of each said."""
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for row, text in rows(log.events, ("payload",), table="events", kinds=("filter.failed",)):
+        told = payload(text, row)
+        name = str(told.get("filter"))
+        counts[name] += 1
+        first.setdefault(name, str(told.get("error")))
+    return [
+        f"but filter {name} failed {n} times ({first[name]}): `never: failed_filter` would fail the run"
+        for name, n in sorted(counts.items())
+    ]
 
 
 def _still(log: RunLog) -> bool:

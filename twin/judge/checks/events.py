@@ -54,6 +54,7 @@ NEVER_KINDS: Mapping[str, str] = {
     "job_returned": "job.returned",
     "job_failed": "job.failed",
     "filter_acted": "filter.acted",
+    "failed_filter": "filter.failed",
     "rejected_data": "data.rejected",
     "void_episode": "episode.void",
 }
