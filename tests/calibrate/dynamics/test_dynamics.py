@@ -3,6 +3,9 @@ import numpy as np
 import pytest
 
 from twin.calibrate.dynamics.models import robot
+from twin.calibrate.spec import load_plan
+from twin.calibrate.whole import calibrate
+from twin.core.chance import Chance
 from twin.core.errors import InputError
 
 
@@ -175,3 +178,23 @@ def test_a_joint_whose_signals_never_change_is_welded_where_it_stands(arm):
 def test_a_torque_that_stays_while_its_joint_turns_is_left_out(arm):
     arm.tau[2000:2500, 1] = arm.tau[2000, 1]
     assert "elbow: torque frozen for 1 s (from 4 s on)" in arm.calibrate().told
+
+
+def test_a_joint_that_slides_has_its_own_units(tmp_path):
+    (tmp_path / "lift.xml").write_text(
+        '<mujoco><worldbody><body><joint name="z" type="slide" axis="0 0 1" armature="0.5"/><geom size="0.05" mass="2"/>'
+        "</body></worldbody></mujoco>"
+    )
+    t = np.arange(0, 20, 0.004)
+    w, q, v, a = 2 * np.pi * np.array([0.3, 0.7, 1.1])[:, None], 0.0, 0.0, 0.0
+    q, v, a = ((0.05 * w**k * f(w * t)).sum(axis=0) for k, f in ((0, np.sin), (1, np.cos), (2, lambda x: -np.sin(x))))
+    noise = 0.2 * Chance(1).stream("test", "lift").standard_normal(len(t))
+    np.savez(tmp_path / "lift.npz", t=t, q=q, tau=2.8 * a + 2.3 * 9.81 + 3 * np.sign(v) + noise)
+    (tmp_path / "plan.yaml").write_text(
+        "calibrate: lift\nlogs: {run: {path: lift.npz, time: t, columns: {q: q, tau: tau}}}\n"
+        "parts: [{kind: dynamics, log: run, model: lift.xml, rollout: null}]\n"
+    )
+    (result,) = calibrate(load_plan(tmp_path / "plan.yaml")).results
+    named = {".".join(map(str, e.path[2:])): e for e in result.estimates}
+    assert named["joints.z.coulomb"].unit == "N" and named["joints.z.coulomb"].value == pytest.approx(3, abs=0.2)
+    assert "joints.z.armature_kg" in named and result.scores[1].unit == "N"

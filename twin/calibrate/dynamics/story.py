@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import mujoco
 import numpy as np
 from scipy.stats import norm
 
@@ -66,7 +67,10 @@ def _estimates(name: str, given: Given, found: Outcome) -> list[Estimate]:
         return Estimate(("models", name, *path), at, low, high, fitted.n, unit, found.task.source, METHOD, identified)
 
     sure = told(rows, fitted.G, fitted.walls) > TOLD
-    out = [estimate(("base", n), row, _unit(n), bool(ok)) for n, row, ok in zip(found.base.names, rows, sure, strict=True)]
+    sliding = tuple(f"{n}.armature" for j, n in enumerate(found.task.bot.joints) if _slides(found, j))
+    units = ["kg" if n.startswith(sliding) else _unit(n) for n in found.base.names]
+    out = [estimate(("base", n), row, unit, bool(ok))
+           for n, unit, row, ok in zip(found.base.names, units, rows, sure, strict=True)]  # fmt: skip
     alone = {n for n, plain, ok in zip(found.base.names, found.base.plain, sure, strict=True) if plain and ok}
     for i, body in enumerate(layout.free):
         label = layout.model.body(body).name
@@ -100,12 +104,15 @@ def _joint_estimates(found: Outcome, estimate: object, alone: set[str]) -> list[
     if layout.armature:
         for j, joint in enumerate(found.task.bot.joints):
             row = eye[layout.inertial + j]
-            out.append(estimate(("joints", joint, "armature_kgm2"), row, "kg m2", f"{joint}.armature" in alone))
-    units = {"viscous": "Nm s/rad", "quadratic": "Nm s2/rad2", "load": ""}
+            key, unit = ("armature_kg", "kg") if _slides(found, j) else ("armature_kgm2", "kg m2")
+            out.append(estimate(("joints", joint, key), row, unit, f"{joint}.armature" in alone))
+    turned = {"viscous": "Nm s/rad", "quadratic": "Nm s2/rad2", "load": ""}
+    slid = {"viscous": "N s/m", "quadratic": "N s2/m2", "load": ""}
     for column in layout.friction:
         (at,) = layout.at(column)
         path = ("joints", found.task.bot.joints[column.joint], column.kind)
-        out.append(estimate(path, eye[at], units.get(column.kind, "Nm"), True))
+        units = slid if _slides(found, column.joint) else turned
+        out.append(estimate(path, eye[at], units.get(column.kind, _drive(found, column.joint)), True))
     for group in layout.sensors:
         gained, joints = tuple(found.task.bot.joints[j] for j in layout.gained()), found.task.bot.joints
         labels = {"gain": gained, "tilt": ("x", "y"), "delay": ("all",), "zero": joints}[group]
@@ -114,6 +121,16 @@ def _joint_estimates(found: Outcome, estimate: object, alone: set[str]) -> list[
             sure = group != "zero" or bool(np.sqrt(found.fitted.cov[at, at]) < 0.5 * ZERO_SPREAD)
             out.append(estimate(("sensors", group, label), eye[at], unit, sure))
     return out
+
+
+def _slides(found: Outcome, j: int) -> bool:
+    """Whether a joint slides."""
+    return bool(found.task.bot.model.jnt_type[j] == int(mujoco.mjtJoint.mjJNT_SLIDE))
+
+
+def _drive(found: Outcome, j: int) -> str:
+    """The unit of what drives a joint."""
+    return "N" if _slides(found, j) else "Nm"
 
 
 def _unit(name: str) -> str:
@@ -130,7 +147,7 @@ def _scores(found: Outcome) -> list[Score]:
     out = [Score("torque, relative error", share, other_share, as_given, "", n)]
     rms, other = (np.sqrt(np.mean((x - real) ** 2, axis=0)) for x in (ours, given))
     for j, joint in enumerate(found.task.bot.joints):
-        out.append(Score(f"torque of {joint}, rmse", float(rms[j]), float(other[j]), as_given, "Nm", n))
+        out.append(Score(f"torque of {joint}, rmse", float(rms[j]), float(other[j]), as_given, _drive(found, j), n))
     for j, joint in enumerate(found.task.bot.joints):
         spread = float(real[:, j].std()) or np.inf
         out.append(Score(f"torque of {joint}, nrmse", float(rms[j] / spread), float(other[j] / spread), as_given, "", n))
@@ -159,8 +176,9 @@ def _rolled(found: Outcome) -> tuple[list[Score], list[Figure], list[dict[str, o
     scores = []
     for j, joint in enumerate(found.task.bot.joints):
         a, b, still = float(ours.simulated[-1, j]), float(given.simulated[-1, j]), float(ours.still[-1, j])
-        scores.append(Score(f"roll-out of {joint} after {end:.2g} s, rms", a, b, "the model as given", "rad", ours.starts))
-        scores.append(Score(f"roll-out of {joint} after {end:.2g} s, rms", a, still, "standing still", "rad", ours.starts))
+        unit = "m" if _slides(found, j) else "rad"
+        scores.append(Score(f"roll-out of {joint} after {end:.2g} s, rms", a, b, "the model as given", unit, ours.starts))
+        scores.append(Score(f"roll-out of {joint} after {end:.2g} s, rms", a, still, "standing still", unit, ours.starts))
     table: list[dict[str, object]] = [
         {"horizon_s": float(h), "ours_rad": list(a), "given_rad": list(b), "still_rad": list(s), "own_rad": list(o)}
         for h, a, b, s, o in zip(ours.horizon_s, ours.simulated, given.simulated, ours.still, own.simulated, strict=True)
@@ -216,11 +234,11 @@ def _torque_figures(found: Outcome) -> list[Figure]:
     for j in sorted(int(k) for k in worst):
         joint = found.task.bot.joints[j]
         caption = f"Torque of {joint}, held out: solid predicted, dashed measured"
-        out.append(overlaid(t, ours[:, j], real[:, j], axis="s of held-out data", left="Nm", caption=caption))
+        out.append(overlaid(t, ours[:, j], real[:, j], axis="s of held-out data", left=_drive(found, j), caption=caption))
     j = int(worst[0])
     joint = found.task.bot.joints[j]
     caption = f"Residual of {joint} over its prediction"
-    out.append(scatter(ours[:, j], real[:, j] - ours[:, j], axis="predicted, Nm", left="Nm", caption=caption))
+    out.append(scatter(ours[:, j], real[:, j] - ours[:, j], axis="predicted, Nm", left=_drive(found, j), caption=caption))
     return out
 
 
