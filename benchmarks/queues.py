@@ -25,8 +25,8 @@ from twin.run import run
 from twin.scenario.load import load
 
 SCHEDULERS = ("fifo", "priority", "fair_share", "earliest_deadline", "batch_by_setup")
-BATCHES = 25
-"""Parts of a run whose means are taken as independent."""
+RUNS = 6
+"""Runs behind every wait: those of one run depend on each other, its mean is one observation. Lines share no seeds."""
 
 
 def ran(cells: int, duration_s: float, results: list[dict[str, Any]], seed: int = 1, **more: Any) -> RunLog:
@@ -50,11 +50,10 @@ def one(success: bool = True, **duration: Any) -> list[dict[str, Any]]:
     return [{"share": 1, "success": success, "duration_s": duration}]
 
 
-def batch_means(waits: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard error of waits that depend on those before them; the first tenth is left out."""
-    parts = np.array_split(np.array(waits[len(waits) // 10 :]), BATCHES)
-    means = [part.mean() for part in parts]
-    return float(np.mean(means)), float(np.std(means, ddof=1) / math.sqrt(BATCHES))
+def over_runs(runs: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Mean of the means of some runs and its standard error; the first tenth of each is left out."""
+    means = [float(np.mean(waits[len(waits) // 10 :])) for waits in runs]
+    return float(np.mean(means)), float(np.std(means, ddof=1) / math.sqrt(len(means)))
 
 
 def erlang_c(c: int, load_: float, service: float) -> float:
@@ -74,18 +73,25 @@ def repairmen(n: int, c: int, up: float, down: float) -> float:
 
 def jobs_wait(c: int, busy: float) -> tuple[float, float, float]:
     """Jobs on c cells that are busy for a share of the time: mean wait s, its standard error, Erlang C."""
-    seconds, seed = 60 * 25_000 / (c * busy), round(100 * busy) + c  # a seed of its own: no two lines share their luck
-    log = ran(c, seconds, one(kind="exponential", mean=60.0), seed, jobs=[{"kind": "poisson", "per_hour": 60.0 * c * busy}])
-    mean, error = batch_means([(j.begun_us - j.arrived_us) / US for j in asked(log) if j.begun_us is not None])
-    return mean, error, erlang_c(c, c * busy, 60.0)
+    seconds, runs, first = 60 * 12_000 / (c * busy), [], 1000 * c + round(100 * busy)
+    for seed in range(first, first + RUNS):
+        log = ran(c, seconds, one(kind="exponential", mean=60.0), seed, jobs=[{"kind": "poisson", "per_hour": 60.0 * c * busy}])
+        runs.append([(j.begun_us - j.arrived_us) / US for j in asked(log) if j.begun_us is not None])
+    return (*over_runs(runs), erlang_c(c, c * busy, 60.0))
 
 
 def cells_wait(n: int, c: int) -> tuple[float, float, float]:
     """n cells that get stuck after 600 s on average, c operators who take 200 s: mean wait, its error, the formula."""
     ops = {"count": c, "skills": ["reset"], "response_s": 0, "work_s": {"kind": "exponential", "mean": 200.0}}
     stuck = [one(False, kind="exponential", mean=600.0)[0] | {"in_reach": False}]
-    log = ran(n, 3e6 / n, stuck, n, jobs=[{"kind": "list", "jobs": [{"episodes": 10**6} for _ in range(n)]}],
-              fleet={"people": {"ops": ops}, "resets": [{"kind": "person", "pool": "ops", "deadline_s": 1e8}]})  # fmt: skip
+    queue = [{"kind": "list", "jobs": [{"episodes": 10**6} for _ in range(n)]}]
+    fleet = {"people": {"ops": ops}, "resets": [{"kind": "person", "pool": "ops", "deadline_s": 1e8}]}
+    runs = [_calls(ran(n, 3e6 / n, stuck, seed, jobs=queue, fleet=fleet)) for seed in range(100 * n, 100 * n + RUNS)]
+    return (*over_runs(runs), repairmen(n, c, 600.0, 200.0))
+
+
+def _calls(log: RunLog) -> list[float]:
+    """How long each call waited, s."""
     sent: dict[Any, int] = {}
     waits = []
     for _, t, kind, cell in rows(log.events, ("t_us", "kind", "cell"), table="events", kinds=("page.sent", "page.answered")):
@@ -93,7 +99,7 @@ def cells_wait(n: int, c: int) -> tuple[float, float, float]:
             sent[cell] = t
         else:
             waits.append((t - sent.pop(cell)) / US)
-    return (*batch_means(waits), repairmen(n, c, 600.0, 200.0))
+    return waits
 
 
 def unfair(weights: Sequence[int], cells: int) -> float:
