@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.control.rig import KINDS, PERIOD_S, SLACK, adversary, drive, random_bounds, robot_bounds, seen, with_grip, worst
 from twin.control.safety import jerk
 from twin.control.safety.jerk import JerkLimits
-from twin.control.safety.limits import JointLimits
+from twin.control.safety.limits import JointLimits, braked
 
 N, TICKS = 4, 150
 seeds = st.integers(0, 10**6)
@@ -42,6 +42,15 @@ def test_no_command_breaks_the_jerk_limit_or_any_other(bounds, kind, seed):
     sent, _ = drive(JerkLimits(bounds, N), adversary(kind, bounds, TICKS, N, seed), middle(bounds), bounds.dt)
     beyond, velocity, acceleration = worst(bounds, sent)
     assert beyond <= 1e-8 and velocity <= SLACK and acceleration <= 1 + 1e-7 and turn(bounds, sent) <= 1 + 1e-5
+
+
+@given(jerky_bounds(), st.sampled_from(KINDS), seeds)
+@settings(max_examples=30)
+def test_whatever_brakes_behind_it_can_do_so_at_any_time_within_the_limits(bounds, kind, seed):
+    sent, _ = drive(JerkLimits(bounds, N), adversary(kind, bounds, TICKS, N, seed), middle(bounds), bounds.dt)
+    last, last_v = sent[1:].reshape(-1, len(bounds.low)), (np.diff(sent, axis=0) / bounds.dt).reshape(-1, len(bounds.low))
+    slower = bounds.reachable(braked(bounds, last_v), last, last_v)
+    assert (np.abs(slower - last_v) / bounds.gain).max() <= 1 + 1e-6
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -143,10 +143,13 @@ def _left(ahead: float, apart: float, u: float, gain: float, h: float) -> float:
 def _fits(v: float, u: float, up: float, down: float, most: float, gain: float, h: float, slack: float) -> bool:
     """Whether a joint that has gained u and moves at v keeps its limits, if it stops from then on."""
     slack *= 1.0 + most
-    if abs(v) > most + slack or abs(v + math.copysign(_later(abs(u), h), u)) > most + slack:
+    later = v + math.copysign(_later(abs(u), h), u)
+    if abs(v) > most + slack or abs(later) > most + slack:
         return False
     lowest, highest, _ = _way(v, u, gain, h)
-    return v + highest <= up + slack and v + lowest >= -down - slack
+    # half of the fastest step is left over: filters behind brake by `stoppable`, which errs by up to that on the safe side
+    above, below = 0.5 * max(v, later, 0.0), 0.5 * max(-v, -later, 0.0)
+    return v + highest + above <= up + slack and v + lowest - below >= -down - slack
 
 
 @compiled
