@@ -108,6 +108,19 @@ def test_an_arm_that_something_else_braked_goes_on_and_does_not_swing_back(shed)
     assert max(speeds) > 0.1 and min(speeds) >= -1e-6 and speeds[-1] == 0
 
 
+def test_a_joint_that_was_pushed_faster_than_it_may_be_is_back_within_its_limits_at_once():
+    bounds, filter_ = PANDA, JerkLimits(PANDA, 1)
+    q, v = middle(bounds, 1), np.zeros((1, 7))
+    for tick in range(12):
+        if tick == 3:  # as `torque` does where something pushes the joint
+            q, v = q + np.float64(5.0) * bounds.dt * (np.arange(7) == 5), np.where(np.arange(7) == 5, 5.0, v)
+        to = filter_.certify(seen(with_grip(q), v), with_grip(q - 0.5)).command[:, :-1]
+        gained = (to - q) / bounds.dt - v
+        assert np.all(np.abs(v + gained) <= bounds.velocity * SLACK)
+        assert tick == 3 or np.all(np.abs(gained) <= bounds.gain * (1 + 1e-7))
+        q, v = to, v + gained
+
+
 def test_a_row_alone_gets_the_bits_that_it_gets_among_others():
     asked = adversary("holds", PANDA, 200, N, 3)
     together, _ = drive(JerkLimits(PANDA, N), asked, middle(PANDA), PERIOD_S)

@@ -8,8 +8,8 @@ In periods: a joint at speed v gains u a period, |u| ≤ gain, and u changes by 
 sheds grows by h a period up to `gain`, and in the end falls by h a period, so that speed and acceleration reach nought
 together (`_stop`). A gain is allowed if the joint, stopping from then on, keeps its limits; it then keeps them by stopping,
 whatever is asked later. Stops of every category, and filters behind this one, brake at once with all the acceleration there
-is: what they shed may be let go again at once, and where they left a joint nearer to its end than a smooth stop needs, the
-end counts more than the jerk.
+is: what they shed may be let go again at once, and where they left a joint nearer to its end than a smooth stop needs, or
+faster than it may be (`torque`, of one that is pushed), its end and its speed count more than the jerk.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from twin.control.safety.limits import GAIN, HIGH, LOW, SAME_RAD, VELOCITY, Bounds, untouched
+from twin.control.safety.limits import GAIN, HIGH, LOW, SAME_RAD, VELOCITY, Bounds, untouched, within
 from twin.core.compiled import compiled
 from twin.core.records import Certified, Floats, Ints, Observation, Rows
 
@@ -75,7 +75,7 @@ def _follow(
         for j in range(nq):
             low, high, most, gain, h = limits[LOW, j], limits[HIGH, j], limits[VELOCITY, j], limits[GAIN, j], limits[CHANGE, j]
             at, v, q = last[i, j], last_v[i, j], command[i, j]
-            u = 0.0 if math.isnan(speed[row, j]) else v - speed[row, j]
+            u = 0.0 if math.isnan(speed[row, j]) else within(v - speed[row, j], -gain, gain)  # more was no stop, but a jump
             goal = min(max(q, min(low, at)), max(high, at))
             moving = (goal - asked[row, j]) / dt
             if not abs(moving) <= most:  # no target moves like that: it jumped, or is the first
@@ -106,7 +106,7 @@ def _gained(
         return now
     stop = _stop(v, u, free, gain, h)
     if not _fits(v + stop, stop, up, down, most, gain, h, 10 * _SLACK):  # somebody else got the joint there
-        return min(max(v + stop, -_stoppable(down, gain)), _stoppable(up, gain)) - v
+        return within(v + stop, -min(_stoppable(down, gain), most), min(_stoppable(up, gain), most)) - v
     # towards where the target is, but so that stopping beside it, at its speed, is still possible
     ahead, apart = way - moving, v - moving
     one, other = max(min(lowest, stop), -gain), min(max(highest, stop), gain)
