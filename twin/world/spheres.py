@@ -54,14 +54,20 @@ class Spheres:
         return furthest
 
 
-def spheres(cell: CellModel) -> Spheres:
-    """The spheres of a cell's arm and gripper, read from its model."""
+def standing(cell: CellModel) -> tuple[mujoco.MjData, Floats, dict[int, int]]:
+    """A cell whose arm stands at zero, the frames (nq + 1, 3, 4) of its joints there, and the joint that moves each body."""
     model, arm = cell.model, cell.arm
     data = mujoco.MjData(model)
     data.qpos[cell.arm_q] = arm.zero
     mujoco.mj_kinematics(model, data)
-    frames = arm.frames(arm.zero[None])[:, :, :, 0]
     joints = {int(model.joint(name).bodyid[0]): k for k, name in enumerate(arm.names)}
+    return data, arm.frames(arm.zero[None])[:, :, :, 0], joints
+
+
+def spheres(cell: CellModel) -> Spheres:
+    """The spheres of a cell's arm and gripper, read from its model."""
+    model, arm = cell.model, cell.arm
+    data, frames, joints = standing(cell)
     found: list[tuple[int, Floats, float, bool]] = []
     for geom in range(model.ngeom):
         link, hand = carrier(model, int(model.geom_bodyid[geom]), joints)

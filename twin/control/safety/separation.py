@@ -81,9 +81,8 @@ class Separation:
         """(n, nq) where the joints of n rows go while somebody is near."""
         rows, last, last_v = seen.rows, seen.last[:, :-1], seen.last_v
         behind, moving = np.abs(last - seen.q) @ self.lever, (np.abs(seen.dq) + np.abs(last_v)) @ self.lever
-        held_up = (
-            (behind > TENSE_M) & (behind > moving * SETTLE_S) & np.isnan(self.rest[rows, 0])
-        )  # a free arm gets there in time
+        # a free arm gets there in time
+        held_up = (behind > TENSE_M) & (behind > moving * SETTLE_S) & np.isnan(self.rest[rows, 0])
         self.rest[rows[held_up]] = seen.q[held_up]
         back = self.rest[rows] - last
         slower = np.copysign(np.minimum(self.bounds.stoppable(np.abs(back)), np.abs(back) / self.bounds.dt), back)

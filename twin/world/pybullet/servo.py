@@ -8,14 +8,13 @@ acceleration: stiff servos on light joints then stay as stable as they are in Mu
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
 
 from twin.core.compiled import compiled
 from twin.core.records import Bools, Floats, Rows
 from twin.world.cell import CellModel
 from twin.world.kinematics import frames_of
-from twin.world.spheres import carrier
+from twin.world.spheres import carrier, standing
 
 HOLD = 10
 """Bullet's steps for which a torque is kept, 10 ms: a finger that meets something is not pushed against it for longer."""
@@ -63,11 +62,7 @@ def _links(cell: CellModel) -> Floats:
     """(nq, 4, 4) what each joint carries up to the next, in the frame behind it: the sum over kg at (x, y, z) of the products
     of (x, y, z, 1). Fingers as they are when shut."""
     model, arm = cell.model, cell.arm
-    data = mujoco.MjData(model)
-    data.qpos[cell.arm_q] = arm.zero
-    mujoco.mj_kinematics(model, data)
-    frames = arm.frames(arm.zero[None])[:, :, :, 0]
-    joints = {int(model.joint(name).bodyid[0]): k for k, name in enumerate(arm.names)}
+    data, frames, joints = standing(cell)
     found: Floats = np.zeros((arm.nq, 4, 4))
     for body in range(1, model.nbody):
         link, _ = carrier(model, body, joints)
