@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from twin.farm.outcomes import LearningSpec
 from twin.judge.columns import rows
 from twin.judge.tally import tally
 from twin.log.tables import RunLog
@@ -34,9 +35,7 @@ def shared(log: RunLog) -> list[Shared]:
     if not curves or not usable:
         return []
 
-    def success(n: float) -> float:
-        return float(spec["limit"] - (spec["limit"] - spec["start"]) * math.exp(-n / spec["episodes"]))
-
+    success = LearningSpec.model_validate(spec).success
     every, lost = sum(usable.values()), max(usable, key=lambda site: usable[site])
     return [
         Shared(
