@@ -1,11 +1,11 @@
 """Robot-seconds a second beside other people's environments, each in a virtual environment of its own on this machine.
 
-    python -m benchmarks.others [--seconds 15] [--folder FOLDER] [--json]
+    python -m benchmarks.others [--seconds 10] [--rounds 3] [--folder FOLDER] [--json]
 
 gymnasium-robotics (FetchPickAndPlace) and robosuite (Lift, Panda) want other versions of MuJoCo and NumPy than ours, so each
 is installed, pinned, into a folder that is thrown away, or kept where one is named (some 1 GB, minutes). All run with random
 actions and without pictures; theirs one environment at a time and in as many processes as there are processors,
-whichever is faster; ours 256 rows on two threads.
+whichever is faster; ours 256 rows on two threads, as it comes (things that lie still sleep) and with `rest=False`.
 A robot-second is a second of simulated time of one robot.
 """
 
@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,7 @@ OTHERS = {
     "robosuite Lift, Panda": (("robosuite==1.5.2", "mujoco==3.3.7"), LIFT),
 }
 """What to install and what to run there."""
+OURS = ("pick_place", "drawer_open", "bin_pick")
 
 
 def beside(folder: Path, packages: tuple[str, ...], code: str, seconds: float, workers: int) -> dict[str, float]:
@@ -88,33 +90,47 @@ def beside(folder: Path, packages: tuple[str, ...], code: str, seconds: float, w
     return found
 
 
-def table(folder: Path, seconds: float, workers: int) -> dict[str, Any]:
-    """Robot-seconds a second of each, and how many times the better of the others ours is."""
-    ours = {task: measure(2, task=task)["env_robot_s_per_s"] for task in ("pick_place", "drawer_open", "bin_pick")}
-    theirs = {name: beside(folder / name.split()[0], *what, seconds, workers) for name, what in OTHERS.items()}
-    best = max(max(found["one"], found["processes"]) for found in theirs.values())
-    return {"ours": ours, "theirs": theirs, "times_the_better": ours["pick_place"] / best}
+def table(folder: Path, seconds: float, workers: int, rounds: int) -> dict[str, Any]:
+    """Robot-seconds a second of each, medians over rounds in which all take turns, and how many times the better of the others
+    ours is, in each round."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for _ in range(rounds):
+        for name, what in OTHERS.items():
+            for key, value in beside(folder / name.split()[0], *what, seconds, workers).items():
+                found.setdefault(name, {}).setdefault(key, []).append(value)
+        for rest, words in ((True, "as it comes"), (False, "rest=False")):
+            for task in OURS if rest else OURS[:1]:
+                speed = measure(1, task=task, rest=rest)["env_robot_s_per_s"]
+                found.setdefault(f"twin {task}, {words}", {}).setdefault("speed", []).append(speed)
+    best = [max(max(found[name]["one"][i], found[name]["processes"][i]) for name in OTHERS) for i in range(rounds)]
+    ours = found[f"twin {OURS[0]}, as it comes"]["speed"]
+    medians = {name: {key: statistics.median(values) for key, values in of.items()} for name, of in found.items()}
+    return {"medians": medians, "times_the_better": [our / other for our, other in zip(ours, best, strict=True)]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="python -m benchmarks.others --seconds 5")
-    parser.add_argument("--seconds", type=float, default=15.0, help="of each measurement of theirs")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement of theirs")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where the virtual environments are kept (default: thrown away)")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     workers = os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="twin-others-") as temp:
-        found = table(args.folder or Path(temp), args.seconds, workers)
+        found = table(args.folder or Path(temp), args.seconds, workers, args.rounds)
     if args.json:
         print(json.dumps(found))
         return
     print(f"{platform.machine()}, {workers} processors, Python {sys.version.split()[0]}, our MuJoCo {mujoco.__version__}\n")
     print(f"| environments | robot-seconds a second, one | in {workers} processes |\n| --- | --- | --- |")
-    for name, one in found["theirs"].items():
-        print(f"| {name} (step {1000 * one['step_s']:.0f} ms) | {one['one']:.1f} | {one['processes']:.1f} |")
-    for task, speed in found["ours"].items():
-        print(f"| twin {task}, 256 rows, 2 threads (step 40 ms) | | {speed:.0f} |")
-    print(f"\ntwin pick_place over the better of the others: {found['times_the_better']:.1f} (≥ 10 wanted)")
+    for name, one in found["medians"].items():
+        if name in OTHERS:
+            print(f"| {name} (step {1000 * one['step_s']:.0f} ms) | {one['one']:.1f} | {one['processes']:.1f} |")
+        else:
+            print(f"| {name}, 256 rows, 2 threads (step 40 ms) | | {one['speed']:.0f} |")
+    times = sorted(found["times_the_better"])
+    middle, low, high = statistics.median(times), times[0], times[-1]
+    print(f"\ntwin {OURS[0]} over the better of the others: {middle:.1f} ({low:.1f} – {high:.1f}), ≥ 10 wanted")
 
 
 if __name__ == "__main__":

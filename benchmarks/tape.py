@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import mujoco
 from mujoco.batch import Batch
+
+_NONE = int(mujoco.mjtStage.mjSTAGE_NONE)
 
 
 class Tape:
@@ -33,6 +36,8 @@ class Tape:
         began = time.perf_counter()
         for rows, values, steps in items:
             if not steps:
+                if batch.persistent:  # where things sleep, a reset wakes them
+                    batch.reset(rows, stage=_NONE)
                 state[rows] = values
             elif len(rows) == n:
                 ctrl[:] = values

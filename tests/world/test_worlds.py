@@ -27,7 +27,7 @@ def cell(arm: str = "ur3") -> CellModel:
 
 def make(engine: str, model: CellModel, n: int) -> tuple[Any, Any, Start]:
     """A world of n rows at task starts."""
-    world = MujocoWorld(model, n, threads=2) if engine == "mujoco" else KinematicWorld(model, n)
+    world = KinematicWorld(model, n) if engine == "kinematic" else MujocoWorld(model, n, threads=2, rest=engine == "resting")
     rows, chance = np.arange(n, dtype=np.int32), Chance(3)
     start = tasks_of(model)["pick_place"].start([chance.stream(f"c{i}", "start") for i in range(n)])
     world.reset(rows, start)
@@ -57,7 +57,7 @@ def pick(world: Any, start: Start, miss: Any = 0.0) -> Any:
     return go(world, q, start.objects[:, 0, :3] + miss + UP, 0.0)
 
 
-@pytest.fixture(params=["mujoco", "kinematic"])
+@pytest.fixture(params=["mujoco", "resting", "kinematic"])
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

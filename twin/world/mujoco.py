@@ -7,6 +7,7 @@ row's values elsewhere. Derived values describe the state before the last physic
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import mujoco
@@ -21,6 +22,10 @@ from twin.world.fields import Fields
 from twin.world.grasp import truth_of
 
 _NONE = int(mujoco.mjtStage.mjSTAGE_NONE)
+STILL_MPS = 1e-3
+"""Slower than this in every direction for ten physics steps, m/s and rad/s scaled by size, a thing falls asleep."""
+WAKING = 1e-9
+"""Speed that is no motion but wakes, m/s."""
 
 
 def quiet() -> None:
@@ -30,22 +35,33 @@ def quiet() -> None:
     config.set()
 
 
+def _sleeping(model: mujoco.MjModel) -> mujoco.MjModel:
+    """A copy of a model in which what lies still sleeps; what a drive moves never does."""
+    made = copy.copy(model)
+    made.opt.enableflags |= int(mujoco.mjtEnableBit.mjENBL_SLEEP)
+    made.opt.sleep_tolerance = STILL_MPS
+    return made
+
+
 class MujocoWorld:
     """n rows of a cell on real physics, stepped by `threads` threads (which change no bit of the result).
 
     A row fails, and is not stepped again before its next reset, when its command is not finite, the engine warns (bad
     position, velocity, acceleration or control; a full arena) or raises. `state` shows the engine's own array: never write it.
+
+    rest: things that lie still sleep until something touches or moves them (MuJoCo's sleeping islands), which saves their
+    contacts. Which of them sleep is no part of the state that MuJoCo gives out: such a world has no snapshot.
     """
 
-    def __init__(self, model: CellModel, n: int, threads: int = 1) -> None:
+    def __init__(self, model: CellModel, n: int, threads: int = 1, rest: bool = False) -> None:
         if n < 1 or threads < 1:
             raise ValueError(f"a world needs at least one row and one thread, got {n} and {threads}")
         self.cell = model
         self.n, self.nq, self.nu = n, model.nq, model.nq + 1
         self.step_us = model.step_us
-        self.threads = threads
+        self.threads, self.rest = threads, rest
         quiet()
-        self._batch: Any = Batch(model.model, n, threads)
+        self._batch: Any = Batch(_sleeping(model.model) if rest else model.model, n, threads, persistent=rest)
         self._qpos, self._qvel, self._ctrl = (self._batch.bind(name) for name in ("qpos", "qvel", "ctrl"))
         self._sensors = self._batch.bind("sensordata")
         self._warned = self._batch.warning[:, :, 1]
@@ -137,7 +153,14 @@ class MujocoWorld:
 
     def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
         """Scale a field (`FIELDS`) of rows against the nominal value; 1 restores it."""
-        self._fields.set(self._index(rows)[0], field, scale)
+        index = self._index(rows)[0]
+        self._fields.set(index, field, scale)
+        self._wake(index)
+
+    def _wake(self, index: Any) -> None:
+        """What lies in rows sleeps no longer: it may not lie still under another field."""
+        if self.rest:
+            self._qvel[index, self.nq + 2 :] += WAKING
 
     def get_field(self, rows: Rows, field: str) -> Floats:
         """(n, nq) or (n, 1): the scale in force now, read back from the model fields; NaN where those have another."""
@@ -179,7 +202,9 @@ class MujocoWorld:
         return state if len(rows) == self.n else state[rows]
 
     def snapshot(self) -> dict[str, Any]:
-        """Plain arrays from which `restore` goes on bit for bit."""
+        """Plain arrays from which `restore` goes on bit for bit; ValueError where things may sleep."""
+        if self.rest:
+            raise ValueError("a world whose things sleep has no snapshot: which of them do is no part of MuJoCo's state")
         return {
             "state": self._kept.copy(),
             "warning": self._batch.warning.copy(),
