@@ -19,12 +19,13 @@ def truth_of(cell: CellModel, seen: Observation, pads: Floats) -> Truth:
     both fingers press on a thing, which is between them and not below them. Shares its arrays with what is seen."""
     n, things = seen.objects.shape[:2]
     held, force = np.empty((n, things), np.bool_), np.empty(n)
-    _felt(pads, seen.objects, seen.tool, cell.size_m, held, force)
+    felt(pads, seen.objects, seen.tool, cell.size_m, held, force)
     return Truth(seen.q, seen.dq, seen.tool, seen.objects, held, force)
 
 
 @compiled
-def _felt(pads: Floats, objects: Floats, tool: Floats, size: Floats, held: Bools, force: Floats) -> None:
+def felt(pads: Floats, objects: Floats, tool: Floats, size: Floats, held: Bools, force: Floats) -> None:
+    """Into `held` (n, things) and `force` (n,) N what `truth_of` tells, for loops that are compiled."""
     for i in range(len(pads)):
         force[i] = math.sqrt(max(_squared(pads[i, 0, 0]), _squared(pads[i, 0, 1])))
         for k in range(objects.shape[1]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,17 @@ ANY = -2
 
 
 class Row(Loaded):
-    """One cell. `read` gives `line` (qpos and qvel as in the MuJoCo model; speeds of what lies free all in the world frame) and
-    `touching` (thing or None, pad, contact point)."""
+    """One cell. `read` writes into what is its own of a world's arrays: `line`, qpos and qvel as in the MuJoCo model (speeds of
+    what lies free all in the world frame), and `pads` (1 + things, 2, 3) N, the forces of the pads after the last step, on all
+    that they touch and on each thing. `feel` writes into `arm_now` (2 nq,) the angles and speeds of the arm's joints."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, line: Floats, arm_now: Floats, pads: Floats) -> None:
         super().__init__(parts)
-        self.line: list[float] = []
-        self.touching: list[tuple[int | None, int, Any]] = []
-        self.states: Any = ()
+        model, self.line, self.pads = parts.cell.model, line, pads
+        self._line, self._arm_now = line.data.cast("B"), arm_now.data.cast("B")
+        self._pack, self._pack_arm = (Struct(f"{k}d").pack_into for k in (model.nq + model.nv, 2 * parts.cell.nq))
+        self._torque = self.p.TORQUE_CONTROL
+        self.felt = False
         self.loss: list[float] = parts.loss.tolist()
 
     def build(self, qpos: Floats) -> None:
@@ -34,13 +38,13 @@ class Row(Loaded):
         super().build(qpos)
         self.closing = (0.0, 0.0)
         self.drag(self.parts.loss)
-        self.line, self.touching = [*qpos.tolist(), *[0.0] * self.parts.cell.model.nv], []
-        self.states = self.p.getJointStates(self.arm, self.moving, self.client)
+        self.pads[:], self.felt = 0.0, False
+        self.open = sum(self.p.getJointState(self.arm, finger, self.client)[0] for finger in self.fingers)
 
     def resize(self, share: float) -> None:
         """Scale the edges of what lies free: the cell is loaded again as it is, but for what contacts remember."""
         self.size, model = share, self.parts.cell.model
-        line, loss = self.line, self.loss
+        line, loss = self.line.tolist(), self.loss
         self.build(np.array(line[: model.nq]))
         for joint, (body, at) in self.joints.items():
             own = model.joint(joint)
@@ -75,7 +79,7 @@ class Row(Loaded):
     def close_on(self, opening: float) -> None:
         """Fingers as fast as MuJoCo's drive, damped as heavily as there, moves them, with its force at the most."""
         parts, p = self.parts, self.p
-        short = opening - self.states[-2][0] - self.states[-1][0]
+        short = opening - self.open
         speed = 0.5 * min(GRIP_MPS, max(-GRIP_MPS, parts.grip_rate * short))
         force = min(parts.grip_force, max(LEAST_N, abs(parts.grip_gain * short)))
         if (speed, force) == self.closing:
@@ -93,47 +97,47 @@ class Row(Loaded):
             self.steps = steps
             p.setPhysicsEngineParameter(fixedTimeStep=self.step_s * steps, numSubSteps=steps, physicsClientId=client)
         # by place: half as dear as by name
-        p.setJointMotorControlArray(
-            self.arm, self.driven, p.TORQUE_CONTROL, torques, torques, torques, torques, torques, client
-        )
+        p.setJointMotorControlArray(self.arm, self.driven, self._torque, torques, torques, torques, torques, torques, client)
         p.stepSimulation(client)
 
-    def joints_now(self) -> Any:
-        """Angle in rad and speed in rad/s of each of the arm's joints, and more."""
-        return self.p.getJointStates(self.arm, self.driven, self.client)
+    def feel(self) -> None:
+        """Where the arm's joints are by now, and how fast."""
+        q, dq, *_ = zip(*self.p.getJointStates(self.arm, self.driven, self.client), strict=True)
+        self._pack_arm(self._arm_now, 0, *q, *dq)
 
     def read(self) -> None:
         """State and forces, as Bullet has them now."""
         p, client = self.p, self.client
-        self.states = p.getJointStates(self.arm, self.moving, client)
-        line, speed = [state[0] for state in self.states], [state[1] for state in self.states]
+        q, dq, *_ = zip(*p.getJointStates(self.arm, self.moving, client), strict=True)
+        self.open = q[-2] + q[-1]
+        places, speeds = [*q], [*dq]
         for body in self.things:
-            place, turn = p.getBasePositionAndOrientation(body, client)
-            line += place
-            line += turn[3], *turn[:3]
+            place, (x, y, z, w) = p.getBasePositionAndOrientation(body, client)
+            places += place
+            places += w, x, y, z
             for part in p.getBaseVelocity(body, client):
-                speed += part
+                speeds += part
         for body, at, _ in self.slides:
-            state = p.getJointState(body, at, client)
-            line.append(state[0])
-            speed.append(state[1])
-        self.line = line + speed
-        self.touching = [
-            (self.touched.get((touch[2], touch[4])), pad, touch)
-            for touch in p.getContactPoints(self.arm, -1, ANY, ANY, client)
-            if (pad := self.pad_links.get(touch[3])) is not None
-        ]
+            place, speed, *_ = p.getJointState(body, at, client)
+            places.append(place)
+            speeds.append(speed)
+        self._pack(self._line, 0, *places, *speeds)
+        touching = p.getContactPoints(self.arm, -1, ANY, ANY, client)
+        if touching or self.felt:
+            self._press(touching)
 
-    @property
-    def pads(self) -> Floats:
-        """(1 + things, 2, 3) N, the forces of the pads after the last step, on all that they touch and on each thing."""
-        pads: Floats = np.zeros((1 + self.parts.cell.things, 2, 3))
-        for thing, pad, touch in self.touching:
+    def _press(self, touching: Any) -> None:
+        """Into `pads` the forces of contact points of the arm's."""
+        self.pads[:], self.felt = 0.0, False
+        for touch in touching:
+            pad = self.pad_links.get(touch[3])
+            if pad is None:
+                continue
+            self.felt, thing = True, self.touched.get((touch[2], touch[4]))
             force = self.steps * _force(touch)  # Bullet takes the impulse of a step for that of a whole call
-            pads[0, pad] -= force
+            self.pads[0, pad] -= force
             if thing is not None:
-                pads[1 + thing, pad] -= force
-        return pads
+                self.pads[1 + thing, pad] -= force
 
     def shift(self, by: Floats) -> None:
         """Move the first thing and let it fall."""

@@ -23,7 +23,7 @@ HOLD = 10
 class Servos:
     """The servos of n arms of a kind. Gains (n, nq) and the share (n,) of the weight that is carried may be written.
 
-    `given` (n, nq) Nm is what each servo itself gave last.
+    `given` (n, nq) Nm is what each servo itself gave last, `put` (n, nq) Nm what is to be put on its joint.
     """
 
     def __init__(self, cell: CellModel, n: int) -> None:
@@ -35,9 +35,14 @@ class Servos:
         self.stiffness, self.damping, self.limit = (np.tile(g, (n, 1)) for g in (arm.stiffness, arm.damping, arm.torque))
         self.carried: Floats = np.ones(n)
         self.given: Floats = np.zeros((n, arm.nq))
+        self.put: Floats = np.zeros((n, arm.nq))
         self._kept: Floats = np.zeros((n, arm.nq))
         self._last: Floats = np.zeros((n, arm.nq))
         self._since: Floats = np.zeros(n)
+        self._law = (
+            arm.fixed, arm.zero, self.links, self.armature, self.own, self.g, self.stiffness, self.damping, self.limit,
+            self.carried, self.given, self._kept, self._last, self._since, self.put,
+        )  # fmt: skip
 
     def law(self, rows: Rows) -> bytes:
         """What can be written here, of rows."""
@@ -48,14 +53,10 @@ class Servos:
         self.given[rows] = self._kept[rows] = self._last[rows] = 0.0
         self._since[rows] = 0.0
 
-    def hold(self, rows: Rows, q: Floats, dq: Floats, target: Floats, seconds: float) -> Floats:
-        """(m, nq) Nm for rows whose joints are at `q` (m, nq) rad, `dq` rad/s, to keep for some seconds."""
-        put: Floats = np.empty(q.shape)
-        _held(
-            rows, self.arm.fixed, self.arm.zero, self.links, self.armature, self.own, self.g, seconds, q, dq, target,
-            self.stiffness, self.damping, self.limit, self.carried, self.given, self._kept, self._last, self._since, put,
-        )  # fmt: skip
-        return put
+    def hold(self, rows: Rows, first: int, end: int, table: Floats, speeds: int, target: Floats, seconds: float) -> None:
+        """Into `put` what to keep for some seconds, for `rows` from index `first` to before `end`: their joints are at
+        table[row, :nq] rad, at table[row, speeds : speeds + nq] rad/s, and wanted at target[i, :nq] rad."""
+        _held(rows, first, end, table, speeds, target, seconds, *self._law)
 
 
 def _links(cell: CellModel) -> Floats:
@@ -79,9 +80,9 @@ def _links(cell: CellModel) -> Floats:
 
 @compiled
 def _held(
-    rows: Rows, fixed: Floats, zero: Floats, links: Floats, armature: Floats, own: Floats, g: float, h: float, q: Floats,
-    dq: Floats, target: Floats, stiffness: Floats, damping: Floats, limit: Floats, carried: Floats, given: Floats,
-    kept: Floats, last: Floats, since: Floats, put: Floats,
+    rows: Rows, first: int, end: int, table: Floats, speeds: int, target: Floats, h: float, fixed: Floats, zero: Floats,
+    links: Floats, armature: Floats, own: Floats, g: float, stiffness: Floats, damping: Floats, limit: Floats,
+    carried: Floats, given: Floats, kept: Floats, last: Floats, since: Floats, put: Floats,
 ) -> None:  # fmt: skip
     """Into `given` what servos of rows give in the mean of the next `h` seconds; into `kept` that with the joints' own damping,
     and with what makes Bullet's links, which have rotors in them, turn as MuJoCo's; into `put` all that with the weight.
@@ -89,32 +90,33 @@ def _held(
     `last` (n, nq) rad/s are the speeds `since` (n,) seconds ago, when `kept` was put in: what is left of Bullet's accelerations
     since then is the rest of what acts on the joints.
     """
-    nq = q.shape[1]
+    nq = armature.shape[0]
     frames, middle = np.empty((nq + 1, 3, 4)), np.empty(nq)
     inertia, weight = np.empty((nq, nq)), np.empty(nq)
     rotors, felt = np.empty((nq, nq)), np.empty(nq)
     rest, way, free = np.empty(nq), np.empty(nq), np.empty(nq, np.bool_)
-    for i in range(len(rows)):
+    for i in range(first, end):
         row = rows[i]
+        q, dq = table[row, :nq], table[row, speeds : speeds + nq]
         for j in range(nq):
-            middle[j] = q[i, j] + 0.5 * h * dq[i, j]
+            middle[j] = q[j] + 0.5 * h * dq[j]
         frames_of(fixed, zero, middle, frames)
         _inertia(links, frames, g, inertia, weight)
-        _rotors(armature, frames, dq[i], rotors, felt)
+        _rotors(armature, frames, dq, rotors, felt)
         for j in range(nq):
             inertia[j, j] += armature[j]
             rest[j], free[j] = 0.0, True
             if since[row] > 0.0:
                 rest[j] = -kept[row, j]
                 for k in range(nq):
-                    rest[j] += (inertia[j, k] + rotors[j, k]) * (dq[i, k] - last[row, k]) / since[row]
-        _moves(h, q[i], dq[i], target[i], stiffness[row], damping[row], own, limit[row], inertia, rest, given[row], way, free)
+                    rest[j] += (inertia[j, k] + rotors[j, k]) * (dq[k] - last[row, k]) / since[row]
+        _moves(h, q, dq, target[i], stiffness[row], damping[row], own, limit[row], inertia, rest, given[row], way, free)
         for j in range(nq):
-            last[row, j] = dq[i, j]
-            kept[row, j] = given[row, j] - own[j] * (dq[i, j] + 0.5 * h * way[j])
+            last[row, j] = dq[j]
+            kept[row, j] = given[row, j] - own[j] * (dq[j] + 0.5 * h * way[j])
             for k in range(nq):
                 kept[row, j] += rotors[j, k] * way[k]
-            put[i, j] = kept[row, j] + felt[j] + carried[row] * weight[j]
+            put[row, j] = kept[row, j] + felt[j] + carried[row] * weight[j]
         since[row] = h
 
 

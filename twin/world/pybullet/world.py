@@ -7,6 +7,7 @@ each row again from there, which ends in the same bits; a row whose end differs 
 
 from __future__ import annotations
 
+import functools
 import weakref
 from typing import Any
 
@@ -19,7 +20,7 @@ from twin.core.records import Bools, Floats, Observation, Rows, Truth
 from twin.world.base import FIELDS, PER_JOINT, Start
 from twin.world.cell import CellModel
 from twin.world.engines import CANNOT
-from twin.world.grasp import truth_of
+from twin.world.grasp import felt
 from twin.world.kinematics import point_of
 from twin.world.pybullet.loaded import FINER, Parts
 from twin.world.pybullet.row import Row
@@ -46,13 +47,24 @@ class PybulletWorld:
         self.step_us = model.step_us
         mj = model.model
         self.parts = Parts(model)
-        self.rows = [Row(self.parts) for _ in range(n)]
-        self._gone = weakref.finalize(self, _close, self.rows)
         self._table: Floats = np.tile(np.concatenate((mj.qpos0, np.zeros(mj.nv + 1))), (n, 1))
         self._qpos, self._qvel = self._table[:, : mj.nq], self._table[:, mj.nq : mj.nq + mj.nv]
-        self._servos = Servos(model, n)
+        self._q, self._dq = self._qpos[:, model.arm_q], self._qvel[:, model.arm_q]
+        self._arms: Floats = np.zeros((n, 2 * self.nq))
         self._pads: Floats = np.zeros((n, 1 + model.things, 2, 3))
-        self._void, self._touched = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+        self.rows = [Row(self.parts, *own) for own in zip(self._table, self._arms, self._pads, strict=True)]
+        self._gone = weakref.finalize(self, _close, self.rows)
+        self._servos = Servos(model, n)
+        self._void = np.zeros(n, dtype=np.bool_)
+        self._grip, self._tool, self._force = np.zeros(n), np.zeros((n, 3)), np.zeros((n, 3))
+        self._objects: Floats = np.zeros((n, model.things, 7))
+        self._held, self._pressed = np.zeros((n, model.things), np.bool_), np.zeros(n)
+        rails = [[rail.q, *rail.at, *rail.axis] for rail in model.rails]
+        self._sensed = (
+            self._table, self._pads, mj.nq + mj.nv, model.arm.fixed, model.arm.zero, model.grip_q.start, model.object_q.start,
+            np.array(rails).reshape(-1, 7), model.size_m, self._void, self._grip, self._tool, self._objects, self._force,
+            self._held, self._pressed,
+        )  # fmt: skip
         self._scales: dict[str, Floats] = {name: np.ones((n, self.nq if name in PER_JOINT else 1)) for name in FIELDS}
         self._range: Floats = mj.actuator_ctrlrange.T.copy()
         self._begun = Start.blank(n, self.nq, model.things)
@@ -77,15 +89,15 @@ class PybulletWorld:
         cell.place(qpos, start.objects)
         self._begun.put(rows, start)
         self._void[rows] = ~np.isfinite(qpos).all(axis=1)
-        self._table[rows] = 0.0
+        self._table[rows], self._pads[rows] = 0.0, 0.0
         self._qpos[rows] = qpos
-        self._pads[rows], self._touched[rows] = 0.0, False
         self._servos.reset(rows)
         for row, line in zip(rows, qpos, strict=True):
             self._done[row], self.rows[row].size = [], 1.0
             if not self._void[row]:
                 self._obey(row, "build", line)
                 self._drives(row)
+        _sense(rows, 0.0, *self._sensed)
 
     def _obey(self, row: int, what: str, *arguments: Any) -> None:
         """Have a row do something; it fails where Bullet refuses."""
@@ -106,62 +118,52 @@ class PybulletWorld:
 
     def step(self, rows: Rows, command: Floats, steps: int) -> None:
         """Hold `command` (n, nu) for `steps` physics steps. Rows not named, and rows that failed, keep every bit."""
-        if self._void.any() or not np.isfinite(command).all():
+        asked = np.empty(command.shape)
+        if not _ready(rows, self._void, command, self._range, asked):
             self._void[rows[~np.isfinite(command).all(axis=1)]] = True
             able = ~self._void[rows]
-            rows, command = rows[able], command[able]
+            rows, asked = rows[able], asked[able]
         if not len(rows) or not steps:
             return
-        command = np.minimum(np.maximum(command, self._range[0]), self._range[1])
-        for row, asked in zip(rows.tolist(), command.tolist(), strict=True):
-            self._done[row].append(("step", asked, steps))
-        self._hold(rows, command, FINER * steps)
-        self._table[self._at(rows), -1] += steps * self.step_us * 1e-6
-        self._read(rows)
+        self._hold(rows, asked, steps)
+        _sense(rows, 1e-6 * steps * self.step_us, *self._sensed)
 
     def _hold(self, rows: Rows, command: Floats, steps: int) -> None:
         """Step rows in as few holds as there can be, all about as long; row by row, so that a client stays in the cache."""
-        arm, holds = self.cell.arm_q, -(-steps // HOLD)
-        lengths = [steps // holds + (i < steps % holds) for i in range(holds)]
-        seconds = [1e-6 * self.step_us / FINER * length for length in lengths]
-        target = command[:, :-1]
-        first = self._servos.hold(rows, self._qpos[rows, arm], self._qvel[rows, arm], target, seconds[0]).tolist()
-        for i, (row, opening) in enumerate(zip(rows.tolist(), command[:, -1].tolist(), strict=True)):
+        servos = self._servos
+        (length, seconds), *later = _holds(FINER * steps, HOLD, 1e-6 * self.step_us / FINER)
+        servos.hold(rows, 0, len(rows), self._table, self.cell.model.nq, command, seconds)
+        every = zip(rows.tolist(), command.tolist(), servos.put[self._at(rows)].tolist(), strict=True)
+        for i, (row, asked, torques) in enumerate(every):
+            self._done[row].append(("step", asked, steps))
             one = self.rows[row]
             try:
-                one.close_on(opening)
-                one.go(first[i], lengths[0])
-                for hold in range(1, holds):
-                    now = np.array([[state[:2] for state in one.joints_now()]])
-                    torques = self._servos.hold(rows[i : i + 1], now[:, :, 0], now[:, :, 1], target[i : i + 1], seconds[hold])
-                    one.go(torques[0].tolist(), lengths[hold])
+                one.close_on(asked[-1])
+                one.go(torques, length)
+                for more, span in later:
+                    one.feel()
+                    servos.hold(rows, i, i + 1, self._arms, self.nq, command, span)
+                    one.go(servos.put[row].tolist(), more)
                 one.read()
             except one.p.error:
                 self._void[row] = True
 
-    def _read(self, rows: Rows) -> None:
-        """Have rows read and copy it out; a state that is not finite voids its row."""
-        at, lines = self._at(rows), []
-        for row in rows.tolist():
-            one = self.rows[row]
-            lines.append(one.line)
-            if one.touching or self._touched[row]:
-                self._pads[row], self._touched[row] = one.pads, bool(one.touching)
-        self._table[at, :-1] = lines
-        if not np.isfinite(table := self._table[at]).all():
-            self._void[at] |= ~np.isfinite(table).all(axis=1)
+    def _copies(self, rows: Rows, *arrays: Any) -> Any:
+        """What arrays of n rows hold of some of them."""
+        if len(rows) == self.n:
+            return [array.copy() for array in arrays]
+        return [array.take(rows, axis=0) for array in arrays]
 
     def observe(self, rows: Rows) -> Observation:
         """What the sensors read now, without faults: copies."""
-        cell, n = self.cell, len(rows)
-        q, dq, grip = np.empty((n, self.nq)), np.empty((n, self.nq)), np.empty(n)
-        tool, force, arm = np.empty((n, 3)), np.empty((n, 3)), cell.arm
-        _sense(rows, self._qpos, self._qvel, self._pads, arm.fixed, arm.zero, cell.grip_q.start, q, dq, grip, tool, force)
-        return Observation(q=q, dq=dq, grip=grip, tool=tool, objects=cell.poses(self._qpos[self._at(rows)]), force=force)
+        q, dq, grip, tool, objects, force = self._copies(
+            rows, self._q, self._dq, self._grip, self._tool, self._objects, self._force
+        )
+        return Observation(q=q, dq=dq, grip=grip, tool=tool, objects=objects, force=force)
 
     def truth(self, rows: Rows) -> Truth:
         """Ground truth: copies. Held: both fingers press on a thing, which is between them and not below them."""
-        return truth_of(self.cell, self.observe(rows), self._pads[self._at(rows)])
+        return Truth(*self._copies(rows, self._q, self._dq, self._tool, self._objects, self._held, self._pressed))
 
     def status(self, rows: Rows) -> Bools:
         """(n,) True where the physics of a row failed since its last reset."""
@@ -169,7 +171,7 @@ class PybulletWorld:
 
     def jac(self, rows: Rows) -> Floats:
         """(n, 6, nq) Jacobian of the tool point in the robot's base frame: linear rows first, then angular."""
-        return self.cell.arm.jac(self._qpos[rows, self.cell.arm_q])
+        return self.cell.arm.jac(self._q[rows])
 
     def set_field(self, rows: Rows, field: str, scale: Floats) -> None:
         """Scale a field (`FIELDS`) of rows against the nominal value; 1 restores it."""
@@ -183,6 +185,7 @@ class PybulletWorld:
             if field == "thing_size" and self.rows[row].size != value[0] and not self._void[row]:
                 self._obey(row, "resize", float(value[0]))
             self._drives(row)
+        _sense(rows, 0.0, *self._sensed)
 
     def _known(self, field: str) -> Floats:
         if field not in self._scales:
@@ -211,7 +214,7 @@ class PybulletWorld:
     def torque(self, rows: Rows) -> tuple[Floats, Floats]:
         """(n, nq) Nm that each drive gave in the last physics step, and what a sound one gives in the state after it."""
         arm = self.cell.arm
-        q, dq = self._qpos[rows, self.cell.arm_q], self._qvel[rows, self.cell.arm_q]
+        q, dq = self._q[rows], self._dq[rows]
         asked = arm.stiffness * (self._asked(rows, q) - q) - arm.damping * dq
         return self._servos.given[rows], np.minimum(np.maximum(asked, -arm.torque), arm.torque)
 
@@ -228,9 +231,8 @@ class PybulletWorld:
         """Move the first thing of each row by `by` (n, 3) m and let it fall."""
         for row, way in zip(rows.tolist(), by, strict=True):
             self._obey(row, "shift", way)
-            self._obey(row, "read")
             self._done[row].append(("shift", way.copy()))
-        self._read(rows)
+        _sense(rows, 0.0, *self._sensed)
 
     def state(self, rows: Rows) -> Floats:
         """(n, k) C-contiguous: all of the next step's causes that Bullet tells; not what its solver remembers of the last."""
@@ -275,20 +277,54 @@ class PybulletWorld:
         self.restore(state["snapshot"])
 
 
+@functools.cache
+def _holds(steps: int, most: int, step_s: float) -> list[tuple[int, float]]:
+    """How many steps each hold takes, of at most so many, and how many seconds."""
+    holds = -(-steps // most)
+    lengths = [steps // holds + (i < steps % holds) for i in range(holds)]
+    return [(length, step_s * length) for length in lengths]
+
+
+@compiled
+def _ready(rows: Rows, void: Bools, command: Floats, range_: Floats, asked: Floats) -> bool:
+    """Into `asked` the command, kept to its range; whether all of it is finite and no row failed."""
+    ready = True
+    for i in range(len(rows)):
+        ready &= not void[rows[i]]
+        for j in range(command.shape[1]):
+            ready &= np.isfinite(command[i, j])
+            asked[i, j] = min(max(command[i, j], range_[0, j]), range_[1, j])
+    return ready
+
+
 @compiled
 def _sense(
-    rows: Rows, qpos: Floats, qvel: Floats, pads: Floats, fixed: Floats, zero: Floats, hand: int, q: Floats, dq: Floats,
-    grip: Floats, tool: Floats, force: Floats,
+    rows: Rows, seconds: float, table: Floats, pads: Floats, clock: int, fixed: Floats, zero: Floats, hand: int, free: int,
+    rails: Floats, size: Floats, void: Bools, grip: Floats, tool: Floats, objects: Floats, force: Floats, held: Bools,
+    pressed: Floats,
 ) -> None:  # fmt: skip
-    """Joints, opening, tool and force of rows; joints begin at column 0, fingers at `hand`."""
-    for i in range(len(rows)):
-        row = rows[i]
-        for j in range(q.shape[1]):
-            q[i, j], dq[i, j] = qpos[row, j], qvel[row, j]
-        grip[i] = qpos[row, hand] + qpos[row, hand + 1]
-        tool[i, 0], tool[i, 1], tool[i, 2] = point_of(fixed, zero, q[i])
+    """Put the clock of rows on, and out of their lines of the table (joints begin at column 0, fingers at `hand`, what lies
+    free at `free`) work out what is observed and true. A row whose state is not finite is void."""
+    nq, lying = len(zero), objects.shape[1] - len(rails)
+    for row in rows:
+        line = table[row]
+        line[clock] += seconds
+        for value in line:
+            void[row] |= not np.isfinite(value)
+        grip[row] = line[hand] + line[hand + 1]
+        tool[row, 0], tool[row, 1], tool[row, 2] = point_of(fixed, zero, line[:nq])
         for a in range(3):
-            force[i, a] = -(pads[row, 0, 0, a] + pads[row, 0, 1, a])
+            force[row, a] = -(pads[row, 0, 0, a] + pads[row, 0, 1, a])
+        for k in range(lying):
+            for a in range(7):
+                objects[row, k, a] = line[free + 7 * k + a]
+        for k in range(len(rails)):
+            for a in range(3):
+                objects[row, lying + k, a] = rails[k, 1 + a] + line[int(rails[k, 0])] * rails[k, 4 + a]
+                objects[row, lying + k, 4 + a] = 0.0
+            objects[row, lying + k, 3] = 1.0
+        one = slice(row, row + 1)
+        felt(pads[one], objects[one], tool[one], size, held[one], pressed[one])
 
 
 def _close(rows: list[Row]) -> None:
