@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from twin.calibrate.network.families import FITS, empirical_tail, gamma, loglogistic, lognormal
-from twin.calibrate.network.horizons import follow, horizons, latest
+from twin.calibrate.network.horizons import forecasts, horizons
+from twin.calibrate.network.mixing import Judged, mix
 from twin.calibrate.network.regimes import fit_chain
 from twin.calibrate.network.score import choose_regimes, contradicted, pinball, rank_regimes
 from twin.calibrate.network.stationary import compare_halves
@@ -82,32 +83,66 @@ def test_independent_delays_get_one_regime():
     assert choose_regimes(rank_regimes(lognormal_delays(800), "empirical_tail_20", 3, P)) == 1
 
 
+def modelled(family, size):
+    """What fits a family with so many regimes to a part of a trace."""
+
+    def made(x):
+        return family, fit_chain(FITS[family](x), x, size)
+
+    return made
+
+
+def looked_ahead(x, start, made):
+    told, _ = horizons(made(x[:start]), made, x[:start], x[start:], P)
+    return {h.ahead: h for h in told}
+
+
 def test_what_is_known_of_a_burst_fades_with_the_horizon():
-    x = bursts(4000)
-    found = {
-        h.ahead: h
-        for h in horizons(
-            fit_chain(FITS["empirical_tail_20"](x[:2000]), x[:2000], 2), "empirical_tail_20", x[:2000], x[2000:], P
-        )
-    }
+    found = looked_ahead(bursts(4000), 2000, modelled("empirical_tail_20", 2))
     assert found[1].frozen < 0.9 and found[1].frozen < found[10].frozen < found[100].frozen + 0.02
+    assert found[1].mixed < min(0.9, found[1].so_far, found[1].latest)
 
 
 def test_a_law_kept_up_to_date_follows_a_level_that_moves():
     x = lognormal_delays(4000) * np.repeat([1.0, 1.5], 2000)
-    (near, *_) = horizons(fit_chain(FITS["lognormal"](x[:2000]), x[:2000], 1), "lognormal", x[:2000], x[2000:], P)
-    assert near.kept < near.frozen and near.kept < 1
+    near = looked_ahead(x, 2000, modelled("lognormal", 1))[1]
+    assert near.kept < near.frozen and near.kept < 1 and near.mixed < near.so_far
 
 
 def test_no_forecast_knows_what_it_is_to_foretell():
     x, p = lognormal_delays(1200), P
     changed = np.concatenate([x[:1000], 100 * x[1000:]])
-    chain = fit_chain(FITS["lognormal"](x[:600]), x[:600], 2)
+    model = modelled("lognormal", 2)(x[:600])
     for ahead in (1, 100):
-        a, b = (follow(chain, "lognormal", y, 600, [ahead], p, frozen=False)[ahead] for y in (x, changed))
+        a, b = (forecasts(model, y, 600, [ahead], p)[ahead] for y in (x, changed))
+        assert (a[: 400 + ahead] == b[: 400 + ahead]).all() and (a[400 + ahead :, :4] != b[400 + ahead :, :4]).any(2).all(
+            1
+        ).any()
+        a, b = (mix(told, y[600:], p, ahead, Judged.new(6, 4)) for told, y in ((a, x), (b, changed)))
         assert (a[: 400 + ahead] == b[: 400 + ahead]).all() and (a[400 + ahead :] != b[400 + ahead :]).any()
-        a, b = (latest(y, 600, ahead, 300, p) for y in (x, changed))
-        assert (a[: 400 + ahead] == b[: 400 + ahead]).all()
+
+
+def test_a_mixture_is_hardly_worse_than_the_best_that_is_mixed_whichever_it_is():
+    x = lognormal_delays(4000)
+    right = np.quantile(lognormal_delays(400_000, "truth"), P)
+    told = np.broadcast_to(np.stack([0.5 * right, right, 2 * right, 5 * right]), (4000, 4, 4))
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
+        mixed = mix(told[:, order], x, P, 1, Judged.new(4, 4))
+        ours, best = (pinball(of, x[1000:], P) for of in (mixed[1000:], right))
+        assert (ours < best * [1.01, 1.01, 1.03, 1.15]).all()
+
+
+def test_what_one_message_in_a_thousand_exceeds_is_not_judged_by_a_hundred():
+    x, p = np.full(100, 1.0), np.array([0.999])
+    told = np.broadcast_to(np.array([[2.0], [10.0]]), (100, 2, 1))
+    assert mix(told, x, p, 1, Judged.new(2, 1))[-1] > 3  # by the variance that was seen it would be 2.0
+
+
+def test_weights_that_were_learned_are_gone_on_from():
+    x, told = np.full(50, 1.0), np.broadcast_to(np.array([[1.0], [3.0]]), (50, 2, 1))
+    judged, half = Judged.new(2, 1), np.array([0.5])
+    first, then = (mix(told, x, half, 1, judged) for _ in range(2))
+    assert first[0] == pytest.approx(2) and first[-1] > then[0] - 1e-9 and then[0] < 1.5
 
 
 def test_pinball_loss_is_least_at_the_quantile():

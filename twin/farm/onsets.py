@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from twin.core.chance import Chance, Stream
 from twin.core.clock import US, Clock, to_us
@@ -12,6 +13,8 @@ from twin.core.records import Event
 from twin.farm.cells import Cell
 from twin.faults.hazards import draw_life
 from twin.faults.injection import Injection
+from twin.faults.onset import Onset
+from twin.faults.wander import Course
 
 HOUR_US = 3600 * US
 
@@ -27,12 +30,25 @@ class Onsets:
         """Fault → operating time at which it begins, where a hazard law says so."""
         self.on: dict[str, list[int]] = {}
         """Kind of event → the faults that follow from it."""
+        self.courses: dict[int, Course] = {}
+        """Entry of the plan → how it wanders. Kept because it is asked for again and again, no part of the state."""
         for number, fault in enumerate(injections):
             if fault.spec.onset.event is not None:
                 self.on.setdefault(fault.spec.onset.event, []).append(number)
 
     def _stream(self, fault: Injection, count: int) -> Stream:
         return self.chance.stream(f"fault/{fault.name}/{fault.cell}", "onset", count)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"courses": {}}
+
+    def _course(self, fault: Injection) -> Course | Onset:
+        """How a rate or share goes on: as its onset says, or as it wanders in this run."""
+        onset: Onset = fault.spec.onset
+        if onset.wanders_per_sqrt_h and fault.number not in self.courses:
+            stream = self.chance.stream(f"fault/{fault.name}", "wanders")
+            self.courses[fault.number] = Course(onset, self.duration_us / US, stream)
+        return self.courses.get(fault.number, onset)
 
     def _enter(self, number: int, when_us: int, lasts_s: float | None = None) -> int:
         return self.clock.at(when_us, "fault.on", self.injections[number].cell, (number, lasts_s))
@@ -68,7 +84,7 @@ class Onsets:
         """The next onset of a fault that comes at a rate."""
         fault = self.injections[number]
         if fault.spec.onset.rate_per_h is not None:
-            wait_s = fault.spec.onset.wait_s(self.clock.now_us / US, self._stream(fault, self.due[number]))
+            wait_s = self._course(fault).wait_s(self.clock.now_us / US, self._stream(fault, self.due[number]))
             self.due[number] += 1
             self._enter(number, self.clock.now_us + to_us(wait_s))
 
@@ -87,7 +103,7 @@ class Onsets:
         onset, now = fault.spec.onset, self.clock.now_us
         if onset.per_episode is not None:
             stream = self._stream(fault, cell.count)
-            if float(stream.random()) < onset.share(now / US):
+            if float(stream.random()) < self._course(fault).share(now / US):
                 even = onset.after_s is None
                 wait_s = float(stream.random()) * onset.within_s if even else draw(onset.after_s, stream)
                 return self._enter(number, now + to_us(wait_s))

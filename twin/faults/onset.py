@@ -51,6 +51,7 @@ BESIDE = {
     "within_s": ("per_episode",),
     "after_s": ("per_episode",),
     "varies": ("rate_per_h", "per_episode"),
+    "wanders_per_sqrt_h": ("rate_per_h", "per_episode"),
     "of": ("event",),
     "probability": ("event",),
     "delay_s": ("event",),
@@ -78,6 +79,9 @@ class Onset(Spec):
     """With per_episode: or so long after the episode's start (a number or a law); in an episode that ends before it is none."""
     varies: Varies | None = None
     """With rate_per_h and per_episode: how they change."""
+    wanders_per_sqrt_h: NonNegative | None = None
+    """With rate_per_h and per_episode: they wander from where they are, in each run its own way. Standard deviation after an
+    hour of the rate's logarithm or of the share's log odds; after four hours it is twice that. Of a law each run draws one."""
     operating_h: Law | None = None
     """After so many operating hours of the robot, drawn from this law; anew after each repair, or when it has cleared."""
     event: str | None = None

@@ -17,7 +17,6 @@ from twin.calibrate.network.regimes import Chain, fit_chain
 from twin.calibrate.network.score import (
     Candidate,
     choose_regimes,
-    one_ahead,
     pinball,
     rank,
     rank_regimes,
@@ -72,8 +71,13 @@ def fit(spec: NetworkSpec, given: Given) -> PartResult:
     final = fit_chain(_family(model.family, whole), whole, model.chain.size)
     told = link_estimates(spec, given, final, whole, log.source)
     loss, lost_findings = losses.fit_loss(spec, given, log)
-    static, ahead = model.chain.marginal.quantile(p), one_ahead(model.chain, before, after, p)
-    further = horizons(model.chain, model.family, before, after, p)
+    static = model.chain.marginal.quantile(p)
+
+    def earlier(part: Floats) -> tuple[str, Chain]:
+        made = choose(spec, part, given)
+        return made.family, made.chain
+
+    further, ahead = horizons((model.family, model.chain), earlier, before, after, p)
     return PartResult(
         "network",
         given.name(spec),
@@ -190,9 +194,8 @@ def _kept(ahead: Floats, after: Floats, p: Floats) -> Finding:
 
 def _further(told: list[Horizon]) -> Finding:
     words = ". ".join(h.words() for h in told)
-    return Finding(
-        "note", f"held-out loss by how many messages ahead a delay is forecast, 1 is resampling the first part: {words}"
-    )
+    text = f"held-out loss of the mixture, so many messages ahead, over that of resampling the first part: {words}"
+    return Finding("note", text)
 
 
 def _facts(model: Model, static: Floats, before: Floats, after: Floats, p: Floats, halves: Halves | None) -> dict[str, object]:

@@ -1,0 +1,69 @@
+"""Rates and shares that nobody can foretell: every run draws a course of its own, and the same run always the same."""
+
+import pickle
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from scipy import special
+
+from tests.farm.scenes import cells, play
+from twin.core.chance import Chance
+from twin.faults.spec import Onset
+from twin.faults.wander import Course
+
+STUCK = {"component": "sensor", "mode": "stuck", "joint": 1, "duration_s": 0.5}
+
+
+def course(number=0, hours=4.0, **onset):
+    return Course(Onset(**onset), 3600 * hours, Chance(5).stream("test", "course", number))
+
+
+def counted(made, hours=4.0):
+    stream, now, n = Chance(5).stream("test", "waits"), 0.0, -1
+    while now < 3600 * hours:
+        now, n = now + made.wait_s(now, stream), n + 1
+    return n
+
+
+def test_after_four_hours_courses_of_a_rate_have_spread_by_twice_what_they_do_in_one():
+    ends = [course(i, rate_per_h=1, wanders_per_sqrt_h=0.3).walk[[60, 240]] for i in range(400)]
+    assert np.std(ends, axis=0) == pytest.approx([0.3, 0.6], rel=0.12)
+    assert np.mean(ends, axis=0) == pytest.approx([0, 0], abs=0.1)
+
+
+def test_how_much_a_course_wanders_may_be_drawn_too():
+    law = {"kind": "empirical", "values": [0, 2]}
+    ends = np.array([course(i, rate_per_h=1, wanders_per_sqrt_h=law).walk[-1] for i in range(60)])
+    assert 0.3 < np.mean(ends == 0) < 0.7 and np.std(ends[ends != 0]) > 2
+
+
+def test_onsets_come_as_often_as_their_course_adds_up_to():
+    made = course(3, rate_per_h=200, wanders_per_sqrt_h=1.0, varies={"at_h": (0, 4), "times": (1, 2)})
+    assert abs(counted(made) - made.expected[-2]) < 4 * np.sqrt(made.expected[-1])
+    assert abs(made.expected[-1] - 1200) > 100  # it has wandered
+
+
+def test_a_share_wanders_on_its_log_odds_and_begins_where_it_is():
+    made = course(1, per_episode=0.2, wanders_per_sqrt_h=0.5)
+    assert made.share(0) == pytest.approx(0.2)
+    assert special.logit(made.share(7200.0)) == pytest.approx(special.logit(0.2) + made.walk[120])
+
+
+def test_a_course_that_stays_is_the_rate_itself():
+    assert abs(counted(course(rate_per_h=100, wanders_per_sqrt_h=0.0)) - 400) < 80
+
+
+def test_wandering_goes_only_with_a_rate_or_a_share():
+    with pytest.raises(ValidationError, match="'wanders_per_sqrt_h' goes only with rate_per_h or per_episode"):
+        Onset(at_s=3, wanders_per_sqrt_h=1)
+
+
+@pytest.mark.parametrize("way", [{"rate_per_h": 240}, {"per_episode": 0.5}])
+def test_runs_of_other_seeds_take_other_courses_and_cells_of_one_run_the_same(tmp_path, way):
+    fault = STUCK | {"onset": way | {"wanders_per_sqrt_h": 30}}
+    runs = [play(tmp_path, cells=cells("a", "b"), faults=[fault], duration_s=200, seed=seed) for seed in (1, 2, 1)]
+    first, other, again = ([e.t_us for e in run.of("fault.onset")] for run in runs)
+    assert first == again != other
+    onsets = runs[0].farm.trouble.onsets
+    assert len(onsets.courses) == 1 and pickle.loads(pickle.dumps(onsets)).courses == {}
