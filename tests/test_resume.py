@@ -48,6 +48,8 @@ def busy(**changes):
 
 PHYSICS = busy(duration_s=8)
 PHYSICS["fleet"]["workcells"] = {"table": {"physics_step_ms": 4}}
+RESTING = busy(duration_s=8)
+RESTING["fleet"]["workcells"] = {"table": {"physics_step_ms": 4, "rest": True}}
 WAYS = {
     "built-in strategies": (busy(), "kinematic"),
     "strategies that pickle": (busy(scheduler={"use": "strategies:Lifo"}, dispatch={"use": "strategies:Patient"}), "kinematic"),
@@ -56,6 +58,7 @@ WAYS = {
         "kinematic",
     ),
     "real physics": (PHYSICS, "mujoco"),
+    "things that sleep": (RESTING, "mujoco"),
     "another physics": (PHYSICS, "pybullet"),
 }
 if find_spec("pybullet") is None:

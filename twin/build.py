@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -76,11 +76,8 @@ from twin.world.spheres import spheres
 from twin.world.tasks import tasks_of
 
 
-def build(scenario: Scenario, run: str, threads: int, rest: bool = False) -> Farm:
-    """A farm at time zero. `run` names the run in episode rows; `threads` changes no bit of any result.
-
-    rest: things that lie still sleep, in MuJoCo (see `MujocoWorld`): faster, and without snapshots.
-    """
+def build(scenario: Scenario, run: str, threads: int) -> Farm:
+    """A farm at time zero. `run` names the run in episode rows; `threads` changes no bit of any result."""
     spec, fleet = scenario.spec, scenario.spec.fleet
     clock, chance, in_force = Clock(), Chance(scenario.seed), InForce()
     book = Book(clock, spec.everyday)
@@ -88,8 +85,7 @@ def build(scenario: Scenario, run: str, threads: int, rest: bool = False) -> Far
     machines: Machines = {name: Machine(name, server, chance, in_force) for name, server in fleet.compute.items()}
     drawn = spec.tier == "outcome"
     keys = {} if drawn else groups
-    worlds = functools.partial(make_world, scenario.engine, threads=threads, rest=rest)
-    lanes = [_lane(scenario, i, key, members, machines, chance, worlds) for i, (key, members) in enumerate(keys.items())]
+    lanes = [_lane(scenario, i, key, members, machines, chance, threads) for i, (key, members) in enumerate(keys.items())]
     people = _people(scenario, clock, book, chance, in_force)
     recovery = Recovery(fleet, clock, book, chance, people)
     hosts = [Host(role, make) for role, make in strategies(scenario).items()]
@@ -236,18 +232,12 @@ def model_of(scenario: Scenario, key: LaneKey) -> CellModel:
 
 
 def _lane(
-    scenario: Scenario,
-    index: int,
-    key: LaneKey,
-    members: Sequence[Cell],
-    machines: Machines,
-    chance: Chance,
-    worlds: Callable[..., World],
+    scenario: Scenario, index: int, key: LaneKey, members: Sequence[Cell], machines: Machines, chance: Chance, threads: int
 ) -> Lane:
     spec, fleet = scenario.spec, scenario.spec.fleet
     model, robot = model_of(scenario, key), fleet.robots[key[0]]
     n, arm, period_us = len(members), model.arm, to_us(robot.control_ms / 1000)
-    world = worlds(model, n)
+    world = make_world(scenario.engine, model, n, threads)
     ports, names = Ports(n, Body(arm, model.stroke_m, period_us, model.beyond)), [c.name for c in members]
     links = LinkBank([fleet.links[c.spec.link] if c.spec.link else None for c in members], names, chance, ports.link)
     by_server: dict[str | None, Any] = {}
@@ -280,11 +270,11 @@ def _lane(
     return lane
 
 
-def make_world(engine: str, model: CellModel, n: int, threads: int = 1, rest: bool = False) -> World:
+def make_world(engine: str, model: CellModel, n: int, threads: int) -> World:
     """n rows of a cell on an engine."""
     match engine:
         case "mujoco":
-            return MujocoWorld(model, n, threads, rest)
+            return MujocoWorld(model, n, threads)
         case "pybullet":
             from twin.world.pybullet.world import PybulletWorld
 

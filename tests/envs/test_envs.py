@@ -20,6 +20,19 @@ def made(task="pick_place", n=3, arm=None, **options):
     return gymnasium.make_vec(twin.envs.env_id(task, arm), num_envs=n, **FAST | options)
 
 
+def far(folder):
+    """A fleet whose robot is a slow link away."""
+    fleet = folder / "fleet.yaml"
+    fleet.write_text("""
+fleet: far
+grippers: {g: {stroke_mm: 80}}
+links: {slow: {latency_ms: 120}}
+robots: {arm: {model: panda, gripper: g, control_ms: 100}}
+cells: [{name: c, link: slow, robots: [{robot: arm}]}]
+""")
+    return str(fleet)
+
+
 def random_steps(env, steps, seed=0, scale=1.0):
     rng = np.random.default_rng(seed)
     return [env.step(scale * rng.uniform(-1, 1, env.action_space.shape)) for _ in range(steps)]
@@ -52,6 +65,13 @@ def test_physics_is_the_default():
     env = gymnasium.make_vec("twin/PickPlace-v0", num_envs=2)
     env.reset(seed=0)
     assert type(env.unwrapped.lane.world).__name__ == "MujocoWorld" and len(random_steps(env, 3)) == 3
+
+
+def test_things_sleep_unless_an_option_or_the_fleet_says_otherwise(tmp_path):
+    fleet = {"fleet": far(tmp_path), "arm": "panda"}
+    asked = {"bare": {}, "off": {"rest": False}, "fleet": fleet, "on": fleet | {"rest": True}}
+    rests = {name: made(n=1, **options).unwrapped.lane.world.cell.workcell.rest for name, options in asked.items()}
+    assert rests == {"bare": True, "off": False, "fleet": False, "on": True}
 
 
 def test_a_seed_repeats_an_episode_bit_for_bit_and_another_does_not():
@@ -102,15 +122,7 @@ def test_without_filters_nothing_is_changed():
 
 
 def test_while_an_answer_is_under_way_actions_are_dropped(tmp_path):
-    fleet = tmp_path / "fleet.yaml"
-    fleet.write_text("""
-fleet: far
-grippers: {g: {stroke_mm: 80}}
-links: {slow: {latency_ms: 120}}
-robots: {arm: {model: panda, gripper: g, control_ms: 100}}
-cells: [{name: c, link: slow, robots: [{robot: arm}]}]
-""")
-    env = made(fleet=str(fleet), arm="panda")
+    env = made(fleet=far(tmp_path), arm="panda")
     env.reset(seed=0)
     taken = [info["accepted"].all() for *_, info in random_steps(env, 6)]
     assert taken[0] and not all(taken)

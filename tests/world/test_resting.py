@@ -19,9 +19,9 @@ ROWS = np.arange(4, dtype=np.int32)
 
 def lying(threads: int = 1, objects: int = 1, rest: bool = True) -> Any:
     """A world whose arms stand at the start while things fall asleep, and what holds them there."""
-    workcell = WorkcellSpec(kind="bin", objects=objects) if objects > 1 else WorkcellSpec()
+    workcell = WorkcellSpec(kind="bin" if objects > 1 else "table", objects=objects, rest=rest)
     cell = build_cell(SimpleNamespace(model="ur3"), GripperSpec(), workcell)
-    world = MujocoWorld(cell, len(ROWS), threads, rest)
+    world = MujocoWorld(cell, len(ROWS), threads)
     task = tasks_of(cell)["pick_place" if objects == 1 else "bin_pick"]
     start = task.start([Chance(3).stream(f"c{i}", "start") for i in ROWS])
     world.reset(ROWS, start)
@@ -76,6 +76,13 @@ def test_what_sleeps_lies_where_it_would_lie_awake():
     assert 0 < np.abs(off[..., :3]).max() < 1e-4
 
 
-def test_a_world_that_lets_things_sleep_gives_no_snapshot():
-    with pytest.raises(ValueError, match="no part of MuJoCo's state"):
-        lying()[0].snapshot()
+def test_a_snapshot_wakes_all_and_both_go_on_to_the_same_bits():
+    world, hold = lying()
+    world.step(ROWS[:2], hold[:2] + 0.2, 3)
+    kept = world.snapshot()
+    other = MujocoWorld(world.cell, world.n)
+    other.restore(kept)
+    assert [asleep(world, row) for row in ROWS] == [0] * 4 and np.array_equal(kept["state"], world.snapshot()["state"])
+    for one in (world, other):
+        one.step(ROWS, hold, 300)
+    assert np.array_equal(world.state(ROWS), other.state(ROWS)) and asleep(other, 3) == 1

@@ -27,7 +27,9 @@ def cell(arm: str = "ur3") -> CellModel:
 
 def make(engine: str, model: CellModel, n: int) -> tuple[Any, Any, Start]:
     """A world of n rows at task starts."""
-    world = KinematicWorld(model, n) if engine == "kinematic" else MujocoWorld(model, n, threads=2, rest=engine == "resting")
+    if engine == "resting":
+        model = build_cell(model.robot, model.gripper, model.workcell.model_copy(update={"rest": True}))
+    world = KinematicWorld(model, n) if engine == "kinematic" else MujocoWorld(model, n, threads=2)
     rows, chance = np.arange(n, dtype=np.int32), Chance(3)
     start = tasks_of(model)["pick_place"].start([chance.stream(f"c{i}", "start") for i in range(n)])
     world.reset(rows, start)

@@ -27,7 +27,8 @@ class Options:
     fleet: a fleet file; its first cell that fits (`cell`, `task`, `arm`) is repeated, with its link, policy server, sensors and
     workcell. Left out: the arm at the task's workcell, without delays. faults, filters: lists as in a scenario file; those at
     a lane's ports only. reward: sparse (1 at success) or dense. control: joint or tool, see `twin.control.agent.Actions`.
-    rest: things that lie still sleep until they are touched (MuJoCo only): faster; False steps them as the farm does.
+    rest: whether things that lie still sleep until they are touched (faster); left out: as the fleet's workcells say, and
+    without a fleet they do.
     camera: (height, width) of an image in the observation; left out: none. render_mode: rgb_array, for `render()`.
     """
 
@@ -44,7 +45,7 @@ class Options:
     autoreset: str = "NextStep"
     engine: str = "mujoco"
     threads: int = 2
-    rest: bool = True
+    rest: bool | None = None
     render_mode: str | None = None
     camera: tuple[int, int] | None = None
 
@@ -78,9 +79,12 @@ def farm_of(asked: Options, n: int, seed: int) -> Farm:
     scenario = _scenario(asked, seed)
     cell = _chosen(scenario, asked).model_copy(update={"count": n, "name": "env", "maintenance": (), "duty": None})
     fleet = scenario.spec.fleet.model_copy(update={"cells": (cell,)})
+    if asked.rest is not None and asked.fleet is not None:
+        tables = {name: table.model_copy(update={"rest": asked.rest}) for name, table in fleet.workcells.items()}
+        fleet = fleet.model_copy(update={"workcells": tables})
     cells = tuple(expand([(0, cell)], cell.site or next(iter(fleet.sites))))
     alike = replace(scenario, spec=scenario.spec.model_copy(update={"fleet": fleet}), cells=cells)
-    farm = build(alike, "env", asked.threads, asked.rest)
+    farm = build(alike, "env", asked.threads)
     for fault in farm.trouble.injections:
         if fault.spec.PORT not in LANE_PORTS:
             raise InputError(f"fault {fault.name}: {fault.spec.component} faults need a farm; an environment has a lane only")
@@ -105,7 +109,7 @@ def _scenario(asked: Options, seed: int) -> Scenario:
 
 def _fleet(asked: Options) -> dict[str, Any]:
     needs = TASKS[asked.task]
-    workcell: dict[str, Any] = {"kind": needs.workcell}
+    workcell: dict[str, Any] = {"kind": needs.workcell, "rest": asked.rest is not False}
     if needs.objects > 1:
         workcell["objects"] = needs.objects
     return {

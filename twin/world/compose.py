@@ -31,6 +31,9 @@ STIFF = {"solref": [0.005, 1.0], "solimp": [0.95, 0.99, 0.001, 0.5, 2.0]}
 """Contacts that give way by less than 0.1 mm: in MuJoCo's softer default the grip sinks in by 3 mm and spits the object out."""
 BRAKES = {"solref": [0.004, 1.0], "solimp": [0.99, 0.99, 0.001, 0.5, 2.0]}
 """Shut brakes that creep by 1 mrad/s under the arm's weight; MuJoCo's softer default lets go by 35."""
+SLEEP = int(mujoco.mjtEnableBit.mjENBL_SLEEP)
+STILL_MPS = 1e-3
+"""A thing slower than this in every direction for ten physics steps falls asleep, where things may; m/s, turns by its size."""
 TURNING_M = 0.005
 """Torsional over sliding friction of a pad, m: two thirds of the radius of a pressed patch of 15 mm across."""
 COLOURS = ((0.85, 0.20, 0.16), (0.0, 0.45, 0.70), (0.90, 0.62, 0.0), (0.0, 0.62, 0.45), (0.80, 0.47, 0.65), (0.34, 0.71, 0.91))
@@ -134,6 +137,10 @@ def set_options(spec: mujoco.MjSpec, workcell: WorkcellSpec) -> None:
     option.iterations, option.ls_iterations = 50, 20
     option.tolerance = 1e-6
     option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
+    option.enableflags &= ~SLEEP
+    if workcell.rest:
+        option.enableflags |= SLEEP
+        option.sleep_tolerance = STILL_MPS
 
 
 def step_us(workcell: WorkcellSpec) -> int:

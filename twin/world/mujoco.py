@@ -7,7 +7,6 @@ row's values elsewhere. Derived values describe the state before the last physic
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import mujoco
@@ -22,8 +21,6 @@ from twin.world.fields import Fields
 from twin.world.grasp import truth_of
 
 _NONE = int(mujoco.mjtStage.mjSTAGE_NONE)
-STILL_MPS = 1e-3
-"""Slower than this in every direction for ten physics steps, m/s and rad/s scaled by size, a thing falls asleep."""
 WAKING = 1e-9
 """Speed that is no motion but wakes, m/s."""
 
@@ -35,33 +32,26 @@ def quiet() -> None:
     config.set()
 
 
-def _sleeping(model: mujoco.MjModel) -> mujoco.MjModel:
-    """A copy of a model in which what lies still sleeps; what a drive moves never does."""
-    made = copy.copy(model)
-    made.opt.enableflags |= int(mujoco.mjtEnableBit.mjENBL_SLEEP)
-    made.opt.sleep_tolerance = STILL_MPS
-    return made
-
-
 class MujocoWorld:
     """n rows of a cell on real physics, stepped by `threads` threads (which change no bit of the result).
 
     A row fails, and is not stepped again before its next reset, when its command is not finite, the engine warns (bad
     position, velocity, acceleration or control; a full arena) or raises. `state` shows the engine's own array: never write it.
 
-    rest: things that lie still sleep until something touches or moves them (MuJoCo's sleeping islands), which saves their
-    contacts. Which of them sleep is no part of the state that MuJoCo gives out: such a world has no snapshot.
+    Where the workcell says `rest`, things that lie still sleep until something touches, moves or changes them (MuJoCo's
+    sleeping islands), which saves their contacts. Which of them sleep is no part of the state that MuJoCo gives out, so that
+    a snapshot wakes them all, in the world that it is taken from too: both go on alike.
     """
 
-    def __init__(self, model: CellModel, n: int, threads: int = 1, rest: bool = False) -> None:
+    def __init__(self, model: CellModel, n: int, threads: int = 1) -> None:
         if n < 1 or threads < 1:
             raise ValueError(f"a world needs at least one row and one thread, got {n} and {threads}")
         self.cell = model
         self.n, self.nq, self.nu = n, model.nq, model.nq + 1
         self.step_us = model.step_us
-        self.threads, self.rest = threads, rest
+        self.threads, self._rest = threads, model.workcell.rest
         quiet()
-        self._batch: Any = Batch(_sleeping(model.model) if rest else model.model, n, threads, persistent=rest)
+        self._batch: Any = Batch(model.model, n, threads, persistent=self._rest)
         self._qpos, self._qvel, self._ctrl = (self._batch.bind(name) for name in ("qpos", "qvel", "ctrl"))
         self._sensors = self._batch.bind("sensordata")
         self._warned = self._batch.warning[:, :, 1]
@@ -159,7 +149,7 @@ class MujocoWorld:
 
     def _wake(self, index: Any) -> None:
         """What lies in rows sleeps no longer: it may not lie still under another field."""
-        if self.rest:
+        if self._rest:
             self._qvel[index, self.nq + 2 :] += WAKING
 
     def get_field(self, rows: Rows, field: str) -> Floats:
@@ -202,17 +192,24 @@ class MujocoWorld:
         return state if len(rows) == self.n else state[rows]
 
     def snapshot(self) -> dict[str, Any]:
-        """Plain arrays from which `restore` goes on bit for bit; ValueError where things may sleep."""
-        if self.rest:
-            raise ValueError("a world whose things sleep has no snapshot: which of them do is no part of MuJoCo's state")
+        """Plain arrays from which `restore` goes on bit for bit."""
+        kept = self._kept.copy()
+        if self._rest:
+            self._awake(kept)
         return {
-            "state": self._kept.copy(),
+            "state": kept,
             "warning": self._batch.warning.copy(),
             "derived": self._derived.copy(),
             "void": self._void.copy(),
             "fields": self._fields.snapshot(),
             "torque": None if self._drives is None else self._torque.copy(),
         }
+
+    def _awake(self, kept: Floats) -> None:
+        """Everything awake, and as long before its sleep as after a reset; not a bit of the state changes."""
+        warned = self._batch.warning.copy()
+        self._batch.reset(None, stage=_NONE)
+        self._kept[:], self._batch.warning[:] = kept, warned
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """The inverse of `snapshot`, on a world built from the same cell model and n."""
