@@ -21,11 +21,14 @@ class Made:
     plan: str
     date: str
     """The day, ISO 8601."""
+    failed: tuple[str, ...] = ()
+    """Parts of the plan that found nothing."""
 
 
 def as_data(results: Sequence[PartResult], made: Made) -> dict[str, Any]:
     """The overlay as plain data: every identified value at its path, with interval, n, source and date."""
-    out: dict[str, Any] = {"overlay": made.plan, "made": {"date": made.date}}
+    lacks = {"failed": list(made.failed)} if made.failed else {}
+    out: dict[str, Any] = {"overlay": made.plan, "made": {"date": made.date} | lacks}
     owners: dict[tuple[str | int, ...], str] = {}
     for result in results:
         for estimate in result.estimates:

@@ -13,6 +13,7 @@ from twin.calibrate.drift import Move
 from twin.calibrate.overlay import Made
 from twin.calibrate.result import Estimate, PartResult, Score
 from twin.calibrate.spec import Plan
+from twin.calibrate.whole import Failed
 from twin.core.errors import StorageError
 from twin.judge import report
 from twin.log.tables import replacing
@@ -21,8 +22,16 @@ HERE = Path(__file__).parent
 STYLE = Path(report.__file__).parent / "style.css"
 
 
-def render(plan: Plan, results: Sequence[PartResult], made: Made, out: Path, moves: Sequence[Move] | None = None) -> Path:
-    """Write the page to `out`. `moves`: against an earlier calibration, where there was one. Raises `StorageError`."""
+def render(
+    plan: Plan,
+    results: Sequence[PartResult],
+    made: Made,
+    out: Path,
+    moves: Sequence[Move] | None = None,
+    failed: Sequence[Failed] = (),
+) -> Path:
+    """Write the page to `out`. `moves`: against an earlier calibration, where there was one; `failed`: parts that found
+    nothing. Raises `StorageError`."""
     env = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, autoescape=True, trim_blocks=True)
     env.filters |= {"number": number, "svg": Markup}
     text = env.get_template("page.html.j2").render(
@@ -31,6 +40,7 @@ def render(plan: Plan, results: Sequence[PartResult], made: Made, out: Path, mov
         made=made,
         parts=[_part(result) for result in results],
         moves=moves,
+        failed=failed,
         counts=_counts(results),
         used=list(dict.fromkeys(e.source for result in results for e in result.estimates if e.source)),
     )

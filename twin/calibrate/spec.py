@@ -53,6 +53,12 @@ class Plan:
 
     spec: PlanSpec
     path: Path
+    places: tuple[str, ...] = ()
+    """Of each part: file:line:column."""
+
+    def place(self, part: int) -> str:
+        """Where a part stands, by its number from 0."""
+        return self.places[part] if part < len(self.places) else str(self.path)
 
     @property
     def folder(self) -> Path:
@@ -84,7 +90,8 @@ def load_plan(path: str | Path) -> Plan:
     problems += _names(document) + _fleet(document, file.parent)
     if problems or spec is None:
         raise SpecError(sorted(dict.fromkeys(problems), key=lambda p: (p.line, p.column)))
-    return Plan(spec, file.resolve())
+    found = (document.at(("parts", i), "") for i in range(len(spec.parts)))
+    return Plan(spec, file.resolve(), tuple(f"{one.file}:{one.line}:{one.column}" for one in found))
 
 
 def _names(document: Document) -> list[Problem]:

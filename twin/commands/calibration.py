@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from twin.commands import say
-from twin.core.errors import StorageError
+from twin.core.errors import InputError, StorageError
 
 
 def _define_calibrate(command: argparse.ArgumentParser) -> None:
@@ -25,29 +25,38 @@ def _define_calibrate(command: argparse.ArgumentParser) -> None:
 def _calibrate(arguments: argparse.Namespace) -> int:
     from twin.calibrate import drift, overlay, page
     from twin.calibrate.spec import load_plan
-    from twin.calibrate.whole import calibrate
+    from twin.calibrate.whole import attempt
 
     plan = load_plan(arguments.plan)
     _places(arguments.out, arguments.report)
     old = None if arguments.against is None else overlay.read_estimates(arguments.against)
     with _telling(hidden=arguments.json) as tell:
-        found = calibrate(plan, arguments.only, tell)
-    made = overlay.Made(plan.spec.calibrate, datetime.datetime.now(datetime.UTC).date().isoformat())
+        found = attempt(plan, arguments.only, tell)
+    if not found.results:
+        raise InputError("\n".join(map(str, found.failed)))
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    made = overlay.Made(plan.spec.calibrate, today, tuple(one.name for one in found.failed))
     moves = None if old is None else drift.compare(old, found.results, plan.spec.confidence)
     out = overlay.write(overlay.as_data(found.results, made), arguments.out or Path(f"{plan.spec.calibrate}-overlay.yaml"))
     if arguments.report is not None:
-        page.render(plan, found.results, made, arguments.report, moves)
+        page.render(plan, found.results, made, arguments.report, moves, found.failed)
+    status = InputError.exit_status if found.failed else 0
     if arguments.json:
         told = {"overlay": out, "report": arguments.report, "parts": [_part(result) for result in found.results]}
-        say.print_json(told | ({} if moves is None else {"drift": [vars(move) for move in moves]}) | {"status": 0})
-        return 0
+        told["failed"] = [
+            {"part": one.part, "name": one.name, "place": one.place, "error": str(one.error)} for one in found.failed
+        ]
+        say.print_json(told | ({} if moves is None else {"drift": [vars(move) for move in moves]}) | {"status": status})
+        return status
     for result in found.results:
         _print(result)
     if moves is not None:
         _print_moves(moves)
     print(f"\nthe overlay is {out}" + (f", the report {arguments.report}" if arguments.report else ""))
-    say.then(*_next(arguments, plan, out))
-    return 0
+    for one in found.failed:
+        print(f"failed, and not in the overlay: {one}", file=sys.stderr)
+    say.then(*_next(arguments, plan, out, found.failed))
+    return status
 
 
 def _places(*files: Path | None) -> None:
@@ -72,8 +81,11 @@ def _telling(*, hidden: bool) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def _next(arguments: argparse.Namespace, plan: Any, out: Path) -> list[str]:
+def _next(arguments: argparse.Namespace, plan: Any, out: Path, failed: Any) -> list[str]:
     """What to do with an overlay."""
+    if failed:
+        again = " ".join(f"--only {one.name}" for one in failed)
+        return [f"twin calibrate {arguments.plan} {again} --out OTHER.yaml, once what failed is mended"]
     then = [f"overlay: {out} in a scenario lays it over the fleet; twin check, then twin run it"]
     if arguments.report is None:
         then.insert(0, f"twin calibrate {arguments.plan} --report {plan.spec.calibrate}.html, which draws it")
