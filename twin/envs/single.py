@@ -5,18 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
+import numpy as np
 
+from twin.core.errors import InputError
 from twin.core.records import Floats
 from twin.envs.vector import CellVectorEnv
 
+NOT_ONE = ("autoreset", "num_envs")
+"""Options of the vector environment that a single one has no use for."""
+
 
 class CellEnv(gymnasium.Env[Any, Floats]):
-    """Observation (m,) and action (a,) as `twin.control.agent` says; options as `twin.envs.scene.Options` says."""
+    """Observation (m,) and action (a,) as `twin.control.agent` says; options as `twin.envs.scene.Options` says. How long an
+    episode may last is up to `gymnasium.make`, whose `TimeLimit` it wraps around."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 25}  # noqa: RUF012  # Gymnasium asks for it so
 
     def __init__(self, render_mode: str | None = None, **given: Any) -> None:
-        self.vector = CellVectorEnv(1, autoreset="Disabled", render_mode=render_mode, **({"threads": 1} | given))
+        for key in filter(given.__contains__, NOT_ONE):
+            raise InputError(
+                f"{key} is an option of gymnasium.make_vec: a single environment has one row that its caller resets"
+            )
+        usual = {"threads": 1, "max_episode_steps": None}
+        self.vector = CellVectorEnv(1, autoreset="Disabled", render_mode=render_mode, **(usual | given))
+        self.metadata = self.metadata | {"render_fps": self.vector.metadata["render_fps"]}
         self.observation_space = self.vector.single_observation_space
         self.action_space = self.vector.single_action_space
         self.render_mode = render_mode
@@ -29,6 +41,8 @@ class CellEnv(gymnasium.Env[Any, Floats]):
 
     def step(self, action: Floats) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One control period."""
+        if np.shape(action) != self.action_space.shape:
+            raise InputError(f"an action of shape {np.shape(action)}; expected {self.action_space.shape}")
         obs, reward, terminated, truncated, info = self.vector.step([action])  # type: ignore[arg-type]
         return _one(obs), float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
 

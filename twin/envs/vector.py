@@ -6,6 +6,7 @@ chain. While an answer is under way a row plays its last command, and its action
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -49,7 +50,7 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Any, Floats, Any]):
         if self._camera is not None:
             image = gymnasium.spaces.Box(0, 255, (*self._camera.shape, 3), np.uint8)
             self.single_observation_space = gymnasium.spaces.Dict({"state": state, "image": image})
-        self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (self._actions.size,), np.float64)
+        self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (self._actions.size,), np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.metadata = {"autoreset_mode": AutoresetMode(self.options.autoreset), "render_modes": ["rgb_array"]}
@@ -62,6 +63,7 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Any, Floats, Any]):
         self._steps = np.zeros(num_envs, np.int64)
         self._over = np.ones(num_envs, bool)
         self._all = np.arange(num_envs, dtype=np.int32)
+        self._limit = self.options.max_episode_steps or np.inf
         self._begun = False
 
     def _build(self, seed: int) -> None:
@@ -75,14 +77,19 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Any, Floats, Any]):
     # -- Gymnasium -------------------------------------------------------------------------------------------------------------
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Start episodes: of all rows, or of those in `options["reset_mask"]` (n,) bool.
 
         seed: one for all (row i takes seed + i), or a list of one a row. From a seed for all rows on everything repeats:
-        starts, noise, delays, and faults, whose `at_s` counts from there.
+        starts, noise, delays, and faults, whose `at_s` counts from there. Where none was ever given, one is taken from
+        the system, as Gymnasium asks.
         """
         mask = self._mask(options)
+        if isinstance(seed, (int, np.integer)) and seed >= 0:
+            super().reset(seed=int(seed))  # what Gymnasium keeps as `np_random_seed`
+        elif seed is None and not self._begun:
+            seed = int(self.np_random.integers(2**31))
         self._seed(seed, mask)
         self._begin(np.flatnonzero(mask))
         self._begun = True
@@ -109,7 +116,7 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Any, Floats, Any]):
         self._steps += ~over
         success = self.task.success(truth, lane.began) & ~over
         void = lane.world.status(self._all)
-        late = (self._steps >= self.options.max_episode_steps) | stopped | void
+        late = (self._steps >= self._limit) | stopped | void
         truncated = late & ~success & ~over
         reward = self._reward(truth, success) * ~fresh
         self._end(success | truncated, fresh)
@@ -147,12 +154,13 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Any, Floats, Any]):
             raise InputError(f"reset_mask: a boolean array of shape ({self.num_envs},), at least one True, found {mask!r}")
         return mask if self._begun else np.ones(self.num_envs, bool)
 
-    def _seed(self, seed: int | list[int | None] | None, mask: Bools) -> None:
+    def _seed(self, seed: int | Sequence[int | None] | None, mask: Bools) -> None:
         if seed is None:
             return
-        seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else list(seed)
+        given: Any = [seed + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else seed
+        seeds = [_whole(one) for one in given] if isinstance(given, (Sequence, np.ndarray)) else []
         if len(seeds) != self.num_envs or any(s is not None and s < 0 for s in seeds):
-            raise InputError(f"seed: {self.num_envs} numbers of at least 0 are needed, found {seed!r}")
+            raise InputError(f"seed: a whole number of at least 0, or {self.num_envs} of them, is needed, found {seed!r}")
         if mask.all() and seeds[0] is not None:
             self._build(seeds[0])
         for i, one in enumerate(seeds):
@@ -187,7 +195,10 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Any, Floats, Any]):
         self._over = (self._over & ~fresh) | done
 
     def _checked(self, actions: Any) -> Floats:
-        given = np.asarray(actions, dtype=np.float64)
+        try:
+            given = np.asarray(actions, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError(f"actions: numbers of shape {self.action_space.shape} are wanted, found {actions!r:.80}") from None
         if given.shape != self.action_space.shape:
             raise InputError(f"actions of shape {given.shape}; expected {self.action_space.shape}")
         if not np.isfinite(given).all():
@@ -247,3 +258,8 @@ class CellVectorEnv(gymnasium.vector.VectorEnv[Any, Floats, Any]):
             "command": self.lane.sent.copy(),
             "filter": self.lane.changed.copy(),
         }
+
+
+def _whole(seed: Any) -> int | None:
+    """A seed as Python's int; -1, which none is, where it is something else."""
+    return None if seed is None else int(seed) if isinstance(seed, (int, np.integer)) else -1

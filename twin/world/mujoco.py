@@ -7,7 +7,9 @@ row's values elsewhere. Derived values describe the state before the last physic
 
 from __future__ import annotations
 
+import os
 from typing import Any
+from weakref import WeakSet
 
 import mujoco
 import numpy as np
@@ -21,6 +23,11 @@ from twin.world.fields import Fields
 from twin.world.grasp import truth_of
 
 _NONE = int(mujoco.mjtStage.mjSTAGE_NONE)
+_threaded: WeakSet[Any] = WeakSet()
+"""Engines with threads of this process."""
+_inherited: list[Any] = []
+"""Engines of the process that this one was forked from: their threads are not here, so that to destroy one would hang."""
+os.register_at_fork(after_in_child=lambda: _inherited.extend(_threaded))
 WAKING = 1e-9
 """Speed that is no motion but wakes, m/s."""
 
@@ -52,6 +59,8 @@ class MujocoWorld:
         self.threads, self._rest = threads, model.workcell.rest
         quiet()
         self._batch: Any = Batch(model.model, n, threads, persistent=self._rest)
+        if threads > 1:
+            _threaded.add(self._batch._b)
         self._qpos, self._qvel, self._ctrl = (self._batch.bind(name) for name in ("qpos", "qvel", "ctrl"))
         self._sensors = self._batch.bind("sensordata")
         self._warned = self._batch.warning[:, :, 1]

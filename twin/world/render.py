@@ -6,7 +6,9 @@ side. Pixels never enter a run's hash: they differ between drivers.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.util
 import os
 from collections.abc import Sequence
 from math import ceil, sqrt
@@ -28,6 +30,8 @@ TABLE_M = 0.735
 """Height of the table tops above the floor, m."""
 CENTRE_M = 0.22
 """The middle of a table in front of its robot's base, m."""
+_drew: set[int] = set()
+"""Processes, this one and its parents, that opened a drawing context."""
 
 
 def render_floor(cells: Sequence[tuple[CellModel, Floats]], path: Path, size: tuple[int, int] = (1280, 640)) -> Path:
@@ -169,14 +173,27 @@ def _camera(n: int, columns: int) -> Any:
 
 def _context(size: tuple[int, int]) -> Any:
     """A drawing context that needs no screen: what MUJOCO_GL names, else EGL, else OSMesa."""
+    if _drew and os.getpid() not in _drew:
+        raise AssetError("this process was forked from one that had drawn, which no driver survives: start it by spawn instead")
+    _before_drivers()
     wanted = os.environ.get("MUJOCO_GL", "").lower()
     reasons = []
     for name in (wanted,) if wanted in ("egl", "osmesa") else ("egl", "osmesa"):
         try:
-            return importlib.import_module(f"mujoco.{name}").GLContext(*size)
+            context = importlib.import_module(f"mujoco.{name}").GLContext(*size)
+            _drew.add(os.getpid())
+            return context
         except (ImportError, AttributeError, RuntimeError, OSError) as error:
             reasons.append(f"{name}: {error}")
     raise AssetError(
         "this machine cannot draw without a screen; on Debian install libegl1 and libgl1-mesa-dri, or libosmesa6 "
         f"({'; '.join(reasons)})"
     )
+
+
+def _before_drivers() -> None:
+    """Triton, which comes with torch, and Mesa's software driver both bring LLVM: loaded after the driver, Triton crashes the
+    process; loaded before it, both work. Torch loads it late, when a first optimiser is made."""
+    if importlib.util.find_spec("triton") is not None:
+        with contextlib.suppress(ImportError, OSError):
+            importlib.import_module("triton")
