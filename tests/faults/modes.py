@@ -56,10 +56,12 @@ CASES = (
     Case("link", "latency", {"added_ms": 70}, 70, 70),
     Case("link", "latency", {"added_ms": {"kind": "lognormal", "median": 50, "sigma": 0.5}}, 40, 75),
     Case("link", "latency", {"added_ms": TRACE}, 5, 200),
-    Case("link", "loss", {"loss": 0.5}, 4, 300),
-    Case("link", "burst_loss", {"good_to_bad": 0.2, "bad_to_good": 0.3}, 4, 300),
-    Case("link", "duplicate", {"share": 0.5}, 4, 300),
-    Case("link", "reorder", {"share": 0.3, "held_ms": 600}, 1, 300),
+    # Counts that hang on chance are bounded where no seed gets near (60 seeds came to 27–34, 34, 12–21 and 4–14). A burst that
+    # begins and ends at every message takes every other one, whatever is drawn; longer ones: test_link.py.
+    Case("link", "loss", {"loss": 0.8}, 20, 38),
+    Case("link", "burst_loss", {"good_to_bad": 1.0, "bad_to_good": 1.0}, 30, 38),
+    Case("link", "duplicate", {"share": 0.9}, 6, 30),
+    Case("link", "reorder", {"share": 0.8, "held_ms": 600}, 1, 30),
     Case("link", "bandwidth", {"kbps": 2000}, 40, 130),
     Case("link", "partition", {}, 4, 300),
     Case("link", "partition", {"way": "answers"}, 4, 300),

@@ -128,7 +128,7 @@ def test_springs_that_keep_their_torque_for_some_steps_move_the_arm_as_those_tha
     model = cell(arm)
     kept = moved(PybulletWorld(model, 1), 0, "hardest")
     monkeypatch.setattr("twin.world.pybullet.world.HOLD", 1)
-    assert 0.0 < np.abs(kept - moved(PybulletWorld(model, 1), 0, "hardest")).max() < 1.5e-3
+    assert 0.0 < np.abs(kept - moved(PybulletWorld(model, 1), 0, "hardest")).max() < 1e-3
 
 
 def test_no_drive_gives_more_than_its_limit_when_the_command_jumps() -> None:

@@ -1,12 +1,17 @@
 """Position servos of arms, the weight that they carry, and what their rotors feel: MuJoCo's law, sparing with calls.
 
 A servo's torque follows its joint; calling Bullet before every step for that costs as much as the step. So each servo keeps a
-torque for a hold of some steps: the mean of what the law gives in it. How the joint will move meanwhile comes from the arm's
-inertia and from the rest of what acts on it, taken to be what it was in the hold before. Solved for, not guessed from the last
-acceleration: stiff servos on light joints then stay as stable as they are in MuJoCo's implicit integrator.
+torque for a hold of some steps: the mean of what the law gives in it. How the joint will move meanwhile is solved for, from the
+arm's inertia, from what its turning takes, and from the rest of what acts on it: stiff servos on light joints then stay as
+stable as they are in MuJoCo's implicit integrator. The rest is found by what came otherwise than it was meant.
+
+An arm that touches nothing moves as it was meant to 1 % of its torques, so that two holds are planned at once, with no look at
+its joints in between. What pads touch is in no plan: then every hold is planned by itself.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +22,15 @@ from twin.world.kinematics import frames_of
 from twin.world.spheres import carrier, standing
 
 HOLD = 10
-"""Bullet's steps for which a torque is kept, 10 ms: a finger that meets something is not pushed against it for longer."""
+"""Bullet's steps for which a torque is kept, 10 ms: a finger that presses on something is not pushed on for longer."""
+Spans = tuple[float, float]
+"""How long two holds are, s; the second may be left out: 0."""
 
 
 class Servos:
     """The servos of n arms of a kind. Gains (n, nq) and the share (n,) of the weight that is carried may be written.
 
-    `given` (n, nq) Nm is what each servo itself gave last, `put` (n, nq) Nm what is to be put on its joint.
+    `given` (n, nq) Nm is what each servo itself gave last, `put` (n, 2, nq) Nm what is to be put on its joint, hold by hold.
     """
 
     def __init__(self, cell: CellModel, n: int) -> None:
@@ -35,13 +42,14 @@ class Servos:
         self.stiffness, self.damping, self.limit = (np.tile(g, (n, 1)) for g in (arm.stiffness, arm.damping, arm.torque))
         self.carried: Floats = np.ones(n)
         self.given: Floats = np.zeros((n, arm.nq))
-        self.put: Floats = np.zeros((n, arm.nq))
-        self._kept: Floats = np.zeros((n, arm.nq))
+        self.put: Floats = np.zeros((n, 2, arm.nq))
         self._last: Floats = np.zeros((n, arm.nq))
-        self._since: Floats = np.zeros(n)
-        self._law = (
+        self._rest: Floats = np.zeros((n, arm.nq))
+        self._ways: Floats = np.zeros((n, 2, arm.nq))
+        self._spans: Floats = np.zeros((n, 2))
+        self._law: Any = (
             arm.fixed, arm.zero, self.links, self.armature, self.own, self.g, self.stiffness, self.damping, self.limit,
-            self.carried, self.given, self._kept, self._last, self._since, self.put,
+            self.carried, self.given, self._rest, self._last, self._ways, self._spans, self.put,
         )  # fmt: skip
 
     def law(self, rows: Rows) -> bytes:
@@ -50,13 +58,16 @@ class Servos:
 
     def reset(self, rows: Rows) -> None:
         """Forget how rows moved."""
-        self.given[rows] = self._kept[rows] = self._last[rows] = 0.0
-        self._since[rows] = 0.0
+        self.given[rows] = self._last[rows] = 0.0
+        self._rest[rows] = self._ways[rows] = self._spans[rows] = 0.0
 
-    def hold(self, rows: Rows, first: int, end: int, table: Floats, speeds: int, target: Floats, seconds: float) -> None:
-        """Into `put` what to keep for some seconds, for `rows` from index `first` to before `end`: their joints are at
-        table[row, :nq] rad, at table[row, speeds : speeds + nq] rad/s, and wanted at target[i, :nq] rad."""
-        _held(rows, first, end, table, speeds, target, seconds, *self._law)
+    def plan(
+        self, rows: Rows, first: int, end: int, table: Floats, speeds: int, target: Floats, spans: Spans, played: int
+    ) -> None:
+        """Into `put` what to keep in each of two holds, for `rows` from index `first` to before `end`: their joints are at
+        table[row, :nq] rad, at table[row, speeds : speeds + nq] rad/s, and wanted at target[i, :nq] rad. Of the plan before so
+        many holds were played, 1 or 2."""
+        _planned(rows, first, end, table, speeds, target, *spans, played, *self._law)
 
 
 def _links(cell: CellModel) -> Floats:
@@ -79,45 +90,63 @@ def _links(cell: CellModel) -> Floats:
 
 
 @compiled
-def _held(
-    rows: Rows, first: int, end: int, table: Floats, speeds: int, target: Floats, h: float, fixed: Floats, zero: Floats,
-    links: Floats, armature: Floats, own: Floats, g: float, stiffness: Floats, damping: Floats, limit: Floats,
-    carried: Floats, given: Floats, kept: Floats, last: Floats, since: Floats, put: Floats,
+def _planned(
+    rows: Rows, first: int, end: int, table: Floats, speeds: int, target: Floats, one: float, two: float, played: int,
+    fixed: Floats, zero: Floats, links: Floats, armature: Floats, own: Floats, g: float, stiffness: Floats, damping: Floats,
+    limit: Floats, carried: Floats, given: Floats, rest: Floats, last: Floats, ways: Floats, spans: Floats, put: Floats,
 ) -> None:  # fmt: skip
-    """Into `given` what servos of rows give in the mean of the next `h` seconds; into `kept` that with the joints' own damping,
-    and with what makes Bullet's links, which have rotors in them, turn as MuJoCo's; into `put` all that with the weight.
+    """Into `given` what servos of rows give in the mean of a hold; into `put` that with the joints' own damping, with the
+    weight that they carry, and with what makes Bullet's links, which have rotors in them, turn as MuJoCo's.
 
-    `last` (n, nq) rad/s are the speeds `since` (n,) seconds ago, when `kept` was put in: what is left of Bullet's accelerations
-    since then is the rest of what acts on the joints.
+    Of the plan before, `last` (n, nq) rad/s are the speeds when it began, `spans` (n, 2) s how long its holds were, `ways`
+    (n, 2, nq) rad/s² the accelerations that it meant in them. What came of it otherwise is due to something else that acts on
+    the joints: `rest` (n, nq) Nm, taken to last.
     """
     nq = armature.shape[0]
-    frames, middle = np.empty((nq + 1, 3, 4)), np.empty(nq)
-    inertia, weight = np.empty((nq, nq)), np.empty(nq)
+    frames, middle, fast, off = np.empty((nq + 1, 3, 4)), np.empty(nq), np.empty(nq), np.empty(nq)
+    inertia, weight, turning = np.empty((nq, nq)), np.empty(nq), np.empty(nq)
     rotors, felt = np.empty((nq, nq)), np.empty(nq)
-    rest, way, free = np.empty(nq), np.empty(nq), np.empty(nq, np.bool_)
+    outer, q, dq, free = np.empty(nq), np.empty(nq), np.empty(nq), np.empty(nq, np.bool_)
     for i in range(first, end):
         row = rows[i]
-        q, dq = table[row, :nq], table[row, speeds : speeds + nq]
         for j in range(nq):
-            middle[j] = q[j] + 0.5 * h * dq[j]
-        frames_of(fixed, zero, middle, frames)
-        _inertia(links, frames, g, inertia, weight)
-        _rotors(armature, frames, dq, rotors, felt)
-        for j in range(nq):
-            inertia[j, j] += armature[j]
-            rest[j], free[j] = 0.0, True
-            if since[row] > 0.0:
-                rest[j] = -kept[row, j]
+            q[j], dq[j] = table[row, j], table[row, speeds + j]
+        _missed(played, dq, last[row], ways[row], spans[row], off)
+        for hold in range(2):
+            h, way = two if hold else one, ways[row, hold]
+            if h == 0.0:
+                continue
+            for j in range(nq):
+                middle[j], fast[j] = q[j] + 0.5 * h * dq[j], dq[j] + 0.5 * h * way[j]
+            frames_of(fixed, zero, middle, frames)
+            _inertia(links, frames, g, fast, inertia, weight, turning)
+            _rotors(armature, frames, fast, rotors, felt)
+            for j in range(nq):
+                inertia[j, j] += armature[j]
+                if hold == 0:
+                    for k in range(nq):
+                        rest[row, j] += (inertia[j, k] + rotors[j, k]) * off[k]
+                outer[j], free[j] = rest[row, j] - turning[j] - (1.0 - carried[row]) * weight[j], True
+            _moves(h, q, dq, target[i], stiffness[row], damping[row], own, limit[row], inertia, outer, given[row], way, free)
+            for j in range(nq):
+                put[row, hold, j] = given[row, j] - own[j] * (dq[j] + 0.5 * h * way[j]) + felt[j] + carried[row] * weight[j]
                 for k in range(nq):
-                    rest[j] += (inertia[j, k] + rotors[j, k]) * (dq[k] - last[row, k]) / since[row]
-        _moves(h, q, dq, target[i], stiffness[row], damping[row], own, limit[row], inertia, rest, given[row], way, free)
-        for j in range(nq):
-            last[row, j] = dq[j]
-            kept[row, j] = given[row, j] - own[j] * (dq[j] + 0.5 * h * way[j])
-            for k in range(nq):
-                kept[row, j] += rotors[j, k] * way[k]
-            put[row, j] = kept[row, j] + felt[j] + carried[row] * weight[j]
-        since[row] = h
+                    put[row, hold, j] += rotors[j, k] * way[k]
+            for j in range(nq):
+                q[j] += h * (dq[j] + 0.5 * h * way[j])
+                dq[j] += h * way[j]
+        spans[row, 0], spans[row, 1] = one, two
+
+
+@compiled
+def _missed(played: int, dq: Floats, last: Floats, ways: Floats, spans: Floats, off: Floats) -> None:
+    """Into `off` (nq,) rad/s² by how much accelerations were more than meant, in the mean; into `last` the speeds now."""
+    second = spans[1] if played == 2 else 0.0
+    for j in range(len(dq)):
+        off[j] = 0.0
+        if spans[0] > 0.0:
+            off[j] = (dq[j] - last[j] - spans[0] * ways[0, j] - second * ways[1, j]) / (spans[0] + second)
+        last[j] = dq[j]
 
 
 @compiled
@@ -153,40 +182,77 @@ def _moves(
 
 
 @compiled
-def _inertia(links: Floats, frames: Floats, g: float, inertia: Floats, weight: Floats) -> None:
-    """Joint-space inertia (nq, nq) kg m², and the torques (nq,) Nm that carry the weight: bodies as sums of products of
-    coordinates (Atkeson's pseudo-inertia), of which a joint's turn is a linear map."""
+def _inertia(links: Floats, frames: Floats, g: float, dq: Floats, inertia: Floats, weight: Floats, turning: Floats) -> None:
+    """Joint-space inertia (nq, nq) kg m², and the torques (nq,) Nm that carry the weight and that the arm's turning at `dq`
+    takes (centrifugal and Coriolis): bodies as sums of products of coordinates (Atkeson's pseudo-inertia), of which a joint's
+    turn is a linear map."""
     nq = len(links)
-    sums, turns, moved = np.zeros((4, 4)), np.empty((nq, 3, 4)), np.empty((3, 4))
-    for j in range(nq):
-        x, y, z = frames[j, 0, 2], frames[j, 1, 2], frames[j, 2, 2]
-        turns[j, 0, 0] = turns[j, 1, 1] = turns[j, 2, 2] = 0.0
-        turns[j, 0, 1], turns[j, 0, 2], turns[j, 1, 2] = -z, y, -x
-        turns[j, 1, 0], turns[j, 2, 0], turns[j, 2, 1] = z, -y, x
-        for a in range(3):
-            turns[j, a, 3] = 0.0
-            for b in range(3):
-                turns[j, a, 3] -= turns[j, a, b] * frames[j, b, 3]
+    alone, sums, moved = np.empty((nq, 4, 4)), np.zeros((4, 4)), np.empty((3, 4))
+    turns, bends, forces = np.empty((nq, 3, 4)), np.empty((nq, 3, 4)), np.zeros((3, 4))
+    _turns(frames, dq, turns, bends)
     for j in range(nq - 1, -1, -1):
-        _gather(links[j], frames[j + 1], sums)
-        for a in range(3):
-            for b in range(4):
-                moved[a, b] = 0.0
-                for c in range(3):
-                    moved[a, b] += turns[j, a, c] * sums[c, b]
-                moved[a, b] += turns[j, a, 3] * sums[3, b]
+        _carried(links[j], frames[j + 1], alone[j])
+        sums += alone[j]
+        _times(turns[j], sums, moved)
         weight[j] = g * moved[2, 3]
         for k in range(j + 1):
-            total = 0.0
-            for a in range(3):
-                for b in range(4):
-                    total += turns[k, a, b] * moved[a, b]
-            inertia[j, k] = inertia[k, j] = total
+            inertia[j, k] = inertia[k, j] = _dot(turns[k], moved)
+        _times(bends[j], alone[j], moved)
+        forces += moved
+        turning[j] = _dot(turns[j], forces)
 
 
 @compiled
-def _gather(link: Floats, frame: Floats, sums: Floats) -> None:
-    """Add what a joint carries (4, 4) in its frame (3, 4) to the sums in the base's."""
+def _turns(frames: Floats, dq: Floats, turns: Floats, bends: Floats) -> None:
+    """Into `turns` (nq, 3, 4) how a turn of each joint moves (x, y, z, 1); into `bends` (nq, 3, 4) how joints that turn
+    steadily accelerate a point of the link behind each."""
+    moving, swerving = np.zeros((4, 4)), np.zeros((3, 4))
+    there, back = np.empty((3, 4)), np.empty((3, 4))
+    turn = np.zeros((4, 4))
+    for j in range(len(dq)):
+        x, y, z = frames[j, 0, 2], frames[j, 1, 2], frames[j, 2, 2]
+        turn[0, 1], turn[0, 2], turn[1, 2] = -z, y, -x
+        turn[1, 0], turn[2, 0], turn[2, 1] = z, -y, x
+        for a in range(3):
+            turn[a, 3] = 0.0
+            for b in range(3):
+                turn[a, 3] -= turn[a, b] * frames[j, b, 3]
+        turns[j] = turn[:3]
+        _times(moving[:3], turn, there)
+        _times(turn[:3], moving, back)
+        for a in range(3):
+            for b in range(4):
+                swerving[a, b] += (there[a, b] - back[a, b]) * dq[j]
+                moving[a, b] += turn[a, b] * dq[j]
+        _times(moving[:3], moving, there)
+        for a in range(3):
+            for b in range(4):
+                bends[j, a, b] = swerving[a, b] + there[a, b]
+
+
+@compiled
+def _dot(one: Floats, other: Floats) -> float:
+    """The sum over products of elements (3, 4)."""
+    total = 0.0
+    for a in range(3):
+        for b in range(4):
+            total += one[a, b] * other[a, b]
+    return total
+
+
+@compiled
+def _times(left: Floats, right: Floats, product: Floats) -> None:
+    """Into `product` (3, 4) `left` (3, 4) times `right` (4, 4)."""
+    for a in range(3):
+        for b in range(4):
+            product[a, b] = (
+                left[a, 0] * right[0, b] + left[a, 1] * right[1, b] + left[a, 2] * right[2, b] + left[a, 3] * right[3, b]
+            )
+
+
+@compiled
+def _carried(link: Floats, frame: Floats, sums: Floats) -> None:
+    """Into `sums` (4, 4), in the base's frame, what a joint carries (4, 4) in its own (3, 4)."""
     half = np.empty((4, 4))
     for a in range(3):
         for b in range(4):
@@ -197,10 +263,10 @@ def _gather(link: Floats, frame: Floats, sums: Floats) -> None:
         half[3, b] = link[3, b]
     for a in range(4):
         for b in range(3):
-            sums[a, b] += half[a, 3] * frame[b, 3]
+            sums[a, b] = half[a, 3] * frame[b, 3]
             for c in range(3):
                 sums[a, b] += half[a, c] * frame[b, c]
-        sums[a, 3] += half[a, 3]
+        sums[a, 3] = half[a, 3]
 
 
 @compiled

@@ -24,7 +24,7 @@ from twin.world.grasp import felt
 from twin.world.kinematics import point_of
 from twin.world.pybullet.loaded import FINER, Parts
 from twin.world.pybullet.row import Row
-from twin.world.pybullet.servo import HOLD, Servos
+from twin.world.pybullet.servo import HOLD, Servos, Spans
 
 MOST = 1000
 """Clients that PyBullet lets one process have."""
@@ -130,20 +130,28 @@ class PybulletWorld:
 
     def _hold(self, rows: Rows, command: Floats, steps: int) -> None:
         """Step rows in as few holds as there can be, all about as long; row by row, so that a client stays in the cache."""
-        servos = self._servos
-        (length, seconds), *later = _holds(FINER * steps, HOLD, 1e-6 * self.step_us / FINER)
-        servos.hold(rows, 0, len(rows), self._table, self.cell.model.nq, command, seconds)
-        every = zip(rows.tolist(), command.tolist(), servos.put[self._at(rows)].tolist(), strict=True)
-        for i, (row, asked, torques) in enumerate(every):
+        servos, table, arms, nq = self._servos, self._table, self._arms, self.nq
+        plans = _plans(FINER * steps, HOLD, 1e-6 * self.step_us / FINER)
+        servos.plan(rows, 0, len(rows), table, self.cell.model.nq, command, plans[0][1], 2)
+        put = servos.put[self._at(rows)].tolist()
+        for i, (row, asked) in enumerate(zip(rows.tolist(), command.tolist(), strict=True)):
             self._done[row].append(("step", asked, steps))
             one = self.rows[row]
             try:
                 one.close_on(asked[-1])
-                one.go(torques, length)
-                for more, span in later:
-                    one.feel()
-                    servos.hold(rows, i, i + 1, self._arms, self.nq, command, span)
-                    one.go(servos.put[row].tolist(), more)
+                torques = put[i]
+                for k, ((first, second), spans) in enumerate(plans):
+                    if k:
+                        one.feel()
+                        servos.plan(rows, i, i + 1, arms, nq, command, spans, 2)
+                        torques = servos.put[row].tolist()
+                    one.go(torques[0], first)
+                    if second and one.felt:
+                        one.feel()
+                        servos.plan(rows, i, i + 1, arms, nq, command, (spans[1], 0.0), 1)
+                        one.go(servos.put[row, 0].tolist(), second)
+                    elif second:
+                        one.go(torques[1], second)
                 one.read()
             except one.p.error:
                 self._void[row] = True
@@ -278,11 +286,12 @@ class PybulletWorld:
 
 
 @functools.cache
-def _holds(steps: int, most: int, step_s: float) -> list[tuple[int, float]]:
-    """How many steps each hold takes, of at most so many, and how many seconds."""
+def _plans(steps: int, most: int, step_s: float) -> list[tuple[tuple[int, int], Spans]]:
+    """Steps in as few holds as there can be of at most so many, two by two (0 where there is none), and how long each is, s."""
     holds = -(-steps // most)
-    lengths = [steps // holds + (i < steps % holds) for i in range(holds)]
-    return [(length, step_s * length) for length in lengths]
+    lengths = [steps // holds + (i < steps % holds) for i in range(holds)] + [0] * (holds % 2)
+    pairs = zip(lengths[::2], lengths[1::2], strict=True)
+    return [((one, two), (step_s * one, step_s * two)) for one, two in pairs]
 
 
 @compiled
