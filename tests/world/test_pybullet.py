@@ -3,6 +3,7 @@ the MuJoCo model, and moves as it does. Frames of links come out of Bullet in si
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import mujoco
@@ -23,6 +24,7 @@ from twin.world.tasks import at_rest
 
 p = pytest.importorskip("pybullet")
 from benchmarks.engines import CLEAR_M, moved  # noqa: E402
+from benchmarks.pressing import on_bullet, on_mujoco  # noqa: E402
 from twin.world.pybullet.parts import SHARE, SLICK, units  # noqa: E402
 from twin.world.pybullet.row import Row  # noqa: E402
 from twin.world.pybullet.world import PybulletWorld  # noqa: E402
@@ -129,6 +131,23 @@ def test_springs_that_keep_their_torque_for_some_steps_move_the_arm_as_those_tha
     kept = moved(PybulletWorld(model, 1), 0, "hardest")
     monkeypatch.setattr("twin.world.pybullet.world.HOLD", 1)
     assert 0.0 < np.abs(kept - moved(PybulletWorld(model, 1), 0, "hardest")).max() < 1e-3
+
+
+@pytest.mark.parametrize("force", [5.0, 60.0])
+def test_fingers_that_are_pushed_aside_give_way_as_those_of_the_model_do(force: float) -> None:
+    first, second = (on(cell("panda"), force, 25) for on in (on_mujoco, on_bullet))
+    assert first[-1] < 0.0595
+    np.testing.assert_allclose(second, first, atol=2e-3)
+
+
+def test_fingers_shut_as_fast_as_those_of_the_model() -> None:
+    model, found = cell("ur3"), []
+    for world in (MujocoWorld(model, 1), PybulletWorld(model, 1)):
+        world.reset(ONE, replace(resting(model), grip=np.array([model.stroke_m])))
+        for _ in range(40):
+            world.step(ONE, np.append(model.arm.home, 0.0)[None], 10)
+            found.append(world.observe(ONE).grip[0])
+    np.testing.assert_allclose(found[40:], found[:40], atol=1.5e-3)
 
 
 def test_no_drive_gives_more_than_its_limit_when_the_command_jumps() -> None:

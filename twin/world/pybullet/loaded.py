@@ -34,7 +34,10 @@ ROUNDS = 200
 """Of the solver at the most in a step; where nothing is pressed it ends sooner. After Bullet's usual 50, an arm that presses on
 a thing which stands on the table finds it slipping away: `python -m benchmarks.grasps`."""
 LOCKED_N = 1e4
-"""What keeps the fingers level with each other."""
+"""What keeps the fingers level with each other, and with what turns with them."""
+SLOWER = 0.01
+"""How fast the flywheel slides to a finger: so slowly that Bullet's damping, which has a part that grows with the square, is
+all but linear."""
 
 
 def engine() -> Any:
@@ -74,11 +77,12 @@ class Parts:
         self.mu = cell.workcell.object_friction
         arm = cell.arm_q
         self.loss: Floats = model.dof_frictionloss[arm].copy()
-        grip = model.nu - 1
-        self.grip_gain = float(model.actuator_gainprm[grip, 0])
+        self.step_s = cell.step_us / US / FINER
+        grip, finger = model.nu - 1, cell.grip_q.start
         self.grip_force = float(model.actuator_forcerange[grip, 1])
-        drag = float(model.dof_damping[cell.grip_q.start]) - 2.0 * float(model.actuator_biasprm[grip, 2])
-        self.grip_rate = 2.0 * self.grip_gain / drag
+        self.grip_gain, self.grip_drag = float(model.actuator_gainprm[grip, 0]), -float(model.actuator_biasprm[grip, 2])
+        self.finger_drag = 2.0 * float(model.dof_damping[finger])
+        self.flywheel_kg = 2.0 * float(model.dof_armature[finger]) + self.finger_drag * self.step_s
 
 
 class Loaded:
@@ -88,7 +92,7 @@ class Loaded:
         self.parts, self.p = parts, engine()
         self.client, self.age = -1, 0
         self.friction = self.size = 1.0
-        self.step_s, self.steps = parts.cell.step_us / US / FINER, 1
+        self.step_s, self.steps = parts.step_s, 1
 
     def build(self, qpos: Floats) -> None:
         """Load the cell and put it into a state, at rest."""
@@ -226,6 +230,7 @@ class Loaded:
             physicsClientId=client,
         )  # fmt: skip
         p.changeConstraint(level, gearRatio=-1, erp=0.2, maxForce=LOCKED_N, physicsClientId=client)
+        self._flywheel()
         self.slides: list[tuple[int, int, int]] = []
         for joint, (body, at) in self.joints.items():
             if joint in names:
@@ -244,6 +249,28 @@ class Loaded:
         for rail in range(len(cell.rails)):
             body, at, _ = self.slides[rail]
             self.touched[body, at] = len(self.things) + rail
+
+    def _flywheel(self) -> None:
+        """What of the fingers Bullet's joints have not: the mass of their rotors, and damping that is taken in every step.
+
+        A mass of its own slides along, geared to a finger. Bullet takes the damping of bodies at the speed before a step; with
+        what it takes in a step added to the mass, this is the speed after it (implicit Euler): any damping is stable.
+        """
+        p, client, parts = self.p, self.client, self.parts
+        zero, level = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]
+        wheel = p.createMultiBody(
+            0.0, linkMasses=[parts.flywheel_kg / SLOWER**2], linkCollisionShapeIndices=[-1], linkVisualShapeIndices=[-1],
+            linkPositions=[zero], linkOrientations=[level], linkInertialFramePositions=[zero],
+            linkInertialFrameOrientations=[level], linkParentIndices=[0], linkJointTypes=[p.JOINT_PRISMATIC],
+            linkJointAxis=[[1.0, 0.0, 0.0]], physicsClientId=client,
+        )  # fmt: skip
+        drag = parts.finger_drag / parts.flywheel_kg
+        p.changeDynamics(wheel, -1, linearDamping=drag, angularDamping=0.0, jointDamping=0.0, physicsClientId=client)
+        p.setJointMotorControl2(wheel, 0, p.VELOCITY_CONTROL, force=0.0, physicsClientId=client)
+        geared = p.createConstraint(
+            self.arm, self.fingers[0], wheel, 0, p.JOINT_GEAR, [1, 0, 0], zero, zero, physicsClientId=client
+        )
+        p.changeConstraint(geared, gearRatio=-1.0 / SLOWER, erp=0.0, maxForce=LOCKED_N, physicsClientId=client)
 
     def close(self) -> None:
         """Let the client go: to the next row, or for good where it is worn out."""

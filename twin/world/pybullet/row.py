@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 
 from twin.core.records import Floats
-from twin.world.compose import GRIP_MPS
 from twin.world.pybullet.loaded import Loaded, Parts
 from twin.world.pybullet.parts import FREE
 
-LEAST_N = 1.0
-"""With at least this force a finger's drive holds its finger in place."""
 ANY = -2
 """Any link, to `getContactPoints`."""
 
@@ -36,7 +33,10 @@ class Row(Loaded):
     def build(self, qpos: Floats) -> None:
         """Load the cell and put it into a state, at rest."""
         super().build(qpos)
-        self.closing = (0.0, 0.0)
+        self.force = self.opens = 0.0
+        self.p.setJointMotorControlArray(
+            self.arm, self.fingers, self.p.VELOCITY_CONTROL, forces=[0.0, 0.0], physicsClientId=self.client
+        )
         self.drag(self.parts.loss)
         self.pads[:], self.felt = 0.0, False
         self.open = sum(self.p.getJointState(self.arm, finger, self.client)[0] for finger in self.fingers)
@@ -77,27 +77,24 @@ class Row(Loaded):
         return [force / self.steps for force in forces]
 
     def close_on(self, opening: float) -> None:
-        """Fingers as fast as MuJoCo's drive, damped as heavily as there, moves them, with its force at the most."""
-        parts, p = self.parts, self.p
-        short = opening - self.open
-        speed = 0.5 * min(GRIP_MPS, max(-GRIP_MPS, parts.grip_rate * short))
-        force = min(parts.grip_force, max(LEAST_N, abs(parts.grip_gain * short)))
-        if (speed, force) == self.closing:
-            return
-        self.closing = (speed, force)
-        speeds, forces, gains = [speed, speed], self._motors([force, force]), [1.0, 1.0]
-        p.setJointMotorControlArray(
-            self.arm, self.fingers, p.VELOCITY_CONTROL, speeds, speeds, forces, gains, gains, self.client
-        )
+        """The force of MuJoCo's drive on either finger, for as long as the command is held: what it is at the speed that the
+        fingers will have under it, under their damping, and under the push of what they touch, which is taken to last."""
+        parts = self.parts
+        short, push = opening - self.open, parts.finger_drag * self.opens - 4.0 * self.force
+        self.opens = (4.0 * parts.grip_gain * short + push) / (parts.finger_drag + 4.0 * parts.grip_drag)
+        force = parts.grip_gain * short - parts.grip_drag * self.opens
+        self.force = min(parts.grip_force, max(-parts.grip_force, force))
 
     def go(self, torques: Sequence[float], steps: int) -> None:
-        """Step under torques (nq,) Nm that are kept: one call to Bullet, which itself makes `steps` of it."""
+        """Step under torques (nq,) Nm and the fingers' force that are kept: one call to Bullet, which itself makes `steps` of
+        it."""
         p, client = self.p, self.client
         if steps != self.steps:
             self.steps = steps
             p.setPhysicsEngineParameter(fixedTimeStep=self.step_s * steps, numSubSteps=steps, physicsClientId=client)
         # by place: half as dear as by name
-        p.setJointMotorControlArray(self.arm, self.driven, self._torque, torques, torques, torques, torques, torques, client)
+        put = [*torques, self.force, self.force]
+        p.setJointMotorControlArray(self.arm, self.moving, self._torque, put, put, put, put, put, client)
         p.stepSimulation(client)
 
     def feel(self) -> None:
@@ -109,7 +106,7 @@ class Row(Loaded):
         """State and forces, as Bullet has them now."""
         p, client = self.p, self.client
         q, dq, *_ = zip(*p.getJointStates(self.arm, self.moving, client), strict=True)
-        self.open = q[-2] + q[-1]
+        self.open, self.opens = q[-2] + q[-1], dq[-2] + dq[-1]
         places, speeds = [*q], [*dq]
         for body in self.things:
             place, (x, y, z, w) = p.getBasePositionAndOrientation(body, client)
