@@ -23,6 +23,10 @@ SOURCES = {
     "kinova3": "robosuite/models/assets/robots/kinova3/robot.xml",
 }
 """Where each robot's model lies in its package."""
+PACKAGES = {
+    "kuka_iiwa": "'robot-farm-twin[pybullet]'", "franka_panda": "'robot-farm-twin[pybullet]'", "so101": "example-robot-data",
+    "ur5e": "robosuite", "kinova3": "robosuite",
+}  # fmt: skip
 
 
 def find(robot, folders):
@@ -50,7 +54,8 @@ def main():
     folders = [args.packages] if args.packages else sys.path
     model = find(args.robot, folders)
     if model is None:
-        sys.exit(f"no {SOURCES[args.robot]} in {args.packages or 'what is installed'}: see the head of this file")
+        known = f"no {SOURCES[args.robot]} in {args.packages or 'what is installed'}"
+        sys.exit(f"{known}: pip install {PACKAGES[args.robot]}, or unzip its wheel and name the folder by --packages")
     print(f"{gather(args.robot, model, args.out)} written; next: twin run {Path(__file__).parent / 'scenario.yaml'}")
 
 

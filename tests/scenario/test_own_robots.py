@@ -155,11 +155,16 @@ BAD_FILES = {
     "no encoding": ('<?xml version="1.0" encoding="foo"?>\n<robot/>', "mine.urdf:1:1: an encoding that nobody reads"),
     "no robot": ("<sdf/>", "mine.urdf:1:1: <sdf> is no robot: a URDF begins with <robot>, an MJCF file with <mujoco>"),
     "entities": ('<!DOCTYPE r [<!ENTITY a "b">]>\n<robot/>', "mine.urdf:1:13: a document type can define entities without end"),
+    "a name of markup": (urdf().replace('"j"', '"&lt;j"'), "mine.urdf:6:3: name: '<j' is no name that every engine reads"),
+    "a mesh of no name": (meshed(""), "mine.urdf:3:37: <mesh> names no file"),
+    "one name twice": (urdf().replace('"tip"', '"base"'), "mine.urdf:4:3: a second link called 'base'"),
+    "limits the wrong way": (urdf().replace('"-2"', '"5"'), "mine.urdf:7:28: lower 5 lies above upper 2"),
     "no torque": (urdf(effort="0"), "mine.yaml:1:1: the file says no torque limit of j: give torque_Nm"),
     "no hinge": (urdf(kind="prismatic"), "mine.yaml:2:14: joint 'j' on the way to the tool is no hinge"),
 }
 WORLD = '<mujoco>{}<worldbody><body name="tip"><joint name="j"/><geom size=".1" mass="1"/></body></worldbody></mujoco>'
 HUNDREDS = '<replicate count="200"><replicate count="200"><body/></replicate></replicate>'
+WIDE = '<asset><texture name="t" type="2d" builtin="flat" width="20000" height="9" rgb1="1 1 1"/></asset>'
 ABOVE = '<compiler meshdir="../.."/><asset><mesh file="x.stl"/></asset>'
 BAD_MJCF = {
     "includes from outside": ('<include file="../other.xml"/>', "'../other.xml' lies outside the robot's folder"),
@@ -167,7 +172,10 @@ BAD_MJCF = {
     "includes itself": ('<include file="mine.xml"/>', "'mine.xml' includes itself"),
     "endless replicas": ('<replicate count="100000"><body/></replicate>', "makes more than 20000 elements of this robot"),
     "replicas of replicas": (HUNDREDS, "makes more than 20000 elements of this robot"),
-    "replicas by no number": ('<replicate count="²"><body/></replicate>', "makes more than 20000 elements of this robot"),
+    "replicas by no number": ('<replicate count="²"><body/></replicate>', "count: '²' is no whole number of replicas"),
+    "fewer than no replicas": ('<replicate count="-5"><body/></replicate>', "count: '-5' is no whole number of replicas"),
+    "includes nothing": ("<include/>", "<include> names no file"),
+    "a texture that fills memory": (WIDE, "a texture of more than 4096 pixels a side"),
     "replicas without end": (f'<replicate count="{"9" * 5000}"/>', "makes more than 20000 elements of this robot"),
     "a name too long": (f'<include file="{"a" * 5000}"/>', "cannot be a file's name: File name too long"),
     "no time step": ('<option timestep="0"/>', "timestep: '0' s is no positive time step"),
@@ -231,6 +239,42 @@ def test_a_file_that_is_not_there_names_the_nearest(tmp_path):
     assert told(path) == [
         "scenario.yaml:5:26: no file 'mina.urdf' beside the fleet (known: mine.urdf); did you mean 'mine.urdf'?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("was", "put", "message"),
+    [
+        ('mass="2.0"', 'mass="inf"', "link 'shoulder' weighs inf kg; at most 10000 are believed"),
+        ('<joint type="hinge" damping="1" range="-', '<joint type="hinge" damping="1" range="9', "to 6.283: low first"),
+    ],
+)
+def test_numbers_that_no_arm_has_are_told(was, put, message, tmp_path):
+    text = asset("robots/ur3.xml").read_text()
+    found = told(written(tmp_path, "mine.xml", text.replace(was, put), SIDECAR))
+    assert was in text and len(found) == 1 and found[0].endswith(message)
+
+
+def test_what_has_no_name_gets_one_and_sizes_are_not_a_models_to_say(tmp_path, recwarn):
+    more = '<size memory="9T"/><worldbody><body><geom size=".1"/></body>'
+    path = written(tmp_path, "mine.xml", asset("robots/ur3.xml").read_text().replace("<worldbody>", more), SIDECAR)
+    robot = Robot(str(tmp_path / "mine.xml"), load(path).spec.fleet.robots["mine"].own)
+    model = build_cell(robot, GripperSpec(), WorkcellSpec()).model
+    assert all(model.body(k).name for k in range(model.nbody)) and not recwarn
+
+
+@pytest.mark.parametrize(("name", "limit"), [("mine.xml", "8 MB"), ("mine.yaml", "32 MB")])
+def test_files_of_strangers_are_not_read_beyond_their_size(name, limit, tmp_path):
+    path = ur3(tmp_path)
+    with (tmp_path / name).open("ab") as file:
+        file.truncate(1 << 40)  # takes no room on the disk, and more than all memory once read
+    assert any(line.startswith(f"{name}: has more than {limit}") for line in told(path))
+
+
+def test_a_model_that_is_no_plain_file_is_told(tmp_path):
+    path = ur3(tmp_path)
+    (tmp_path / "mine.xml").unlink()
+    (tmp_path / "mine.xml").mkdir()
+    assert told(path) == ["scenario.yaml:5:26: 'mine.xml' is no plain file (known: none)"]
 
 
 def test_compiling_ends_at_its_limit_of_memory(tmp_path):

@@ -22,6 +22,9 @@ Loc = tuple[str | int, ...]
 DEEPEST = 60
 """Nesting beyond this is refused; a fleet needs about eight levels."""
 
+MOST_BYTES = 32_000_000
+"""Of a file; a fleet of 500 robots has 0.2 million."""
+
 MOST = 50
 """Mistakes of YAML itself after which a file is not read on."""
 
@@ -102,9 +105,13 @@ def read(path: Path, shown: str | None = None) -> Document:
     """A YAML file whose top is a mapping. Never raises for what is in the file: see `Document.problems`."""
     document = Document(shown or str(path))
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
     except OSError as error:
         document.problems.append(Problem(document.file, 0, 0, f"cannot be read: {error.strerror or error}"))
+        return document
+    if len(raw) > MOST_BYTES:
+        document.problems.append(Problem(document.file, 0, 0, f"has more than {MOST_BYTES / 1e6:.0f} MB, which nobody wrote"))
         return document
     try:
         return parse(raw.decode("utf-8-sig"), document.file)

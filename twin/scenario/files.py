@@ -63,7 +63,8 @@ class Files:
                 continue
             path, at = self.folder / model, (*self.fleet, "robots", name)
             if not path.is_file():
-                self._missing((*at, "model"), f"no file {model!r} beside the fleet", model, self.folder, SUFFIXES)
+                there = f"{model!r} is no plain file" if path.exists() else f"no file {model!r} beside the fleet"
+                self._missing((*at, "model"), there, model, self.folder, SUFFIXES)
                 self.document.doubtful.append((*at, "own"))
                 continue
             robot["model"] = os.path.relpath(path.resolve(), self.file.parent.resolve())
@@ -108,5 +109,7 @@ class Files:
 
     def _missing(self, at: Loc, told: str, name: str, folder: Path, suffixes: Collection[str] = (".yaml",)) -> None:
         """A problem that says what lies there instead."""
-        found = [path for suffix in suffixes for path in sorted(folder.rglob(f"*{suffix}")) if path != self.file]
+        found = [
+            path for suffix in suffixes for path in sorted(folder.rglob(f"*{suffix}")) if path != self.file and path.is_file()
+        ]
         self.document.problems.append(self.document.at(at, told + nearest(name, [str(p.relative_to(folder)) for p in found])))

@@ -19,7 +19,7 @@ MOST_ELEMENTS = 20_000
 """Of a model, replicas counted; a robot has some hundreds."""
 MODEL_BYTES, ASSET_BYTES = 8_000_000, 64_000_000
 """Of one file of XML; of one mesh or texture."""
-DEEPEST = 60
+DEEPEST, MOST_PIXELS, LONGEST = 60, 4096, 200
 FOLDERS = ("meshdir", "texturedir", "assetdir")
 FILES = ("file", "fileright", "fileleft", "fileup", "filedown", "filefront", "fileback", "filename")
 MOMENTS = ("ixx", "iyy", "izz")
@@ -93,13 +93,14 @@ class _Reader:
     def parse(self, file: Path, shown: str) -> Element | None:
         """The root element of a file; None where it cannot be read."""
         try:
-            raw = file.read_bytes()
+            with file.open("rb") as opened:
+                raw = opened.read(MODEL_BYTES + 1)
         except OSError as error:
             self.markup.problems.append(Problem(shown, 0, 0, f"cannot be read: {error.strerror or error}"))
             return None
         self.markup.files[file.resolve().relative_to(self.root).as_posix()] = file
         if len(raw) > MODEL_BYTES:
-            big = f"has {len(raw) / 1e6:.0f} MB; a robot's model has at most {MODEL_BYTES / 1e6:.0f}"
+            big = f"has more than {MODEL_BYTES / 1e6:.0f} MB; a robot's model has less"
             self.markup.problems.append(Problem(shown, 0, 0, big))
             return None
         try:
@@ -154,6 +155,7 @@ class _Reader:
         for element in root.walk():
             self._element(element, urdf, folders)
         if urdf:
+            self._names(root)
             self._masses(root)
         self.markup.text = _text(root)
 
@@ -186,8 +188,10 @@ class _Reader:
             copies = times
             if child.tag == "replicate":
                 written = child.attributes.get("count", "1")
-                readable = written.isascii() and written.isdigit() and len(written) < 9
-                copies = times * (int(written) if readable else MOST_ELEMENTS)
+                if not (written.isascii() and written.isdigit()):
+                    self.refuse(child, f"count: {written[:20]!r} is no whole number of replicas")
+                    raise _Refused
+                copies = times * (int(written) if len(written) < 9 else MOST_ELEMENTS)
             total += MOST_ELEMENTS + 1 if copies > MOST_ELEMENTS else self._count(child, copies)
             if total > MOST_ELEMENTS:
                 self.refuse(child, f"makes more than {MOST_ELEMENTS} elements of this robot")
@@ -196,7 +200,7 @@ class _Reader:
 
     def _shapes(self, root: Element, urdf: bool) -> None:
         """A URDF's visual shapes give way to its collision shapes, as MuJoCo has it; unwanted meshes go with all of theirs."""
-        dropped = {"visual", "transmission", "gazebo", "texture", "mujoco"} if urdf else set()
+        dropped = {"visual", "transmission", "gazebo", "texture", "mujoco"} if urdf else {"size"}
         for element in root.walk():
             element.children = [child for child in element.children if not (child.tag in dropped or self._unshaped(child))]
 
@@ -220,6 +224,11 @@ class _Reader:
             self.refuse(element, f"<{element.tag}> has no place in a robot of rigid bodies; take it out")
         if element.tag == "option" and "timestep" in element.attributes and not _positive(element.attributes["timestep"]):
             self.refuse(element, f"timestep: {element.attributes['timestep']!r} s is no positive time step")
+        if element.tag == "texture" and any(_large(element.attributes.get(side, "")) for side in ("width", "height")):
+            self.refuse(element, f"a texture of more than {MOST_PIXELS} pixels a side; a robot is painted with less")
+        name = element.attributes.get("name", "")
+        if len(name) > LONGEST or set(name) & set("<>&\"'") or not name.isprintable():
+            self.refuse(element, f"name: {name[:30]!r} is no name that every engine reads: at most {LONGEST} plain characters")
         for key in FILES:
             if key in element.attributes:
                 self._asset(element, key, urdf, folders)
@@ -256,6 +265,9 @@ class _Reader:
 
     def within(self, element: Element, name: str, folder: Path) -> Path | None:
         """A file that an element names; None, and a problem, where it lies outside the robot's folder or does not exist."""
+        if not name:
+            self.refuse(element, f"<{element.tag}> names no file")
+            return None
         try:
             path = (folder / name).resolve()
             there = path.is_file()
@@ -275,6 +287,18 @@ class _Reader:
         for child in joint.children:
             if child.tag == "limit" and _positive(child.attributes.get("velocity", "")):
                 self.markup.velocity[joint.attributes.get("name", "")] = float(child.attributes["velocity"])
+            low, high = (_number(child.attributes.get(key, "")) for key in ("lower", "upper"))
+            if child.tag == "limit" and low is not None and high is not None and low > high:
+                self.refuse(child, f"lower {low:g} lies above upper {high:g}")
+
+    def _names(self, root: Element) -> None:
+        """No two links, and no two joints, are called the same."""
+        seen: set[tuple[str, str]] = set()
+        for part in root.children:
+            name = part.tag, part.attributes.get("name", "")
+            if part.tag in ("link", "joint") and name in seen:
+                self.refuse(part, f"a second {part.tag} called {name[1]!r}")
+            seen.add(name)
 
     def _masses(self, root: Element) -> None:
         """What moves by itself needs mass and inertia, or no physics can tell how fast."""
@@ -292,11 +316,19 @@ class _Reader:
                 self.refuse(links[child], f"{lacks}: give it an <inertial> with mass, ixx, iyy and izz greater than 0")
 
 
-def _positive(text: str) -> bool:
+def _large(pixels: str) -> bool:
+    return pixels.isascii() and pixels.isdigit() and (len(pixels) > 9 or int(pixels) > MOST_PIXELS)
+
+
+def _number(text: str) -> float | None:
     try:
-        return 0.0 < float(text) < 1e9
+        return float(text)
     except ValueError:
-        return False
+        return None
+
+
+def _positive(text: str) -> bool:
+    return 0.0 < (_number(text) or 0.0) < 1e9
 
 
 def _text(root: Element) -> str:

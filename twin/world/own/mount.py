@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,8 @@ def _bare(robot: mujoco.MjSpec) -> None:
                   robot.cameras, robot.lights, robot.sites, robot.numerics, robot.texts, robot.tuples):  # fmt: skip
         for item in list(items):
             robot.delete(item)
-    for k, joint in enumerate(robot.joints):
-        joint.name = joint.name or f"joint{k + 1}"
+    _name(robot.joints, "joint")
+    _name(robot.bodies, "link")
     for geom in robot.geoms:
         if geom.contype or geom.conaffinity:
             geom.group = 3 if any(not (other.contype or other.conaffinity) for other in geom.parent.geoms) else 2
@@ -108,6 +109,15 @@ def _bare(robot: mujoco.MjSpec) -> None:
         geom.contype = geom.conaffinity = 0
         if not geom.material and np.allclose(geom.rgba, UNPAINTED):
             geom.rgba = PAINT
+
+
+def _name(items: Sequence[Any], what: str) -> None:
+    """A name for each that has none, and that no other has."""
+    taken = {item.name for item in items}
+    for k, item in enumerate(items):
+        if not item.name:
+            item.name = next(name for i in count(k + 1) if (name := f"{what}{i}") not in taken)
+            taken.add(item.name)
 
 
 def _body(robot: mujoco.MjSpec, name: str, *at: str) -> Any:
@@ -179,6 +189,8 @@ def _limits(chain: Sequence[Any], own: OwnSpec, torque: dict[str, float]) -> Non
     for k, joint in enumerate(chain):
         joint.armature = rotor[k] if rotor else joint.armature or torque[joint.name] / SPEEDS_UP_RADPS2
         held = joint.range[0] < joint.range[1]
+        if joint.range[0] > joint.range[1] and not ranges:
+            raise OwnError(f"the range of joint {joint.name!r} is {joint.range[0]:.4g} to {joint.range[1]:.4g}: low first")
         joint.range = ranges[k] if ranges else joint.range if held else [-TURN, TURN]
         joint.limited, joint.ref, joint.springref, joint.stiffness = True, 0.0, 0.0, np.zeros(np.shape(joint.stiffness))
         joint.actfrcrange = [-torque[joint.name], torque[joint.name]]

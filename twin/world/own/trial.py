@@ -28,6 +28,10 @@ BYTES = 4 << 30
 """Of address space."""
 
 
+HEAVIEST_KG = 10_000.0
+"""Of one link: more than the largest arms that are sold weigh as a whole."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """What came of it: `joints` of the arm, or the `error` and the key `at` of the sidecar that it is about."""
@@ -97,14 +101,24 @@ def main() -> None:
             parts = GripperSpec.model_validate_json(asked["gripper"]), WorkcellSpec.model_validate_json(asked["workcell"])
             cell = build_cell(Robot(asked["file"], OwnSpec.model_validate_json(asked["own"])), *parts)
             told["joints"] = cell.nq
-            told["error"], told["at"] = _unreached(cell)
+            told["error"], told["at"] = _overweight(cell) or _unreached(cell)
         else:
             compiled(load_bare(Path(asked["file"])), Path(asked["file"]))
     except OwnError as error:
         told |= {"error": str(error), "at": error.at}
-    except InputError as error:
+    except (InputError, ValueError) as error:  # ValueError: the engine's, where it does not wait for compiling
         told["error"] = str(error)
     sys.stdout.write(json.dumps(told) + "\n")
+
+
+def _overweight(cell: Any) -> tuple[str, tuple[str, ...]] | None:
+    """Whether a link weighs what no arm can, or no number at all."""
+    model = cell.model
+    for body in range(model.nbody):
+        if not model.body_mass[body] <= HEAVIEST_KG:
+            name = model.body(body).name.removeprefix("arm_")
+            return f"link {name!r} weighs {model.body_mass[body]:g} kg; at most {HEAVIEST_KG:g} are believed", ()
+    return None
 
 
 def _unreached(cell: Any) -> tuple[str, tuple[str, ...]]:
