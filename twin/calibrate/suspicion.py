@@ -28,6 +28,16 @@ STRETCH = 10
 """Rows without a break that a signal that is cut off stays at its extreme."""
 
 
+def never_moves(names: str, lost: str = "nothing is known of it") -> str:
+    """Of a signal or joints that stand still: what cannot be told."""
+    return f"{names} never moves: {lost}"
+
+
+def another_unit(kind: str) -> str:
+    """In what a signal of a kind that is far too large may be, and how a plan says so."""
+    return f"is it in {USUAL[kind]}?"
+
+
 def suspect(log: Log, kinds: Mapping[str, str]) -> list[Finding]:
     """What looks wrong with signals; `kinds`: what each is (`angle`, `torque` …, see `units.KINDS`)."""
     out = []
@@ -44,9 +54,9 @@ def _odd(x: Floats, kind: str) -> list[str]:
     reach = float(np.abs(x).max(initial=0.0))
     out = []
     if kind in LARGEST and reach > LARGEST[kind]:
-        out.append(f"reaches {reach:.4g} in SI, which no {kind} does: is it in {USUAL[kind]}?")
+        out.append(f"reaches {reach:.4g} in SI, which no {kind} does: {another_unit(kind)}")
     if len(x) and np.ptp(x) == 0:
-        out.append(f"is {x[0]:.4g} throughout: it never moves, and nothing is known of it")
+        out.append(never_moves(f"is {x[0]:.4g} throughout: it"))
     elif len(x) >= 50:
         for word, extreme in (("highest", x.max()), ("lowest", x.min())):
             share = float(np.mean(x == extreme))

@@ -89,7 +89,7 @@ def test_roll_outs_beat_the_model_as_given(arm):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda a: a.q.__imul__(57.29578), "look like degrees"),
+        (lambda a: a.q.__imul__(57.29578), "is it in degrees (unit: deg)?"),
         (lambda a: a.tau.__imul__(1000.0), "milli-units"),
         (lambda a: a.tau.__imul__(-1.0), "the torque runs against"),
         (lambda a: a.v.__imul__(-1.0), "velocity runs against"),
@@ -115,7 +115,7 @@ def test_a_saturated_torque_is_left_out(arm):
 def test_a_joint_that_never_moves_is_named(arm):
     arm.q[:, 1], arm.v[:, 1] = 0.1, 0.0
     found = arm.calibrate()
-    assert "never moves: elbow" in found.told and "joints.elbow.coulomb" not in found.named
+    assert "elbow never moves: no friction" in found.told and "joints.elbow.coulomb" not in found.named
 
 
 def test_a_robot_that_never_moves_is_refused(arm):

@@ -11,6 +11,7 @@ from twin.calibrate.given import Given
 from twin.calibrate.logs import Log
 from twin.calibrate.result import Estimate, Figure, Finding, PartResult, Score
 from twin.calibrate.split import split, usual
+from twin.calibrate.suspicion import never_moves
 from twin.core.errors import TableError
 from twin.core.records import Floats
 
@@ -81,7 +82,7 @@ def _judged(seen: Windows, spec: DelaysSpec, name: str) -> list[Finding]:
     """Why a delay may not be known."""
     if seen.power.sum() == 0 or seen.power_motion.sum() == 0:
         which = spec.command if seen.power.sum() == 0 else spec.motion
-        return [Finding("warning", f"{which}{name} never moves: no delay is known")]
+        return [Finding("warning", never_moves(f"{which}{name}", "no delay is known"))]
     correlation = seen.correlation()
     strongest = float(np.abs(correlation).max())
     if strongest < WEAK:

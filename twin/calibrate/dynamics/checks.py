@@ -10,7 +10,7 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from twin.calibrate.dynamics.signals import Motion, Stretch
 from twin.calibrate.result import Finding
-from twin.calibrate.suspicion import FAR, LARGEST, at_extreme, bond, lasting, usual_run
+from twin.calibrate.suspicion import FAR, LARGEST, another_unit, at_extreme, bond, lasting, usual_run
 from twin.core.records import Bools, Floats
 
 STILL: Final = 1e-3
@@ -142,11 +142,11 @@ def ranges(q: Floats, limits: Floats, names: Sequence[str]) -> list[Finding]:
         out = q[:, j].max() > high + wide or q[:, j].min() < low - wide
         as_degrees = np.radians(q[:, j])
         shown = f"positions from {q[:, j].min():.4g} to {q[:, j].max():.4g} rad"
+        allowed = f"the model's range ({low:.4g} to {high:.4g})"
         turns = np.abs(q[:, j]).max() > 2 * np.pi
         if out and turns and as_degrees.max() <= high + wide and as_degrees.min() >= low - wide:
-            said.append(Finding("warning", f"{name}: {shown} look like degrees: say unit: deg"))
+            said.append(Finding("warning", f"{name}: {shown} leave {allowed}: {another_unit('angle')}"))
         elif out:
-            allowed = f"the model's range ({low:.4g} to {high:.4g})"
             said.append(Finding("warning", f"{name}: {shown} leave {allowed}: another joint, another zero, another robot?"))
     return said
 

@@ -19,6 +19,7 @@ from twin.calibrate.given import Given
 from twin.calibrate.logs import Log
 from twin.calibrate.result import Finding
 from twin.calibrate.split import split, usual
+from twin.calibrate.suspicion import never_moves
 from twin.core.errors import InputError, nearest
 from twin.core.records import Floats
 
@@ -135,7 +136,7 @@ def _layout(spec: DynamicsSpec, bot: Robot, seen: Sequence[Motion], said: list[F
     span = np.ptp(np.concatenate([m.q for m in seen]), axis=0)
     still = checks.still_joints(seen, bot.joints)
     if still:
-        said.append(Finding("warning", f"never moves: {', '.join(still)}; no friction or armature of it can be told"))
+        said.append(Finding("warning", never_moves(", ".join(still), "no friction or armature of it can be told")))
     if len(still) == len(bot.joints):
         raise InputError("no joint moves in this log: there is nothing to fit")
     stand = tuple(float(x) for x in NOISE * speed + 1e-4)
