@@ -117,8 +117,9 @@ def _forecast(spec: EpisodesSpec, given: Given, log: Episodes, lasts: Floats, fo
     told = rolling(flags, lasts[order], given.stream(spec, "forecast"), every, spec.horizon)
     scores = []
     found.facts["figures"] = {
-        name: {"log_score": s.ours, "bootstrap": s.reference, "inside": s.inside, "of": s.inside_of} for name, s in told.items()
-    }
+        name: {"log_score": s.ours, "bootstrap": s.reference, "inside": s.inside, "of": s.inside_of,
+               "window": s.window, "window_bootstrap": s.window_reference} for name, s in told.items()
+    }  # fmt: skip
     for name, scored in told.items():
         found.facts[f"forecast of {name}"] = dict(vars(scored))
         scores += _scores(name, scored, spec.horizon)
