@@ -62,6 +62,19 @@ def test_an_arm_comes_to_rest_in_its_time_and_the_other_goes_on(name, category, 
     assert rig.world.get_field(ALL, "power")[:, 0].tolist() == [float(category == 2), 1.0]
 
 
+@pytest.mark.parametrize("joint", [3, 5])
+def test_a_joint_whose_end_lies_on_the_way_stops_there_while_the_others_brake_on(joint):
+    bounds = robot_bounds("ur3")
+    stops, at, speed = Stops(bounds, 1), np.zeros((1, 6)), np.zeros((1, 6))
+    speed[0, 0], speed[0, joint] = bounds.velocity[0], -0.4 * bounds.velocity[joint]
+    at[0, joint] = bounds.low[joint] + 0.2  # it could stop there by itself, and not as late as the base
+    for _ in range(60):
+        way = stops.slowed(at, speed)
+        before, at, speed = speed, way, (way - at) / PERIOD_S
+        assert at[0, joint] >= bounds.low[joint] and (np.abs(speed - before) <= bounds.gain * (1 + 1e-9)).all()
+    assert not speed.any() and at[0, 0] > 0.4
+
+
 def test_power_goes_where_an_arm_does_not_come_to_rest_in_its_time():
     rig = Moving(limit_s=0.04)
     rig.stops.trip(0, 1, rig.now_us, rig.world)

@@ -1,7 +1,7 @@
 """Stops: categories 0, 1 and 2 of IEC 60204-1 (9.2.2) as a state machine a row, with stopping time and distance measured.
 
     category 0   power goes at once, the brakes take the arm
-    category 1   the arm brakes along its path under control; at standstill, or when its time is over, power goes
+    category 1   the arm brakes along its path, within its range; at standstill, or when its time is over, power goes
     category 2   as 1, but power stays and the standstill is watched: a joint that moves is a stop of category 0
 
     running ──trip──▶ braking ──at rest──▶ standing ──reset──▶ ready ──start──▶ running
@@ -100,8 +100,10 @@ class Stops:
         return going
 
     def slowed(self, last: Floats, last_v: Floats) -> Floats:
-        """(n, nq) where joints at `last`, sent at `last_v`, go in a period in which all brake together along their path."""
-        way: Floats = last + braked(self.bounds, last_v) * self.bounds.dt
+        """(n, nq) where joints at `last`, sent at `last_v`, go in a period in which all brake together along their path; one
+        whose end lies on it stops there, sooner than the others."""
+        slower = self.bounds.reachable(braked(self.bounds, last_v), last, last_v)
+        way: Floats = last + slower * self.bounds.dt
         return way
 
     def watch(self, now_us: int, rows: Rows, world: World) -> list[Standstill]:
