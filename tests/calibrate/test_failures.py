@@ -48,6 +48,17 @@ def test_a_book_of_failures_gives_back_life_and_repair(tmp_path):
     assert repair.low < 40 / 60 < repair.high
 
 
+def test_a_repair_that_was_not_noted_hides_no_failure_that_came_after_it(tmp_path):
+    rows = lives(800)
+    torn = [(robot, t, np.nan if i % 9 == 4 else minutes) for i, (robot, t, minutes) in enumerate(rows)]
+    last = {robot: i for i, (robot, _, _) in enumerate(rows)}
+    torn = [(r, t, rows[i][2] if last[r] == i else minutes) for i, (r, t, minutes) in enumerate(torn)]
+    whole, found = told(tmp_path, rows), told(tmp_path, torn)
+    assert found["fails_h.mean"].n == whole["fails_h.mean"].n
+    assert found["fails_h.mean"].value == pytest.approx(whole["fails_h.mean"].value, rel=0.01)
+    assert found["repair_h.median"].value == pytest.approx(whole["repair_h.median"].value, rel=0.15)
+
+
 def test_robots_that_never_failed_make_lives_longer_and_half_a_duty_makes_them_half(tmp_path):
     rows = lives(800)
     names = ", ".join(f"r{i}" for i in range(24))

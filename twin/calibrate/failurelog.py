@@ -56,15 +56,19 @@ class _Lives:
         self.events: list[tuple[int, str, str, dict[str, object]]] = []
 
     def add(self, robot: str, at: Floats, mends: Floats, until: float) -> None:
-        """One that fails at `at` (n,) s, works again `mends` (n,) s later (NaN: not yet), and is watched for `until` s."""
+        """One that fails at `at` (n,) s, works again `mends` (n,) s later, and is watched for `until` s.
+
+        NaN: not yet, where it is the last failure; where it failed again it worked by then, and how long it took is not known.
+        """
         back, duty = 0.0, self.spec.duty
-        for t, mend in zip(at.tolist(), mends.tolist(), strict=True):
+        for i, (t, mend) in enumerate(zip(at.tolist(), mends.tolist(), strict=True)):
             broke = back + max(t - back, 0.0) * duty
             self._operates(robot, back, broke, censored=False)
-            self._breaks(robot, broke, mend)
-            if np.isnan(mend):
+            again = np.isnan(mend) and i + 1 < at.size
+            self._breaks(robot, broke, mend, told=not again)
+            if np.isnan(mend) and not again:
                 return
-            back = max(back, t + mend)
+            back = max(back, t if again else t + mend)
         if until > back:
             self._operates(robot, back, back + (until - back) * duty, censored=True)
 
@@ -72,10 +76,10 @@ class _Lives:
         known = {"episode": len(self.episodes), "source": "real", "schema": 1, "cell": robot, "robots": [robot]}
         self.episodes.append(known | {"start_s": start, "duration_s": end - start, "censored": censored})
 
-    def _breaks(self, robot: str, t: float, mend: float) -> None:
+    def _breaks(self, robot: str, t: float, mend: float, *, told: bool) -> None:
         page = {"page": len(self.events), "why": "repair", "pool": "repair", "person": "", "call": 1}
         self.events.append((to_us(t), "repair.start", robot, {"call": 1}))
-        if self.spec.repair is not None:
+        if self.spec.repair is not None and told:
             self.events += [(to_us(t), kind, robot, page) for kind in ("page.sent", "page.answered")]
             self.events += [] if np.isnan(mend) else [(to_us(t + mend), "page.done", robot, page)]
 

@@ -45,8 +45,9 @@ def law_estimates(law: Law, path: Path, confidence: float, *, unit: str, source:
                 own = "" if name in ("shape", "sigma") else unit
                 out.append(estimate((*path, name), belief, confidence, unit=own, source=source, method=method))
         return out
+    beside = path if path[0] == "models" else ("models", *path)
     told = [
-        estimate(("models", *path, law.family, name), belief, confidence, unit="", source=source, method=method)
+        estimate((*beside, law.family, name), belief, confidence, unit="", source=source, method=method)
         for name, belief in law.beliefs.items()
     ]
     n = next(iter(law.beliefs.values())).n
