@@ -133,6 +133,19 @@ def test_springs_that_keep_their_torque_for_some_steps_move_the_arm_as_those_tha
     assert 0.0 < np.abs(kept - moved(PybulletWorld(model, 1), 0, "hardest")).max() < 1e-3
 
 
+@pytest.mark.parametrize("arm", sorted(arms()))
+def test_an_arm_that_touches_nothing_moves_as_it_was_meant(arm: str) -> None:
+    model, other, torque = cell(arm), [], []
+    world = PybulletWorld(model, 1)
+    world.reset(ONE, resting(model))
+    for tick in range(60):
+        asked = model.arm.home + 0.2 * (1.0 - np.cos(0.1 * tick))
+        world.step(ONE, np.append(asked, model.stroke_m)[None], 10)
+        other.append(world.servos.rest[0].copy())
+        torque.append(world.servos.put[0, 0].copy())
+    assert np.max(np.abs(other)) < 0.005 * np.max(np.abs(torque))
+
+
 @pytest.mark.parametrize("force", [5.0, 60.0])
 def test_fingers_that_are_pushed_aside_give_way_as_those_of_the_model_do(force: float) -> None:
     first, second = (on(cell("panda"), force, 25) for on in (on_mujoco, on_bullet))

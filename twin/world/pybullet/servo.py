@@ -30,7 +30,8 @@ Spans = tuple[float, float]
 class Servos:
     """The servos of n arms of a kind. Gains (n, nq) and the share (n,) of the weight that is carried may be written.
 
-    `given` (n, nq) Nm is what each servo itself gave last, `put` (n, 2, nq) Nm what is to be put on its joint, hold by hold.
+    `given` (n, nq) Nm is what each servo itself gave last, `put` (n, 2, nq) Nm what is to be put on its joint, hold by hold,
+    `rest` (n, nq) Nm what else acts on it, as far as the last plan shows.
     """
 
     def __init__(self, cell: CellModel, n: int) -> None:
@@ -44,12 +45,12 @@ class Servos:
         self.given: Floats = np.zeros((n, arm.nq))
         self.put: Floats = np.zeros((n, 2, arm.nq))
         self._last: Floats = np.zeros((n, arm.nq))
-        self._rest: Floats = np.zeros((n, arm.nq))
+        self.rest: Floats = np.zeros((n, arm.nq))
         self._ways: Floats = np.zeros((n, 2, arm.nq))
         self._spans: Floats = np.zeros((n, 2))
         self._law: Any = (
             arm.fixed, arm.zero, self.links, self.armature, self.own, self.g, self.stiffness, self.damping, self.limit,
-            self.carried, self.given, self._rest, self._last, self._ways, self._spans, self.put,
+            self.carried, self.given, self.rest, self._last, self._ways, self._spans, self.put,
         )  # fmt: skip
 
     def law(self, rows: Rows) -> bytes:
@@ -59,7 +60,7 @@ class Servos:
     def reset(self, rows: Rows) -> None:
         """Forget how rows moved."""
         self.given[rows] = self._last[rows] = 0.0
-        self._rest[rows] = self._ways[rows] = self._spans[rows] = 0.0
+        self.rest[rows] = self._ways[rows] = self._spans[rows] = 0.0
 
     def plan(
         self, rows: Rows, first: int, end: int, table: Floats, speeds: int, target: Floats, spans: Spans, played: int

@@ -54,7 +54,7 @@ class PybulletWorld:
         self._pads: Floats = np.zeros((n, 1 + model.things, 2, 3))
         self.rows = [Row(self.parts, *own) for own in zip(self._table, self._arms, self._pads, strict=True)]
         self._gone = weakref.finalize(self, _close, self.rows)
-        self._servos = Servos(model, n)
+        self.servos = Servos(model, n)
         self._void = np.zeros(n, dtype=np.bool_)
         self._grip, self._tool, self._force = np.zeros(n), np.zeros((n, 3)), np.zeros((n, 3))
         self._objects: Floats = np.zeros((n, model.things, 7))
@@ -91,7 +91,7 @@ class PybulletWorld:
         self._void[rows] = ~np.isfinite(qpos).all(axis=1)
         self._table[rows], self._pads[rows] = 0.0, 0.0
         self._qpos[rows] = qpos
-        self._servos.reset(rows)
+        self.servos.reset(rows)
         for row, line in zip(rows, qpos, strict=True):
             self._done[row], self.rows[row].size = [], 1.0
             if not self._void[row]:
@@ -108,7 +108,7 @@ class PybulletWorld:
 
     def _drives(self, row: int) -> None:
         """Give a row the law of its drives and its friction, as the scales in force have them."""
-        arm, servos, of = self.cell.arm, self._servos, {name: scale[row] for name, scale in self._scales.items()}
+        arm, servos, of = self.cell.arm, self.servos, {name: scale[row] for name, scale in self._scales.items()}
         gain, power = of["actuator_gain"], float(of["power"][0])
         servos.stiffness[row], servos.damping[row], servos.carried[row] = arm.stiffness * gain, arm.damping * gain, power
         servos.limit[row] = arm.torque * (of["actuator_strength"] * gain * power)
@@ -130,7 +130,7 @@ class PybulletWorld:
 
     def _hold(self, rows: Rows, command: Floats, steps: int) -> None:
         """Step rows in as few holds as there can be, all about as long; row by row, so that a client stays in the cache."""
-        servos, table, arms, nq = self._servos, self._table, self._arms, self.nq
+        servos, table, arms, nq = self.servos, self._table, self._arms, self.nq
         plans = _plans(FINER * steps, HOLD, 1e-6 * self.step_us / FINER)
         servos.plan(rows, 0, len(rows), table, self.cell.model.nq, command, plans[0][1], 2)
         put = servos.put[self._at(rows)].tolist()
@@ -217,14 +217,14 @@ class PybulletWorld:
     def fields_digest(self, rows: Rows) -> bytes:
         """A hash of everything `set_field` can change, as the rows and their clients have it."""
         parts = [repr((of.loss, of.rubs(), of.sizes())) for of in (self.rows[row] for row in rows)]
-        return xxhash.xxh3_128_digest("\n".join(parts).encode() + self._servos.law(rows))
+        return xxhash.xxh3_128_digest("\n".join(parts).encode() + self.servos.law(rows))
 
     def torque(self, rows: Rows) -> tuple[Floats, Floats]:
         """(n, nq) Nm that each drive gave in the last physics step, and what a sound one gives in the state after it."""
         arm = self.cell.arm
         q, dq = self._q[rows], self._dq[rows]
         asked = arm.stiffness * (self._asked(rows, q) - q) - arm.damping * dq
-        return self._servos.given[rows], np.minimum(np.maximum(asked, -arm.torque), arm.torque)
+        return self.servos.given[rows], np.minimum(np.maximum(asked, -arm.torque), arm.torque)
 
     def _asked(self, rows: Rows, otherwise: Floats) -> Floats:
         """(n, nq) rad, the joint targets in force."""
@@ -233,7 +233,7 @@ class PybulletWorld:
 
     def effort(self, rows: Rows) -> Floats:
         """(n, nq) share of its torque limit that each drive gives."""
-        return np.abs(self._servos.given[rows]) / self.cell.arm.torque
+        return np.abs(self.servos.given[rows]) / self.cell.arm.torque
 
     def shift(self, rows: Rows, by: Floats) -> None:
         """Move the first thing of each row by `by` (n, 3) m and let it fall."""
