@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import special
 
+from twin.calibrate.stats import level
 from twin.calibrate.stats.forecast import density, raked, resampling, rolling
-from twin.calibrate.stats.level import follow
+from twin.calibrate.stats.level import follow, hypotheses
 from twin.core.chance import Chance
 
 
@@ -80,3 +81,42 @@ def test_durations_follow_the_share_that_makes_them_long(scored):
 
 def test_a_log_too_short_for_one_forecast_is_not_scored():
     assert rolling({"stop": np.zeros(50)}, np.ones(50), stream()) == {}
+
+
+def walk(sd, n, number):
+    stream = Chance(number).stream("walk", f"{sd:g}", n)
+    return (stream.random(n) < special.expit(-1 + np.cumsum(sd * stream.standard_normal(n)))).astype(float)
+
+
+def windows_inside(sd):
+    """Of 20 logs of 80 cycles, whose share wanders so much a cycle, after how many the next 40 are as they were foretold."""
+    inside = 0
+    for number in range(20):
+        had = walk(sd, 120, number)
+        total = np.cumsum(follow(had[:80]).count_ahead(40))
+        low, high = np.searchsorted(total, (0.05, 0.95))
+        inside += bool(low <= had[80:].sum() <= high)
+    return inside
+
+
+@pytest.mark.parametrize("sd", [0.0, 0.1])
+def test_nine_of_ten_windows_lie_inside_where_a_share_wanders_too(sd):
+    assert windows_inside(sd) >= 15  # at nine of ten, one time in a hundred there are fewer
+
+
+def test_without_hypotheses_of_change_they_do_not(monkeypatch):
+    still = tuple(one for one in hypotheses() if one[1].kind == "steady")
+    monkeypatch.setattr(level, "hypotheses", lambda: still)
+    assert windows_inside(0.1) < 15
+
+
+def test_how_much_a_share_wanders_is_learned_and_a_short_log_leaves_room_for_more():
+    steady, short, wild = (
+        follow(had).wanders(np.array([0.5, 0.95])) for had in (walk(0, 1500, 1), walk(0, 60, 1), walk(0.25, 1500, 3))
+    )
+    assert steady[0] == 0 and steady[1] < 0.03 < short[1] and 0.1 < wild[0] < 0.45
+
+
+def test_a_change_must_show_itself_before_a_steady_share_is_refused():
+    now = follow(walk(0, 60, 1))
+    assert now.changes < 0.3 and now.changes < now.may_change < 0.5

@@ -8,6 +8,8 @@ from twin.calibrate.spec import load_plan
 from twin.calibrate.whole import calibrate
 from twin.core.chance import Chance
 from twin.core.errors import TableError
+from twin.faults.onset import Onset
+from twin.faults.wander import Course
 from twin.log.episodes import episode_frame, write_episodes
 
 
@@ -80,3 +82,21 @@ def test_a_steady_share_is_kept(told):
     found = told("{kind: reliability, log: bay, of: [grip_loss]}", data)
     (share,) = [e for e in found.estimates if e.path[-1] == "per_episode"]
     assert not texts(found, "refused") and share.low < 0.2 < share.high
+
+
+def test_what_a_share_may_still_do_is_carried_into_the_fleet_file(told):
+    s = Chance(9).stream("test", "walks")
+    p = 1 / (1 + np.exp(1 - np.cumsum(0.15 * s.standard_normal(240))))
+    data = table(240, symptoms=[["grip_loss"] if h else [] for h in s.random(240) < p])
+    found = told("{kind: reliability, log: bay, of: [grip_loss]}", data)
+    onset = {e.path[-1]: e.value for e in found.estimates if "onset" in e.path}
+    law = {"kind": onset["kind"], "values": onset["values"]}
+    made = Course(Onset(per_episode=onset["per_episode"], wanders_per_sqrt_h=law), 36_000, s)
+    assert made.share(0) == pytest.approx(onset["per_episode"]) and max(law["values"]) > 0
+    assert "it may wander" in texts(found, "note")
+
+
+def test_a_replay_of_the_log_does_not_wander(told):
+    data = table(240, symptoms=[["grip_loss"] if i % 5 == 0 else [] for i in range(240)])
+    found = told("{kind: reliability, log: bay, of: [grip_loss], course: replay}", data)
+    assert not any("wanders_per_sqrt_h" in e.path for e in found.estimates)
