@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from tests.farm.scenes import cells, jobs, scene
 from twin import pictures
 from twin.cli import main
-from twin.core.errors import AssetError, InputError, RunFolderError, SpecError
+from twin.core.errors import AssetError, InputError, RunFolderError, SpecError, StorageError
 from twin.log.tables import read_table
 from twin.run import replay, run
 from twin.scenario.load import load
@@ -105,3 +106,30 @@ def test_the_picture_follows_the_arm(tmp_path):
     with Painter([cell], (64, 64)) as painter:
         first, again, last = (np.asarray(painter.picture([pictures._qpos(found, cell, i)])) for i in (0, 0, -1))
     assert np.array_equal(first, again) and not np.array_equal(first, last)
+
+
+@pytest.mark.parametrize(("errno_", "error"), [(errno.ENOSPC, OSError), (errno.ENOENT, InputError)])
+def test_of_a_picture_that_cannot_be_written_nothing_is_left_and_an_older_one_stays(errno_, error, tmp_path):
+    (tmp_path / "a.gif").write_text("older")
+
+    def write_half():
+        with pictures._whole(tmp_path / "a.gif") as part:
+            part.write_text("half")
+            raise OSError(errno_, "no more")
+
+    with pytest.raises(error):
+        write_half()
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.gif", "older")]
+
+
+def test_a_clip_that_ffmpeg_cannot_write_is_told(tmp_path):
+    frames = iter([Image.new("RGB", (64, 64))] * 3)
+    with pytest.raises(StorageError, match="ffmpeg"):
+        pictures._mp4(frames, tmp_path / "no" / "x.mp4", (64, 64), 25)
+
+
+def test_a_driver_that_does_not_open_is_told_by_every_command(monkeypatch, capsys):
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    monkeypatch.setattr("importlib.import_module", lambda name: (_ for _ in ()).throw(AttributeError("no glGetError")))
+    assert main(["check", "quickstart"]) == 2
+    assert "twin: MUJOCO_GL=osmesa names a driver that does not open here: unset it" in capsys.readouterr().err

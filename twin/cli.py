@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import io
 import os
 import re
@@ -64,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     try:
+        _driver()
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except TwinError as error:
@@ -83,6 +85,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         message = f"the disk cannot take what has to be written{where}: {error.strerror}; make room and repeat the command"
         return _refuse(StorageError(message), as_json=arguments.json)
     return status
+
+
+def _driver() -> None:
+    """MuJoCo opens what MUJOCO_GL names as soon as it is imported, for whatever; where that fails, say so."""
+    if name := os.environ.get("MUJOCO_GL", ""):
+        try:
+            importlib.import_module("mujoco")
+        except (ImportError, AttributeError, OSError, RuntimeError) as error:
+            mend = "unset it, or install it (on Debian libosmesa6; libegl1 and libgl1-mesa-dri)"
+            raise InputError(f"MUJOCO_GL={name} names a driver that does not open here: {mend}") from error
 
 
 def _refuse(error: TwinError, *, as_json: bool) -> int:

@@ -83,8 +83,8 @@ class Path:
 class Apart:
     """How far two engines come apart in one episode of a kind of cell: mrad and mm, the largest of each phase (`PHASES`).
 
-    `alone_mm` is how far the first engine moves the thing by itself, by what was changed in it. The thing is furthest off at
-    `worst_s`, half as far from `onset_s` on; `cause` says what that is due to.
+    `alone_mm` is how far the first engine, `alone`, moves the thing by itself, by what was changed in it. The thing is furthest
+    off at `worst_s`, half as far from `onset_s` on; `cause` says what that is due to.
     """
 
     robot: str
@@ -96,6 +96,7 @@ class Apart:
     worst_s: float
     onset_s: float
     cause: str
+    alone: str
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -108,7 +109,7 @@ class Apart:
         return (
             f"{self.robot} at {self.workcell}: joints up to {free:.2g} mrad apart until something is touched, "
             f"{max(self.joints_mrad.values()):.2g} in all; the thing up to {max(self.thing_mm.values()):.2g} mm, from "
-            f"{self.onset_s:.1f} s on: {self.cause} (the first engine by itself: {own})"
+            f"{self.onset_s:.1f} s on: {self.cause} ({self.alone} by itself: {own})"
         )
 
 
@@ -185,7 +186,7 @@ def _told(
         cause = f"contact, only {engines[keeps]} holds on to the thing"
     return Apart(
         names[0], names[1], _by_phase(1e3 * joints, phases), _by_phase(1e3 * tool, phases), _by_phase(1e3 * thing, phases),
-        own, float(seconds[worst]), float(seconds[onset]), cause,
+        own, float(seconds[worst]), float(seconds[onset]), cause, engines[0],
     )  # fmt: skip
 
 

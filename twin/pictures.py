@@ -5,7 +5,9 @@ Where a run kept no ticks it is run again from its start, which gives the same s
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from twin.build import build, model_of
 from twin.core.clock import US, to_us
-from twin.core.errors import InputError, RunFolderError, nearest
+from twin.core.errors import InputError, RunFolderError, StorageError, nearest
 from twin.core.records import Floats
 from twin.farm.ticks import Ticks
 from twin.log.tables import read_meta, read_table
@@ -36,6 +38,7 @@ TILE = (320, 240)
 """Of a strip or sheet, pixels."""
 GOOD, BAD, PLAIN = (0, 114, 178), (213, 94, 0), (90, 90, 90)
 """Blue, vermilion (Okabe and Ito's) and grey: success, failure, neither."""
+HALF = "ffmpeg could not write the clip: is the disk full?"
 SAME_S = 0.5
 """Between the last tick of an episode and its end: a control period or two."""
 CHUNK_S = 10.0
@@ -79,9 +82,26 @@ def clip(found: Film, cell: CellModel, out: Path, size: tuple[int, int], fps: in
     if out.suffix.lower() == ".png":
         return _strip(found, cell, out)
     count = max(2, round((found.t_s[-1] - found.t_s[0]) * fps) + 1)
-    with Painter([cell], size) as painter:
+    with Painter([cell], size) as painter, _whole(out) as part:
         pictures = (_frame(painter, found, cell, t) for t in np.linspace(found.t_s[0], found.t_s[-1], count))
-        return (_mp4 if out.suffix.lower() == ".mp4" else _gif)(pictures, out, size, fps)
+        (_mp4 if out.suffix.lower() == ".mp4" else _gif)(pictures, part, size, fps)
+    return out
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """Where to write what becomes `out` once all of it is written; nothing is left of it otherwise."""
+    part = out.with_name(f".part-{out.name}")
+    try:
+        yield part
+        part.replace(out)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+            raise InputError(f"--out {out}: nothing can be written there ({error.strerror})") from None
+        raise
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def sheet(folder: Path, out: Path, at_s: float | None = None, threads: int = 2, progress: Progress | None = None) -> Path:
@@ -216,14 +236,14 @@ def _grid(tiles: Sequence[Image.Image], columns: int, out: Path, title: str) -> 
     for i, tile in enumerate(tiles):
         whole.paste(tile, (gap + (i % columns) * (TILE[0] + gap), above + gap + (i // columns) * (TILE[1] + gap)))
     ImageDraw.Draw(whole).text((gap + 4, 7), title, fill=(30, 30, 30), font=ImageFont.load_default(size=15))
-    whole.save(out, optimize=True)
+    with _whole(out) as part:
+        whole.save(part, optimize=True)
     return out
 
 
-def _gif(pictures: Iterator[Image.Image], out: Path, size: tuple[int, int], fps: int) -> Path:
+def _gif(pictures: Iterator[Image.Image], out: Path, size: tuple[int, int], fps: int) -> None:
     frames = [picture.quantize(128) for picture in pictures]
     frames[0].save(out, save_all=True, append_images=frames[1:], duration=round(1000 / fps), loop=0, optimize=False)
-    return out
 
 
 def _ffmpeg() -> Any:
@@ -236,12 +256,16 @@ def _ffmpeg() -> Any:
     return imageio_ffmpeg
 
 
-def _mp4(pictures: Iterator[Image.Image], out: Path, size: tuple[int, int], fps: int) -> Path:
+def _mp4(pictures: Iterator[Image.Image], out: Path, size: tuple[int, int], fps: int) -> None:
     writer = _ffmpeg().write_frames(
         str(out), size, fps=fps, codec="libx264", quality=8, macro_block_size=2, ffmpeg_log_level="error"
     )
-    writer.send(None)
-    for picture in pictures:
-        writer.send(np.ascontiguousarray(np.asarray(picture)))
-    writer.close()
-    return out
+    try:
+        writer.send(None)
+        for picture in pictures:
+            writer.send(np.ascontiguousarray(np.asarray(picture)))
+        writer.close()
+    except OSError:  # the pipe to it broke
+        raise StorageError(f"{HALF}; what it says of it stands above") from None
+    if not out.is_file() or not out.stat().st_size:
+        raise StorageError(f"{HALF}; what it says of it stands above")

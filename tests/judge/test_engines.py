@@ -42,6 +42,7 @@ def test_the_report_of_both_shows_their_gap_as_model_uncertainty():
     page = build([run("pybullet", slower=1.5), run("mujoco")], [])
     said = section(page, "engines")
     assert "synthetic on PyBullet, beside synthetic on MuJoCo" in said and "model uncertainty" in said
+    assert "synthetic on PyBullet, seed" in page
     assert "Real" not in said and "simulated" not in said and "They differ in" in said
 
 

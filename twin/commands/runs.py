@@ -66,7 +66,8 @@ def _effort(meta: Mapping[str, Any]) -> str:
     if meta.get("wall_s"):
         words.append(f"{meta['wall_s']:.1f} s of wall time")
     if meta.get("resumed_from_s"):
-        words.append(f"resumed from {meta['resumed_from_s']:g} s")
+        again = "; Bullet's episodes under way were run again from their start" if meta.get("engine") == "pybullet" else ""
+        words.append(f"resumed from {meta['resumed_from_s']:g} s{again}")
     return ", ".join(words)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from twin.core.chance import Chance
 from twin.core.errors import InputError
 from twin.judge import facts, words
+from twin.judge.engines import SPELT
 from twin.judge.facts import Facts
 from twin.judge.report import charts
 from twin.judge.stats import NOTHING, Interval, ratio
@@ -21,6 +22,8 @@ from twin.log.tables import RunLog
 
 WORST = ("fail", "void", "undecided", "pass")
 """Verdicts from the worst; several runs are as good as their worst one."""
+USUAL = "mujoco"
+"""The engine that is not named beside a run."""
 FULL = 12
 """Runs that are told in full; of more, those that passed are only in the table."""
 DRAWN = 40
@@ -37,8 +40,10 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Scenario and seed."""
-        return f"{scenario_of(self.log)}, seed {words.plain(self.log.meta.get('seed'))}"
+        """Scenario, engine where it is not the usual one, and seed."""
+        engine = str(self.log.meta.get("engine") or USUAL)
+        named = scenario_of(self.log) if engine == USUAL else _on(scenario_of(self.log), engine)
+        return f"{named}, seed {words.plain(self.log.meta.get('seed'))}"
 
 
 @dataclass(frozen=True)
@@ -66,14 +71,22 @@ def pooled(runs: Sequence[Run]) -> list[Pool]:
     for run in runs:
         groups.setdefault((scenario_of(run.log), str(run.log.meta.get("sha256"))), []).append(run)
     out = []
-    names = [name for name, _ in groups]
+    alike: dict[str, list[str]] = {}
+    for (name, _), members in groups.items():
+        alike.setdefault(name, []).append(str(members[0].log.meta.get("engine")))
     for (name, digest), members in groups.items():
         seeds = [run.log.meta.get("seed") for run in members]
         if twice := [s for s in seeds if seeds.count(s) > 1]:
             raise InputError(f"scenario {name}, seed {twice[0]} is given twice: each run stands on a page once")
         members.sort(key=lambda run: int(run.log.meta.get("seed") or 0))
-        out.append(Pool(name if names.count(name) == 1 else f"{name} ({digest[:8]})", tuple(members)))
+        kin, engine = alike[name], str(members[0].log.meta.get("engine"))
+        apart = _on(name, engine) if kin.count(engine) == 1 else f"{name} ({digest[:8]})"
+        out.append(Pool(name if len(kin) == 1 else apart, tuple(members)))
     return out
+
+
+def _on(name: str, engine: str) -> str:
+    return f"{name} on {SPELT.get(engine, engine)}"
 
 
 def in_full(runs: Sequence[Run]) -> list[Run]:
