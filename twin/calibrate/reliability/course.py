@@ -125,10 +125,11 @@ def wandering(label: str, onset: Onset, level: Level, began: Floats, found: Foun
     sds = per_hour * level.wanders(DRAWN)
     low, middle, high = (float(v) for v in per_hour * level.wanders(np.array([0.05, 0.5, 0.95])))
     what = "rate" if onset.key == "rate_per_h" else "odds"
-    goes = " and ".join(
-        f"{np.exp(1.645 * sd):.3g} ({words})" for sd, words in ((middle, "as likely more as less"), (high, "at most"))
+    factor = "1 (it stays)" if middle == 0 else f"{np.exp(1.645 * middle):.3g}"
+    text = (
+        f"{label}: it may wander: by what factor its {what} grow or fall within an hour, in nine of ten courses, is at even odds "
+        f"at most {factor}, and with 95 % at most {np.exp(1.645 * high):.3g}"
     )
-    text = f"{label}: it may wander: within an hour its {what} grow or fall, in nine of ten courses, by up to {goes} times"
     found.findings.append(Finding("note", text))
     told = Estimate(
         ("models", "wandering", label, "per_sqrt_h"), middle, low, high, onset.flat.n, "1/√h", onset.source, "local level"
