@@ -127,9 +127,9 @@ def wandering(label: str, onset: Onset, level: Level, began: Floats, found: Foun
     what = "rate" if onset.key == "rate_per_h" else "odds"
     factor = "1 (it stays)" if middle == 0 else f"{np.exp(1.645 * middle):.3g}"
     text = (
-        f"{label}: it may wander: by what factor its {what} grow or fall within an hour, in nine of ten courses, is at even odds "
-        f"at most {factor}, and with 95 % at most {np.exp(1.645 * high):.3g}"
+        f"{label}: it may wander: in an hour nine of ten courses of its {what} stay within a factor of {factor}, at even odds"
     )
+    text += f"; of {np.exp(1.645 * high):.3g}, with 95 %"
     found.findings.append(Finding("note", text))
     told = Estimate(
         ("models", "wandering", label, "per_sqrt_h"), middle, low, high, onset.flat.n, "1/√h", onset.source, "local level"
