@@ -29,7 +29,7 @@ system: ## Debian's packages for the tests in a browser and for pictures (needs 
 EXTRAS := .venv-extras
 ROBOTS := robosuite==1.5.2 example-robot-data==6.0.0
 TORCH ?= torch
-test-extras: ## the tests that other people's large packages take part in: robots, stable-baselines3's check (5 GB; with TORCH=WHEEL, a torch for CPUs alone, 2)
+test-extras: ## the tests that other people's large packages take part in: robots, stable-baselines3's check (8 GB; with TORCH=WHEEL, a torch for CPUs alone, 2)
 	@$(PYTHON) -m venv $(EXTRAS)
 	@$(EXTRAS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]' '$(TORCH)' stable-baselines3
 	@$(EXTRAS)/bin/pip download --quiet --disable-pip-version-check --no-deps --dest $(EXTRAS)/wheels $(ROBOTS)

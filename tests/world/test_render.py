@@ -32,6 +32,16 @@ def test_a_floor_of_both_arms_is_drawn(tmp_path: Path) -> None:
         assert picture.size == (160, 80) and np.ptp(np.asarray(picture)) > 100
 
 
+def test_the_hall_behind_a_cell_is_drawn_without_dots() -> None:
+    model, qpos = posed("ur3")
+    try:
+        with render.Painter([model], (320, 240)) as painter:
+            corner = np.asarray(painter.picture([qpos]))[:45, :125].astype(float)
+    except AssetError as error:
+        pytest.skip(str(error))
+    assert np.abs(np.diff(corner.sum(axis=2), axis=1)).mean() < 1.0
+
+
 def test_a_machine_that_cannot_draw_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render.importlib, "import_module", lambda name: SimpleNamespace())
     with pytest.raises(AssetError, match="install libegl1"):

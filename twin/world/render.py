@@ -142,9 +142,9 @@ def _furnish(spec: mujoco.MjSpec, size: tuple[int, int], spots: Floats) -> None:
     look = spec.visual
     look.global_.offwidth, look.global_.offheight = size
     look.global_.fovy = 24.0
-    look.quality.shadowsize, look.quality.offsamples = 8192 if len(spots) > 1 else 2048, 0
+    look.quality.shadowsize, look.quality.offsamples = 8192 if len(spots) > 1 else 4096, 0
     look.headlight.ambient, look.headlight.diffuse, look.headlight.specular = [0.50] * 3, [0.24] * 3, [0.0] * 3
-    look.map.znear, look.map.zfar, look.map.shadowclip = 0.2, 8.0, 6.0
+    look.map.znear, look.map.zfar, look.map.shadowclip = 0.2, 8.0, 6.0 if len(spots) > 1 else 10.0
     air = {"rgb1": [0.90, 0.92, 0.94], "rgb2": [0.80, 0.83, 0.86], "builtin": mujoco.mjtBuiltin.mjBUILTIN_GRADIENT}
     spec.add_texture(name="air", type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, width=64, height=64, **air)
     tiles = {"rgb1": [0.74, 0.76, 0.78], "rgb2": [0.77, 0.79, 0.81], "builtin": mujoco.mjtBuiltin.mjBUILTIN_CHECKER}
