@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from twin.cli import main
+from twin.commands.engines import units_of
 from twin.cross import CHANGES, LOST, _cause, _keeps, apart
 from twin.cross import Path as Moved
 from twin.scenario.load import load
 from twin.suite.plan import plan
+from twin.world.engines import BOTH
 
 SMALL = "scenarios/engines/small.yaml"
 
@@ -28,6 +30,15 @@ def test_two_engines_are_set_side_by_side_and_their_gap_is_written_down(
     assert {row["statistic"] for row in told["model_uncertainty"]} >= {"success", "duration_median_s"}
     assert json.loads((tmp_path / "small-1-engines.json").read_text())["engines"] == ["mujoco", "pybullet"]
     assert all(path["joints_mrad"]["free"] < 5.0 for path in told["trajectories"]) and len(told["trajectories"]) == 2
+
+
+def test_a_comparison_takes_each_seed_once_on_either_engine(tmp_path: Path) -> None:
+    pytest.importorskip("pybullet")
+    plain = "success_rate: {task: pick_place, min: 0.5}"
+    text = Path(SMALL).read_text().replace(plain, f"{{{plain}, engines: both}}")
+    (tmp_path / "marked.yaml").write_text(text)
+    units = [(unit.scenario.engine, unit.scenario.seed) for unit in units_of(tmp_path / "marked.yaml", 2)]
+    assert "engines: both" in text and units == [(e, s) for e in BOTH for s in (1, 2)]
 
 
 def test_trajectories_of_one_engine_beside_itself_are_the_same() -> None:

@@ -30,13 +30,10 @@ def run_both(arguments: argparse.Namespace) -> int:
 
 def compare_engines(arguments: argparse.Namespace) -> int:
     """`twin compare --engines SCENARIO`: as many seeds as asked for, in workers."""
-    from twin.suite.plan import plan
-
     if arguments.second is not None or arguments.first.suffix not in (".yaml", ".yml"):
         raise InputError("--engines takes one scenario file, which is run on two engines")
     need(BOTH[1])
-    sides = [plan([arguments.first], seeds=arguments.seeds, engine=engine) for engine in BOTH]
-    units = [unit for side in sides for unit in side]
+    units = units_of(arguments.first, arguments.seeds)
     out = Path("runs/engines")
     with workers_of(arguments, len(units)) as workers, progress(units, quiet=arguments.json) as seen:
         found = workers.run(units, out, seen)
@@ -45,6 +42,13 @@ def compare_engines(arguments: argparse.Namespace) -> int:
         raise InputError(f"not every run came to its end: {lost.scenario}, seed {lost.seed}, {lost.engine}: {lost.verdict}")
     folders = [[Path(str(row.folder)) for row in found.rows if row.engine == engine] for engine in BOTH]
     return tell(folders, out / f"{units[0].scenario.name}-engines.json", as_json=arguments.json)
+
+
+def units_of(file: Path, seeds: int) -> list[Any]:
+    """Each seed once on either engine, also where a check with `engines: both` would bring the other engine by itself."""
+    from twin.suite.plan import plan
+
+    return [unit for engine in BOTH for unit in plan([file], seeds=seeds, engine=engine) if unit.scenario.engine == engine]
 
 
 def tell(folders: Sequence[Sequence[Path]], out: Path, *, as_json: bool) -> int:
