@@ -75,6 +75,22 @@ def test_a_fault_on_a_cell_that_never_works_is_masked(tmp_path, mode):
     assert (row["status"], row["effect"], row["exposed_s"]) == ("masked", None, 0.0)
 
 
+TWICE = {
+    "off": spell("sensor", "off", joint=0),
+    "dead": spell("actuator", "weak", joint=1, torque=0),
+    "occlusion": spell("camera", "occlusion"),
+    "reconnect": spell("link", "reconnect", down_s=9),
+    "leaves": spell("workcell", "object_leaves") | {"duration_s": None},
+}
+
+
+@pytest.mark.parametrize("mode", TWICE)
+def test_a_fault_that_another_leaves_nothing_to_do_is_masked_and_voids_nothing(tmp_path, mode):
+    fault = {key: value for key, value in TWICE[mode].items() if value is not None}
+    run = play(tmp_path, **BASE, faults=[fault, fault | {"name": "again"}])
+    assert [row["status"] for row in run.farm.trouble.receipts()] == ["acted", "masked"]
+
+
 def test_a_fault_that_the_run_ends_before_is_not_due(tmp_path):
     row = receipt(tmp_path, FAULTS["stuck"] | {"onset": {"at_s": 40}})
     assert (row["status"], row["onset_s"], row["cleared_s"]) == ("not_due", None, None)

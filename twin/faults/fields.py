@@ -170,7 +170,7 @@ class WorldPort:
         rows, back = _rows(group, which)
         found, asked = world.get_field(rows, spec.FIELD)[back, spec.column()], left[group.rows[which]]
         there, lost = np.abs(found - asked) < NEAR, np.abs(before - after)
-        on = group.memory["on"][which]
+        on = group.memory["on"][which] & (before > 0)  # where others left nothing, there is nothing to take
         if spec.TURNS:
             self._turned(group, which, there, world)
             return
@@ -180,7 +180,7 @@ class WorldPort:
             return
         limit = self.body.arm.torque[spec.column()]
         given, wanted = (np.abs(part[back, spec.column()]) / limit for part in torque)
-        shows = np.isfinite(given) & spec.exposed(wanted, asked)
+        shows = on & np.isfinite(given) & spec.exposed(wanted, asked)
         share = np.where(shows & there, np.clip(1.0 - given / np.maximum(wanted, NEAR), 0.0, 1.0), 0.0)
         mine = lost / np.maximum(1.0 - asked, NEAR)  # of what several faults take away
         group.report(which, share * np.minimum(mine, 1.0), shows * self.body.period_us, np.where(shows, wanted, 0.0))
@@ -216,10 +216,11 @@ class WorldPort:
             return
         rows, back = _rows(group, which)
         before = world.truth(rows).objects[back, 0, :3]
-        world.shift(rows, group.spec.by(self._now(group, which, now_us), before)[np.argsort(back)])
+        by = group.spec.by(self._now(group, which, now_us), before)
+        world.shift(rows, by[np.argsort(back)])
         moved = np.sqrt(((world.truth(rows).objects[back, 0, :3] - before) ** 2).sum(axis=1))
         group.start(which, {})
-        group.report(which, moved, self.body.period_us)
+        group.report(which, moved, by.any(axis=1) * self.body.period_us)
 
 
 def _rows(group: Group, which: Any) -> tuple[Rows, Any]:

@@ -105,12 +105,11 @@ class LinkReconnect(_Late):
 
     def carry(self, message: Message, memory: Memory) -> Ints:
         """When the link is back, if it was sent while it was down."""
-        back_us = message.since_us + round(1e6 * self.down_s) + round(1000 * HANDSHAKE_MS)
-        return np.where(self._down(message), np.maximum(message.arrives_us, back_us), message.arrives_us)
+        return np.where(self._down(message), np.maximum(message.arrives_us, self._back_us(message)), message.arrives_us)
 
     def chance(self, message: Message, memory: Memory) -> Floats:
-        """What is sent while it is down is late."""
-        return message.there * self._down(message)
+        """What is sent while it is down is late, if nothing else makes it later still."""
+        return message.there * self._down(message) * (message.arrives_us < self._back_us(message))
 
     def cuts_s(self) -> float:
         """Until it is back and has shaken hands."""
@@ -123,6 +122,9 @@ class LinkReconnect(_Late):
 
     def _down(self, message: Message) -> Bools:
         return message.sent_us < message.since_us + round(1e6 * self.down_s)
+
+    def _back_us(self, message: Message) -> Ints:
+        return message.since_us + round(1e6 * self.down_s) + round(1000 * HANDSHAKE_MS)
 
 
 class _Lossy(LinkFault):

@@ -160,7 +160,9 @@ class SignalPort:
         if self.name != spec.PORT:
             return after
         effect = np.where(exposed, MEASURES[spec.MEASURE](before, after, now), 0.0)
+        sound = np.isfinite(before.value).any(axis=1) & (before.taken_us >= now_us)
+        able = exposed & (sound | (effect > 0))  # what another fault made void or old may leave it nothing to do
         likely = spec.chance(now)
-        chance = None if likely is None else likely * exposed
-        group.report(which, effect, exposed * self.body.period_us, exposed * self.body.period_us / US, chance)
+        chance = None if likely is None else likely * able
+        group.report(which, effect, able * self.body.period_us, exposed * self.body.period_us / US, chance)
         return after
