@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from twin.calibrate.failurelog import read_failures
 from twin.calibrate.spec import load_plan
 from twin.calibrate.whole import calibrate
 from twin.core.chance import Chance
@@ -46,6 +47,13 @@ def test_a_book_of_failures_gives_back_life_and_repair(tmp_path):
     mean, repair = (told(tmp_path, rows)[name] for name in ("fails_h.mean", "repair_h.median"))
     assert mean.value == pytest.approx(12 * 8760 / len(rows), rel=0.1) and mean.low < mean.value < mean.high
     assert repair.low < 40 / 60 < repair.high
+
+
+def test_a_book_in_which_hardly_a_robot_fails_twice_tells_the_same_life(tmp_path):
+    rows = lives(8000, robots=60, until_h=8000)
+    names = ", ".join(f"r{i}" for i in range(60))
+    mean = told(tmp_path, rows, f'watched: ["2025-01-06", "2025-12-05T08:00"], robots: [{names}]')["fails_h.mean"]
+    assert mean.n == len(rows) and mean.value == pytest.approx(60 * 8000 / len(rows), rel=0.02) and mean.low < 8000 < mean.high
 
 
 def test_a_repair_that_was_not_noted_hides_no_failure_that_came_after_it(tmp_path):
@@ -96,3 +104,52 @@ def test_a_book_of_failures_is_no_log_of_episodes(tmp_path):
     )
     with pytest.raises(InputError, match="only the part reliability reads"):
         calibrate(load_plan(plan))
+
+
+BOOK = """\
+serial,failed,back
+S-1,2025-03-29 20:00,2025-03-30 08:00
+S-1,2025-06-01 08:00,
+S-2,2025-05-01 08:00,2025-05-01 12:00
+S-2,2025-05-01 08:00,2025-05-01 12:00
+S-2,2025-05-01 09:00,2025-05-01 10:00
+"""
+DATED = """\
+calibrate: book
+logs:
+  book: {kind: failures, path: book.csv, robot: serial, at: {column: failed, unit: iso8601, zone: Europe/Berlin},
+         back: {column: back, unit: iso8601, zone: Europe/Berlin}}
+parts: [{kind: reliability, log: book}]
+"""
+
+
+def test_a_book_may_say_when_a_robot_was_back_by_the_clock_on_the_wall(tmp_path):
+    (tmp_path / "book.csv").write_text(BOOK)
+    (tmp_path / "plan.yaml").write_text(DATED)
+    log = read_failures("book", load_plan(tmp_path / "plan.yaml").spec.logs["book"], tmp_path)
+    events = log.events[log.events.cell == "S-1"]
+    assert (events[events.kind == "page.done"].t_s - events[events.kind == "repair.start"].t_s.min()).tolist() == [11 * 3600]
+    assert (log.events.kind == "repair.start").sum() == 3 and (log.events.kind == "page.done").sum() == 2
+    words = " ".join(f.text for f in log.findings)
+    assert all(w in words for w in ("watched: [from, to]", "robots: […]", "1 rows say the same", "1 failures came before"))
+
+
+FLEET = """\
+fleet: f
+grippers: {hand: {stroke_mm: 80, force_N: 40}}
+robots: {ur3: {model: ur3, gripper: hand}}
+cells: [{name: c, count: 2, robots: [{robot: ur3, serial: S}]}]
+"""
+
+
+@pytest.mark.parametrize(("per", "at"), [("all", "robots.ur3"), ("robot", "serials.S-01")])
+def test_lives_are_those_of_a_kind_or_of_a_serial_and_a_stranger_is_told(tmp_path, per, at):
+    rows = [(f"{'S-0' if r != 'r2' else 'x'}{int(r[1]) + 1}", t, m) for r, t, m in lives(300, robots=3)]
+    told(tmp_path, rows)
+    (tmp_path / "fleet.yaml").write_text(FLEET)
+    plan = (tmp_path / "plan.yaml").read_text().replace("log: book,", f"log: book, per: {per},")
+    (tmp_path / "plan.yaml").write_text(f"fleet: fleet.yaml\n{plan}")
+    (result,) = calibrate(load_plan(tmp_path / "plan.yaml")).results
+    names = {e.name for e in result.estimates}
+    assert {f"{at}.reliability.fails_h.kind", f"{at}.reliability.repair_h.kind"} <= names
+    assert any("the fleet has no robot" in f.text and "'x3'" in f.text for f in result.findings)

@@ -53,11 +53,11 @@ def test_an_episode_without_duration_parts_two_stretches():
     assert [s.until for s in told.stretches] == [10, 10] and told.whole.at == pytest.approx([15])
 
 
-def test_times_between_are_censored_at_the_end_and_the_first_is_left_out():
+def test_times_between_are_censored_at_the_end_and_the_first_ran_already():
     told = history.happened(QUIET, events((5.0, "stop.protective"), (14.0, "stop.protective")), "protective_stop")[0]
-    first_too, times = told.times(new=True), told.times(new=False)
-    assert times.t == pytest.approx([7, 18]) and times.ended.tolist() == [True, False]
-    assert first_too.t == pytest.approx([5, 7, 18])
+    new, times = told.times(new=True), told.times(new=False)
+    assert times.t == pytest.approx([5, 7, 18]) and times.ended.tolist() == [True, True, False]
+    assert times.running.tolist() == [True, False, False] and not new.running.any()
 
 
 def test_what_never_happened_is_one_censored_time():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from twin.calibrate.stats import belief
-from twin.calibrate.stats.lifetimes import Times, choose, fit, kaplan_meier, largest_gap
+from twin.calibrate.stats.families import FAMILIES
+from twin.calibrate.stats.lifetimes import Times, choose, fit, kaplan_meier, largest_gap, score
 from twin.core.chance import Chance
 
 
@@ -69,6 +70,33 @@ def test_a_wrong_law_leaves_the_curve_and_the_right_one_does_not():
 def test_the_curve_of_complete_times_is_one_less_their_distribution():
     curve = kaplan_meier(Times(np.arange(1.0, 11), np.ones(10, bool)))
     assert curve.lasting == pytest.approx(1 - np.arange(1, 11) / 10)
+
+
+THETA = {"exponential": [0.7], "weibull": [0.6, 1.1], "lognormal": [0.8, -0.3], "mixture": [0.4, 0.1, 1.2]}
+
+
+@pytest.mark.parametrize("name", THETA)
+def test_what_is_left_of_a_time_that_ran_already_has_the_density_of_those_that_last_over_their_mean(name):
+    law, theta = FAMILIES[name], np.array(THETA[name])
+    t = np.linspace(1e-6, 400, 400_001)
+    lasts = np.exp(law.log_survival(theta, t))
+    mean, at = float(np.trapezoid(lasts, t)), np.array([500, 2000, 9000])
+    left = [float(np.trapezoid(lasts[i:], t[i:])) / mean for i in at]
+    ended, runs = (score(law, theta, Times(t[at], np.full(3, e), np.ones(3, bool))) for e in (True, False))
+    assert np.exp(runs) == pytest.approx(left, rel=1e-3) and np.exp(ended) == pytest.approx(lasts[at] / mean, rel=1e-3)
+
+
+def test_robots_that_are_watched_for_less_than_a_life_tell_how_long_it_is():
+    s, parts = stream("short"), []
+    for _ in range(300):
+        at = np.cumsum(5 * s.weibull(2, 60)) - s.uniform(20, 80)
+        gaps = np.diff(np.concatenate(([0.0], own := at[(at > 0) & (at < 3)], [3.0])))
+        parts.append(Times(gaps, np.arange(gaps.size) < own.size, np.arange(gaps.size) == 0))
+    data = Times.joined(parts)
+    law = fit("weibull", data, s)
+    assert law.beliefs["mean"].value == pytest.approx(5 * np.sqrt(np.pi) / 2, rel=0.1)
+    assert law.point["shape"] == pytest.approx(2, rel=0.2)
+    assert kaplan_meier(data).t.size <= data.whole.t.size < data.t.size
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf])

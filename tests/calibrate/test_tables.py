@@ -57,7 +57,7 @@ def test_a_log_that_tells_nothing_is_refused(told):
 
 
 def test_breakages_of_a_log_without_events_are_refused(told):
-    with pytest.raises(TableError, match="needs an event table"):
+    with pytest.raises(TableError, match="needs a run folder, or a table of failures"):
         told("{kind: reliability, log: bay, of: [breakage]}", table())
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from twin.calibrate.files import expand
 from twin.calibrate.logspec import EpisodeLog
+from twin.calibrate.result import Finding
 from twin.core.errors import TableError
 from twin.judge.columns import numbers
 from twin.log.episodes import read_episodes
@@ -30,6 +31,7 @@ class Episodes:
     frame: pd.DataFrame
     events: pd.DataFrame | None = None
     map: str | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def sampled_s(self) -> float | None:

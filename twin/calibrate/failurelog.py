@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,8 @@ from twin.calibrate.episodelog import Episodes
 from twin.calibrate.files import found
 from twin.calibrate.logs import moments, numbers
 from twin.calibrate.logspec import FailureLog, SignalLog
-from twin.calibrate.readers import read_raw
+from twin.calibrate.readers import Raw, read_raw
+from twin.calibrate.result import Finding
 from twin.calibrate.units import UNITS
 from twin.core.clock import to_us
 from twin.core.errors import TableError
@@ -44,7 +46,23 @@ def read_failures(name: str, spec: FailureLog, folder: Path) -> Episodes:
         own = np.array([i for i, other in enumerate(robot) if other == one], dtype=int)
         own = own[np.argsort(at[own], kind="stable")]
         lives.add(one, at[own] - low, mends[own], float(high - low))
-    return Episodes(name, folder, digest, episode_frame(lives.episodes), lives.table())
+    findings = _unsaid(name, spec, lives)
+    return Episodes(name, folder, digest, episode_frame(lives.episodes), lives.table(), findings=findings)
+
+
+def _unsaid(name: str, spec: FailureLog, lives: _Lives) -> tuple[Finding, ...]:
+    """What a book of failures does not tell by itself, how it then is read, and rows that are counted once."""
+    told = []
+    if spec.watched is None:
+        told.append("to begin with its first failure and to end with its last (say `watched: [from, to]`)")
+    if spec.robot is not None and not spec.robots:
+        told.append("to name every robot that was watched (say `robots: […]`: who never failed makes lives longer)")
+    out = [f"it is taken {', and '.join(told)}"] if told else []
+    if lives.twice:
+        out.append(f"{lives.twice} rows say the same failure again; each is counted once")
+    if lives.broken:
+        out.append(f"{lives.broken} failures came before the repair of another was over; they are counted as part of it")
+    return tuple(Finding("warning", f"log {name!r}: {text}") for text in out)
 
 
 class _Lives:
@@ -54,32 +72,41 @@ class _Lives:
         self.spec = spec
         self.episodes: list[dict[str, object]] = []
         self.events: list[tuple[int, str, str, dict[str, object]]] = []
+        self.twice = self.broken = 0
 
     def add(self, robot: str, at: Floats, mends: Floats, until: float) -> None:
         """One that fails at `at` (n,) s, works again `mends` (n,) s later, and is watched for `until` s.
 
         NaN: not yet, where it is the last failure; where it failed again it worked by then, and how long it took is not known.
         """
-        back, duty = 0.0, self.spec.duty
+        new = np.diff(at, prepend=-np.inf) > 0
+        self.twice += int((~new).sum())
+        at, mends = at[new], mends[new]
+        back = 0.0
         for i, (t, mend) in enumerate(zip(at.tolist(), mends.tolist(), strict=True)):
-            broke = back + max(t - back, 0.0) * duty
-            self._operates(robot, back, broke, censored=False)
+            if t < back:
+                self.broken += 1
+                back = back if np.isnan(mend) else max(back, t + mend)
+                continue
+            self._operates(robot, back, t, censored=False)
             again = np.isnan(mend) and i + 1 < at.size
-            self._breaks(robot, broke, mend, told=not again)
+            self._breaks(robot, t, mend, told=not again)
             if np.isnan(mend) and not again:
                 return
             back = max(back, t if again else t + mend)
         if until > back:
-            self._operates(robot, back, back + (until - back) * duty, censored=True)
+            self._operates(robot, back, until, censored=True)
 
-    def _operates(self, robot: str, start: float, end: float, *, censored: bool) -> None:
+    def _operates(self, robot: str, back: float, end: float, *, censored: bool) -> None:
+        """From when it worked again until `end`, for its share of that time: as if it had stood still first."""
+        start = end - max(end - back, 0.0) * self.spec.duty
         known = {"episode": len(self.episodes), "source": "real", "schema": 1, "cell": robot, "robots": [robot]}
         self.episodes.append(known | {"start_s": start, "duration_s": end - start, "censored": censored})
 
     def _breaks(self, robot: str, t: float, mend: float, *, told: bool) -> None:
         page = {"page": len(self.events), "why": "repair", "pool": "repair", "person": "", "call": 1}
         self.events.append((to_us(t), "repair.start", robot, {"call": 1}))
-        if self.spec.repair is not None and told:
+        if (self.spec.repair or self.spec.back) is not None and told:
             self.events += [(to_us(t), kind, robot, page) for kind in ("page.sent", "page.answered")]
             self.events += [] if np.isnan(mend) else [(to_us(t + mend), "page.done", robot, page)]
 
@@ -94,7 +121,8 @@ def _rows(name: str, spec: FailureLog, folder: Path) -> tuple[list[str], Floats,
     """Robot, moment (s), time until it worked again (s) of every row, in any order; what they came from."""
     dialect = {key: getattr(spec, key) for key in Dialect.model_fields}
     as_signals = SignalLog(path=spec.path, format=spec.format, **dialect)
-    wanted = [*spec.at.names, *(spec.repair.names if spec.repair else ()), *([spec.robot] if spec.robot else [])]
+    mends = spec.repair or spec.back
+    wanted = [*spec.at.names, *(mends.names if mends else ()), *([spec.robot] if spec.robot else [])]
     robots: list[str] = []
     times, lasts, digests = [], [], []
     for file in found(spec.path, folder):
@@ -107,10 +135,17 @@ def _rows(name: str, spec: FailureLog, folder: Path) -> tuple[list[str], Floats,
             raise TableError(f"{raw.place(int(np.argmax(np.isnan(t))))}, column {spec.at.names[0]!r}: no moment")
         robots += ["robot"] * raw.n if spec.robot is None else raw.texts(spec.robot).tolist()
         times.append(t)
-        lasts.append(np.zeros(raw.n) if spec.repair is None else numbers(raw, spec.repair))
+        lasts.append(_lasts(raw, spec, t))
         digests.append(raw.digest)
     digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     return robots, np.concatenate([*times, np.zeros(0)]), np.concatenate([*lasts, np.zeros(0)]), digest
+
+
+def _lasts(raw: Raw, spec: FailureLog, at: Floats) -> Floats:
+    """(n,) s from each failure until the robot worked again; NaN where that is not told."""
+    if spec.back is not None:
+        return moments(raw, spec.back) - at
+    return np.zeros(raw.n) if spec.repair is None else numbers(raw, spec.repair)
 
 
 def _nothing(file: Path, spec: FailureLog) -> bool:
@@ -129,4 +164,5 @@ def _moment(name: str, spec: FailureLog, told: str | float) -> float:
         moment = datetime.fromisoformat(told)
     except ValueError:
         raise TableError(f"log {name!r}: watched: {told!r} is no date (2025-01-31, 2025-01-31 08:00)") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    here = ZoneInfo(spec.at.zone) if spec.at.zone else UTC
+    return (moment if moment.tzinfo else moment.replace(tzinfo=here)).timestamp()

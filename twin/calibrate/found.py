@@ -8,7 +8,7 @@ import numpy as np
 
 from twin.calibrate.figures import BOTTOM, LEFT, RIGHT, TOP, frame
 from twin.calibrate.result import Estimate, Figure, Finding
-from twin.calibrate.stats.lifetimes import Law, Times, kaplan_meier
+from twin.calibrate.stats.lifetimes import Curve, Law, Times, kaplan_meier
 from twin.judge.report import svg
 
 
@@ -23,25 +23,33 @@ class Found:
 
 
 def survival(label: str, law: Law, data: Times, unit: str) -> Figure:
-    """The law (line) over Kaplan and Meier's curve (dashes) with its interval."""
-    curve = kaplan_meier(data)
+    """The law (line) over Kaplan and Meier's curve (dashes) with its interval, where times were seen from their start."""
     high = float(np.quantile(data.t, 0.99)) * 1.05
     x, y = svg.Scale(0, high, LEFT, RIGHT), svg.Scale(0, 1, BOTTOM, TOP)
     body = frame(x, y, unit, "share that lasts longer")
+    seen = data.whole
+    if seen.events:
+        body += _curve(kaplan_meier(seen), x, y)
+    grid = np.linspace(high / 400, high, 200)
+    body.append(svg.path([(x(float(t)), y(float(s))) for t, s in zip(grid, law.survival(grid), strict=True)], cls="curve sim"))
+    over = f"over Kaplan and Meier's curve (dashes, 90 % band), {seen.events} of {seen.t.size} ended"
+    more = "" if seen.t.size == data.t.size else f"; {data.t.size - seen.t.size} more ran already when the log began"
+    caption = f"{label}: {law.family} (line) {over if seen.events else 'alone'}{more}."
+    return Figure(svg.figure(body, height=284, width=520, alt=caption), caption)
+
+
+def _curve(curve: Curve, x: svg.Scale, y: svg.Scale) -> list[str]:
+    """Steps in a band."""
+    body = []
     keep = np.unique(np.linspace(0, curve.t.size - 1, min(200, curve.t.size)).astype(int))
-    inside = keep[(curve.t[keep] <= high) & np.isfinite(curve.low[keep]) & np.isfinite(curve.high[keep])]
+    keep = keep[curve.t[keep] <= x.high]
+    inside = keep[np.isfinite(curve.low[keep]) & np.isfinite(curve.high[keep])]
     if inside.size > 1:
         upper = [(x(float(curve.t[i])), y(float(curve.high[i]))) for i in inside]
         lower = [(x(float(curve.t[i])), y(float(curve.low[i]))) for i in inside]
         body.append(svg.path([*upper, *reversed(lower)], cls="band real"))
     points, at = [(x(0.0), y(1.0))], 1.0
-    for i in keep[curve.t[keep] <= high]:
+    for i in keep:
         points += [(x(float(curve.t[i])), y(at)), (x(float(curve.t[i])), y(float(curve.lasting[i])))]
         at = float(curve.lasting[i])
-    body.append(svg.path(points, cls="curve real"))
-    grid = np.linspace(high / 400, high, 200)
-    body.append(svg.path([(x(float(t)), y(float(s))) for t, s in zip(grid, law.survival(grid), strict=True)], cls="curve sim"))
-    caption = (
-        f"{label}: {law.family} (line) over Kaplan and Meier's curve (dashes, 90 % band), {data.events} of {data.t.size} ended."
-    )
-    return Figure(svg.figure(body, height=284, width=520, alt=caption), caption)
+    return [*body, svg.path(points, cls="curve real")]

@@ -151,7 +151,7 @@ def moments(raw: Raw, mapped: TimeMap) -> Floats:
         return numbers(raw, mapped)
     if not isinstance(mapped.column, str):
         raise TableError(f"{raw.path}: time is one column, and not {len(mapped.column)}")
-    return raw.moments(mapped.column)
+    return raw.moments(mapped.column, mapped.zone)
 
 
 def _per_column(raw: Raw, mapped: ColumnMap, what: str, array: Floats) -> Floats:

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from twin.calibrate.units import KINDS, UNITS
 from twin.core.errors import nearest
 from twin.core.spec import Spec
-from twin.log.mapspec import Dialect
+from twin.log.mapspec import Dialect, time_zone
 
 Format = Literal["csv", "parquet", "hdf5", "npz", "rosbag", "lerobot"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.-]*$")]
@@ -70,6 +70,13 @@ class TimeMap(ColumnMap):
     """The column of time; `iso8601` for stamps of date and time."""
 
     unit: str = "s"
+    zone: str | None = None
+    """Of stamps of date and time that carry none (`Europe/Berlin`); left out: UTC."""
+
+    @field_validator("zone")
+    @classmethod
+    def _exists(cls, zone: str | None) -> str | None:
+        return None if zone is None else time_zone(zone)
 
     @field_validator("unit")
     @classmethod
@@ -141,7 +148,9 @@ class FailureLog(Dialect):
     robot: str | None = None
     """The column that names the robot; left out: all are of one."""
     repair: ColumnMap | None = None
-    """How long until it worked again; left out: no time."""
+    """How long until it worked again; with neither this nor `back`: no time."""
+    back: TimeMap | None = None
+    """When it worked again, where the log says that instead; an empty one: not yet, or not noted."""
     watched: tuple[str | float, str | float] | None = None
     """From when to when robots were watched, as `at` counts (dates, or numbers in its unit): what ran on at the end counts as
     having run on. Left out: from the first failure of all to the last."""
@@ -149,6 +158,12 @@ class FailureLog(Dialect):
     """Who was watched and may not have failed at all; left out: those that failed."""
     duty: float = Field(default=1.0, gt=0, le=1)
     """Share of the time between repairs in which a robot operates: its hours count so much less."""
+
+    @model_validator(mode="after")
+    def _one_end(self) -> FailureLog:
+        if self.repair is not None and self.back is not None:
+            raise ValueError("give repair (how long) or back (when), not both")
+        return self
 
 
 def _kind(value: Any) -> str:

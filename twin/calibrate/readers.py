@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -59,11 +60,15 @@ class Raw:
         except (TypeError, ValueError):
             raise TableError(f"{self.path}: column {column!r} holds {values.dtype}, not numbers") from None
 
-    def moments(self, column: str) -> Floats:
-        """(n,) s since 1970 of dates with a time of day (ISO 8601; without a zone: UTC), NaN where there is none."""
+    def moments(self, column: str, zone: str | None = None) -> Floats:
+        """(n,) s since 1970 of dates with a time of day (ISO 8601; without a zone: of `zone`, else UTC), NaN where there is
+        none."""
         values = self.columns[column]
-        if values.dtype.kind == "M":
+        if values.dtype.kind == "M" and zone is None:
             return self.numbers(column)
+        if values.dtype.kind == "M":
+            values = np.array([None if np.isnat(v) else str(v.astype("datetime64[us]")) for v in values], dtype=object)
+        here = ZoneInfo(zone) if zone else UTC
         out = np.empty(self.n)
         for row, text in enumerate(values.tolist()):
             try:
@@ -71,7 +76,7 @@ class Raw:
             except ValueError:
                 raise TableError(f"{self.place(row)}, column {column!r}: {text!r} is no date and time (ISO 8601)") from None
             if moment is not None and moment.tzinfo is None:
-                moment = moment.replace(tzinfo=UTC)
+                moment = moment.replace(tzinfo=here)
             out[row] = np.nan if moment is None else moment.timestamp()
         return out
 

@@ -38,6 +38,15 @@ def _text(value: Any) -> Any:
 Texts = tuple[Annotated[str, BeforeValidator(_text)], ...]
 
 
+def time_zone(name: str) -> str:
+    """A name that is one of a time zone. Raises `ValueError`."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no time zone; write UTC or a name such as Europe/Berlin") from error
+    return name
+
+
 class Column(Spec):
     """A column of the log by its trimmed name, and what a blank in it means."""
 
@@ -56,11 +65,7 @@ class TimeColumn(Column):
     @field_validator("zone")
     @classmethod
     def _known(cls, zone: str | None) -> str | None:
-        try:
-            _ = zone and ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"{zone!r} is no time zone; write UTC or a name such as Europe/Berlin") from error
-        return zone
+        return None if zone is None else time_zone(zone)
 
 
 class Flag(Column):

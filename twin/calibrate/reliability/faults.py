@@ -113,7 +113,7 @@ def _between(
     """Laws of the time between two."""
     times = [t for t in (c.times(new=False) for c in cells) if t is not None and t.events]
     if times:
-        data = Times(np.concatenate([t.t for t in times]), np.concatenate([t.ended for t in times]))
+        data = Times.joined(times)
         laws = choose(data, given.stream(spec, f"{label}/between"), spec.families)
         tell.laws(f"time between {label}s", laws, data, "s of operation", count, hours, found)
 

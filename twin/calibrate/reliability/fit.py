@@ -2,111 +2,103 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
-import numpy as np
-
 from twin.calibrate.episodelog import Episodes
 from twin.calibrate.found import Found
 from twin.calibrate.given import Given
 from twin.calibrate.laws import law_estimates
 from twin.calibrate.reliability import faults, history, repairs, tell
 from twin.calibrate.reliability.history import Happened
+from twin.calibrate.reliability.owners import Owner, owners
 from twin.calibrate.reliability.spec import ReliabilitySpec
 from twin.calibrate.result import Finding, PartResult, Path
-from twin.calibrate.stats.lifetimes import Law, Times, choose
+from twin.calibrate.stats.lifetimes import Times, choose
 from twin.calibrate.stats.shared import common_cause
 from twin.core.errors import TableError
-from twin.scenario.cells import expand, only_site
 
 
 def fit(spec: ReliabilitySpec, given: Given) -> PartResult:
     """What the log tells of failures. Raises `TableError` where it tells of none of what was asked for."""
     log = given.episodes(spec.log, failures=True)
-    found = Found()
-    for what in _asked(spec, log):
+    found = Found(findings=list(log.findings))
+    asked = _asked(spec, log)
+    all_owners = owners(spec, given, log, found) if _of_breakages(log) else []
+    for what in asked:
         given.say(f"{given.name(spec)}: {what}")
         cells = history.happened(log.frame, log.events, what)
         if what == "breakage":
-            _breakages(spec, given, log, cells, found)
+            for owner in all_owners:
+                _breakages(spec, given, log, owner, [c for c in cells if c.cell in owner.cells], found)
         else:
             faults.symptom(spec, given, log, what, cells, found)
         _together(spec, given, what, cells, found)
-    if log.events is not None:
-        for kind, told in repairs.by_kind(log.events, kinds(given)).items():
-            _repairs(spec, given, log, kind, told, found)
+    for owner in all_owners:
+        assert log.events is not None
+        _repairs(spec, given, log, owner, repairs.hours(log.events, owner.cells), found)
     return PartResult(
         "reliability", given.name(spec), tuple(found.estimates), (), tuple(found.findings), tuple(found.figures), found.facts
     )
+
+
+def _of_breakages(log: Episodes) -> bool:
+    """Whether a log would tell of a breakage: one that a map made knows symptoms only."""
+    return log.events is not None and log.map is None
 
 
 def _asked(spec: ReliabilitySpec, log: Episodes) -> list[str]:
     seen = history.symptoms_seen(log.frame)
     told = not log.frame["symptoms"].isna().all()
     if spec.of is not None:
-        if missing := [w for w in spec.of if (log.events is None if w == "breakage" else not told)]:
-            need = "an event table (a run folder)" if missing[0] == "breakage" else "the column symptoms"
+        if missing := [w for w in spec.of if not (_of_breakages(log) if w == "breakage" else told)]:
+            need = (
+                "a run folder, or a table of failures (kind: failures)" if missing[0] == "breakage" else "the column symptoms"
+            )
             raise TableError(f"log {spec.log!r} cannot tell of {missing[0]}: that needs {need}")
         return list(spec.of)
-    breakages = ["breakage"] if log.events is not None and log.map is None else []
-    found = breakages + [name for name in seen if name in history.EVENT_OF]
+    found = ["breakage"] * _of_breakages(log) + [name for name in seen if name in history.EVENT_OF]
     if not found:
         why = "no episode has a symptom" if told else "it has neither events nor symptoms"
         raise TableError(f"log {spec.log!r}: {why}; say `of: [protective_stop]` for a bound on what did not happen")
     return found
 
 
-def kinds(given: Given) -> dict[str, str]:
-    """Cell → kind of robot, by the plan's fleet; empty without one."""
-    if given.fleet is None:
-        return {}
-    cells = expand(enumerate(given.fleet.cells), only_site(given.fleet.sites))
-    return {cell.name: cell.spec.robots[0].robot for cell in cells}
-
-
-def _by_kind(given: Given, cells: list[Happened]) -> dict[str, list[Happened]]:
-    known = kinds(given)
-    out: dict[str, list[Happened]] = {}
-    for cell in cells:
-        name = cell.cell.rpartition("/")[2]
-        kind = next((k for pattern, k in known.items() if fnmatchcase(name, pattern)), "")
-        out.setdefault(kind, []).append(cell)
-    return out
-
-
 def joined(cells: list[Happened], *, new: bool) -> Times | None:
     """Times between happenings of several cells."""
     parts = [t for t in (c.times(new=new) for c in cells) if t is not None]
-    return Times(np.concatenate([p.t for p in parts]), np.concatenate([p.ended for p in parts])) if parts else None
+    return Times.joined(parts) if parts else None
 
 
-def _breakages(spec: ReliabilitySpec, given: Given, log: Episodes, cells: list[Happened], found: Found) -> None:
+def _breakages(spec: ReliabilitySpec, given: Given, log: Episodes, owner: Owner, cells: list[Happened], found: Found) -> None:
+    """Lives of robots that share one."""
     sim = set(log.frame["source"].dropna().unique()) == {"sim"}
     new = sim if spec.new_at_start is None else spec.new_at_start
-    for kind, members in _by_kind(given, cells).items():
-        path: Path = ("robots", kind, "reliability", "fails_h") if kind else ("models", given.name(spec), "fails_h")
-        hours = sum(c.operated for c in members) / 3600
-        times = joined(members, new=new)
-        label = f"breakages of {kind or 'all robots'}"
-        count = sum(c.count for c in members)
-        if times is None or times.events == 0:
-            tell.nothing_happened(label, hours, (*path, "mean"), log.source, given.confidence, found)
-            continue
-        hourly = Times(times.t / 3600, times.ended)
-        laws = choose(hourly, given.stream(spec, f"{kind}/breakage"), spec.families)
-        found.estimates += law_estimates(laws[0], path, given.confidence, unit="h", source=log.source, life=True)
-        tell.laws(label, laws, hourly, "h of operation", count, hours, found)
-        tell.steadiness(label, members, given.stream(spec, f"{kind}/breakage/trend"), found)
-
-
-def _repairs(spec: ReliabilitySpec, given: Given, log: Episodes, kind: str, times: Times, found: Found) -> None:
-    path: Path = ("robots", kind, "reliability", "repair_h") if kind else ("models", given.name(spec), "repair_h")
-    if times.events < 3:
-        found.findings.append(Finding("warning", f"repairs: {times.events} were seen to their end; too few for a law"))
+    path: Path = (*owner.path, "fails_h")
+    hours = sum(c.operated for c in cells) / 3600
+    times = joined(cells, new=new)
+    label = f"breakages of {owner.label}"
+    count = sum(c.count for c in cells)
+    if times is None or times.events == 0:
+        tell.nothing_happened(label, hours, (*path, "mean"), log.source, given.confidence, found)
         return
-    laws: list[Law] = choose(times, given.stream(spec, f"{kind}/repair"), ("exponential", "weibull", "lognormal", "mixture"))
+    hourly = times.in_units_of(3600)
+    laws = choose(hourly, given.stream(spec, f"{owner.label}/breakage"), spec.families)
+    found.estimates += law_estimates(laws[0], path, given.confidence, unit="h", source=log.source, life=True)
+    tell.laws(label, laws, hourly, "h of operation", count, hours, found)
+    if tell.steadiness(label, cells, given.stream(spec, f"{owner.label}/breakage/trend"), found):
+        text = f"{label}: a life in the fleet file knows the time since the last repair only, so that the trend is not in it"
+        found.findings.append(Finding("warning", text))
+
+
+def _repairs(spec: ReliabilitySpec, given: Given, log: Episodes, owner: Owner, times: Times | None, found: Found) -> None:
+    if times is None:
+        return
+    if times.events < 3:
+        text = f"repairs of {owner.label}: {times.events} were seen to their end; too few for a law"
+        found.findings.append(Finding("warning", text))
+        return
+    laws = choose(times, given.stream(spec, f"{owner.label}/repair"), ("exponential", "weibull", "lognormal", "mixture"))
+    path = (*owner.path, "repair_h")
     found.estimates += law_estimates(laws[0], path, given.confidence, unit="h", source=log.source)
-    tell.laws(f"repairs of {kind or 'all robots'}", laws, times, "h", times.events, None, found)
+    tell.laws(f"repairs of {owner.label}", laws, times, "h", times.events, None, found)
 
 
 def _together(spec: ReliabilitySpec, given: Given, what: str, cells: list[Happened], found: Found) -> None:

@@ -15,8 +15,8 @@ import pandas as pd
 
 from twin.calibrate.stats.lifetimes import Times
 from twin.calibrate.stats.trend import Watched
-from twin.core.records import Bools, Floats, Ints
-from twin.judge.columns import flags, numbers
+from twin.core.records import Floats, Ints
+from twin.judge.columns import numbers
 
 EVENT_OF = {
     "breakage": "repair.start",
@@ -59,18 +59,16 @@ class Happened:
         return Watched(np.concatenate(at) if at else np.zeros(0), float(ends[-1]) if len(ends) else 0.0)
 
     def times(self, *, new: bool) -> Times | None:
-        """Times between happenings; what still ran is censored. `new`: the first time counts too, the robot was new at its
-        start. None without any."""
-        t: list[Floats] = []
-        ended: list[Bools] = []
+        """Times between happenings; what still ran is censored. The first of a stretch ran already, since nobody knows when;
+        `new`: at the start of the log the robot was new. None without any."""
+        parts = []
         for i, s in enumerate(self.stretches):
-            ends = np.concatenate(([0.0], s.at, [s.until]))
-            gaps = np.diff(ends)
-            done = np.arange(gaps.size) < s.at.size
-            keep = np.arange(gaps.size) > 0 if s.at.size and not (new and i == 0) else np.ones(gaps.size, bool)
-            keep &= gaps > 0
-            t, ended = [*t, gaps[keep]], [*ended, done[keep]]
-        return Times(np.concatenate(t), np.concatenate(ended)) if t and sum(x.size for x in t) else None
+            gaps = np.diff(np.concatenate(([0.0], s.at, [s.until])))
+            number = np.arange(gaps.size)
+            running = (number == 0) & (i > 0 or not new)
+            keep = gaps > 0
+            parts.append(Times(gaps[keep], (number < s.at.size)[keep], running[keep]))
+        return Times.joined(parts) if sum(p.t.size for p in parts) else None
 
 
 @dataclass
@@ -122,18 +120,13 @@ def keys(frame: pd.DataFrame) -> Any:
 def _cells(frame: pd.DataFrame, start: Floats) -> Iterator[_Cell]:
     name, inverse = np.unique(keys(frame).to_numpy(), return_inverse=True)
     lasts = numbers(frame, "duration_s", table="episodes")
-    cut = (
-        np.array([v is True for v in flags(frame, "censored", table="episodes")])
-        if "censored" in frame
-        else np.zeros(len(lasts))
-    )
-    known = ~np.isnan(lasts) & ~np.isnan(start) & ((cut == 0) | ~np.isnan(lasts))
+    known = ~np.isnan(lasts) & ~np.isnan(start)
     order = np.lexsort((start, inverse))
     bounds = np.searchsorted(inverse[order], np.arange(name.size + 1))
     for i, which in enumerate(name):
         rows = order[bounds[i] : bounds[i + 1]]
         timed = rows[known[rows]]
-        part = np.cumsum(~known[rows])[known[rows]]
+        part = np.cumsum(~known[rows], dtype=np.int64)[known[rows]]
         long = lasts[timed]
         total = np.cumsum(long) - long
         first = np.concatenate(([True], np.diff(part) > 0)) if part.size else np.zeros(0, bool)

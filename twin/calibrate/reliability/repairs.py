@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -38,19 +39,11 @@ def calls(events: pd.DataFrame) -> pd.DataFrame:
     return out.reset_index()
 
 
-def by_kind(events: pd.DataFrame, kinds: dict[str, str]) -> dict[str, Times]:
-    """Kind of robot → hours of work of its repairs; those that nobody saw end are censored."""
+def hours(events: pd.DataFrame, cells: Collection[str]) -> Times | None:
+    """Hours of work of the repairs of some cells; those that nobody saw end are censored. None where none was begun."""
     table = calls(events)
-    table = table[(table["why"] == "repair") & table["answered"].notna()]
-    if table.empty:
-        return {}
-    end = float(events["t_s"].max())
-    out = {}
-    names = table["cell"].str.rpartition("/")[2] if len(table) else table["cell"]
-    for kind, group in table.groupby(names.map(lambda name: kinds.get(name, ""))):
-        done = group["done"].notna().to_numpy()
-        hours = (np.where(done, group["done"], end) - group["answered"].to_numpy(float)) / 3600
-        keep = hours > 0
-        if keep.any():
-            out[str(kind)] = Times(hours[keep], done[keep])
-    return out
+    table = table[(table["why"] == "repair") & table["answered"].notna() & table["cell"].isin(list(cells))]
+    done = table["done"].notna().to_numpy(dtype=bool)
+    lasted = (np.where(done, table["done"], events["t_s"].max()) - table["answered"].to_numpy(float)) / 3600
+    keep = lasted > 0
+    return Times(lasted[keep], done[keep]) if keep.any() else None

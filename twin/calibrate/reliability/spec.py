@@ -21,11 +21,13 @@ class ReliabilitySpec(PartSpec):
     of: tuple[Happening, ...] | None = None
     """What to fit; left out: breakages, where the log has events, and every symptom that it saw."""
     per: Literal["all", "robot"] = "all"
-    """Whether stops and grip losses are faults of the fleet, or each cell has its own."""
+    """Whether stops and grip losses are faults of the fleet, lives and repairs those of a kind of robot; or each cell has its
+    own faults, each robot its own life, by its serial."""
     course: Literal["replay", "now"] = "now"
     """Of a rate that changes: its course over the log, for a replay of it; or what it was at the end, for what comes next."""
     new_at_start: bool | None = None
-    """Whether robots were new when the log began; left out: in simulated logs they were."""
+    """Whether robots were new when the log began; left out: in simulated logs they were, and those of real logs had run before,
+    nobody knows for how long."""
     together_s: float = Field(default=60.0, gt=0)
     """Happenings of several robots within this time may have one cause."""
     families: tuple[Literal["exponential", "weibull", "lognormal", "mixture", "defective"], ...] = Field(

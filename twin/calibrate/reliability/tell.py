@@ -41,7 +41,8 @@ def laws(label: str, told: Sequence[Law], data: Times, unit: str, count: int, ho
     over = "" if hours is None else f" in {hours:.4g} h"
     rest = ", ".join(f"{law.family} {law.held_out:.3f}" for law in told if law.held_out is not None)
     gap = largest_gap(best, data)
-    text = f"{label}: {count}{over}; {best.family}, {gap:.0%} at most from Kaplan and Meier (log score held out, nats: {rest})"
+    far = "none seen from its start to its end" if gap is None else f"{gap:.0%} at most from Kaplan and Meier"
+    text = f"{label}: {count}{over}; {best.family}, {far} (log score held out, nats: {rest})"
     found.findings.append(Finding("note", text))
     found.figures.append(survival(label, best, data, unit))
 

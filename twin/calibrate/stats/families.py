@@ -7,6 +7,9 @@
     defective    logit share that ever fails, log shape, log scale (Meeker's limited failure population, 1987)
 
 Arrays of parameters (…, k) meet times (n,) as (…, n), so that thousands of candidate laws are one call.
+
+What ran already when somebody began to look, nobody knows since when, has another law: of a renewal process that has run for
+long, what is then left of a time has the density S(t) / mean (Cox, Renewal Theory, 1962, section 5.2).
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ class Family:
     names: tuple[str, ...]
     log_density: Of
     log_survival: Of
+    log_left: Of | None
+    """Log share of times of which more than t is left when somebody begins to look. None: a law without a mean; such times then
+    count from that moment on."""
     natural: Callable[[Floats], dict[str, Floats]]
     start: Callable[[float], tuple[float, ...]]
     log_prior: Callable[[Floats, Floats], Floats]
@@ -60,6 +66,11 @@ def _exponential_survival(theta: Floats, t: Floats) -> Floats:
     return out
 
 
+def _exponential_left(theta: Floats, t: Floats) -> Floats:
+    """It forgets how long it has run."""
+    return _exponential_survival(theta, t)
+
+
 def _weibull_density(theta: Floats, t: Floats) -> Floats:
     shape = np.exp(theta[..., :1])
     z = np.log(t) - theta[..., 1:2]
@@ -72,6 +83,11 @@ def _weibull_survival(theta: Floats, t: Floats) -> Floats:
     return out
 
 
+def _weibull_left(theta: Floats, t: Floats) -> Floats:
+    shape = _exp(theta[..., :1])
+    return _log(special.gammaincc(1 / shape, _exp(shape * (np.log(t) - theta[..., 1:2]))))
+
+
 def _lognormal_density(theta: Floats, t: Floats) -> Floats:
     z = (np.log(t) - theta[..., :1]) * np.exp(-theta[..., 1:2])
     out: Floats = -0.5 * z * z - 0.5 * np.log(2 * np.pi) - theta[..., 1:2] - np.log(t)
@@ -81,6 +97,21 @@ def _lognormal_density(theta: Floats, t: Floats) -> Floats:
 def _lognormal_survival(theta: Floats, t: Floats) -> Floats:
     out: Floats = special.log_ndtr((theta[..., :1] - np.log(t)) * np.exp(-theta[..., 1:2]))
     return out
+
+
+def _lognormal_left(theta: Floats, t: Floats) -> Floats:
+    """E max(T - t, 0) / E T, of a lognormal T."""
+    sigma = _exp(theta[..., 1:2])
+    z, mean = (theta[..., :1] - np.log(t)) / sigma, theta[..., :1] + sigma**2 / 2
+    return _log(special.ndtr(z + sigma) - _exp(np.log(t) - mean + special.log_ndtr(z)))
+
+
+def _mixture_left(theta: Floats, t: Floats) -> Floats:
+    """Long ones are met more often: each part by its share of the mean."""
+    fast, slow = theta[..., 1:2], theta[..., 1:2] + np.logaddexp(0, theta[..., 2:3])
+    ours, theirs = special.log_expit(theta[..., :1]) + fast, special.log_expit(-theta[..., :1]) + slow
+    either = np.logaddexp(ours + _exponential_survival(fast, t), theirs + _exponential_survival(slow, t))
+    return np.asarray(either - np.logaddexp(ours, theirs))
 
 
 def _two(theta: Floats, t: Floats, one: Of) -> Floats:
@@ -106,6 +137,10 @@ def _exp(x: Floats) -> Floats:
     return np.exp(np.clip(x, -700, 700))
 
 
+def _log(x: Floats) -> Floats:
+    return np.log(np.maximum(x, 1e-300))
+
+
 def _mixed(theta: Floats) -> dict[str, Floats]:
     fast = _exp(theta[..., 1])
     return {"share": special.expit(theta[..., 0]), "fast": fast, "slow": fast * (1 + _exp(theta[..., 2]))}
@@ -114,15 +149,16 @@ def _mixed(theta: Floats) -> dict[str, Floats]:
 FAMILIES: Mapping[str, Family] = {
     f.name: f
     for f in (
-        Family("exponential", ("mean",), _exponential_density, _exponential_survival,
+        Family("exponential", ("mean",), _exponential_density, _exponential_survival, _exponential_left,
                lambda th: {"mean": _exp(th[..., 0])}, lambda m: (np.log(m),), _flat, 1),
-        Family("weibull", ("shape", "scale"), _weibull_density, _weibull_survival,
+        Family("weibull", ("shape", "scale"), _weibull_density, _weibull_survival, _weibull_left,
                lambda th: {"shape": _exp(th[..., 0]), "scale": _exp(th[..., 1])}, lambda m: (0.0, np.log(m)), _flat, 3),
-        Family("lognormal", ("median", "sigma"), _lognormal_density, _lognormal_survival,
+        Family("lognormal", ("median", "sigma"), _lognormal_density, _lognormal_survival, _lognormal_left,
                lambda th: {"median": _exp(th[..., 0]), "sigma": _exp(th[..., 1])}, lambda m: (np.log(m) - 0.3, 0.0), _flat, 3),
         Family("mixture", ("share", "fast", "slow"), lambda th, t: _two(th, t, _exponential_density),
-               lambda th, t: _two(th, t, _exponential_survival), _mixed, lambda m: (0.0, np.log(m) - 1.0, 1.0), _weak, 30),
-        Family("defective", ("share", "shape", "scale"), _defective_density, _defective_survival,
+               lambda th, t: _two(th, t, _exponential_survival), _mixture_left, _mixed,
+               lambda m: (0.0, np.log(m) - 1.0, 1.0), _weak, 30),
+        Family("defective", ("share", "shape", "scale"), _defective_density, _defective_survival, None,
                lambda th: {"share": special.expit(th[..., 0]), "shape": _exp(th[..., 1]), "scale": _exp(th[..., 2])},
                lambda m: (0.0, 0.0, np.log(m) - 0.7), _weak, 10),
     )

@@ -16,8 +16,7 @@ from scipy import optimize
 from scipy import stats as sps
 
 from twin.calibrate.stats.belief import Belief, drawn, rate
-from twin.calibrate.stats.families import FAMILIES, Family
-from twin.calibrate.stats.families import mean as family_mean
+from twin.calibrate.stats.families import FAMILIES, Family, Of, mean
 from twin.core.chance import Stream
 from twin.core.records import Bools, Floats
 
@@ -40,6 +39,8 @@ class Times:
 
     t: Floats
     ended: Bools
+    running: Bools | None = None
+    """(n,) those that ran already when somebody began to look, nobody knows since when; None: none of them."""
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.t).all() or (self.t <= 0).any():
@@ -52,7 +53,22 @@ class Times:
 
     def take(self, keep: Any) -> Times:
         """Some of them."""
-        return Times(self.t[keep], self.ended[keep])
+        return Times(self.t[keep], self.ended[keep], None if self.running is None else self.running[keep])
+
+    @property
+    def whole(self) -> Times:
+        """Those that were seen from their start."""
+        return self if self.running is None else self.take(~self.running)
+
+    def in_units_of(self, unit: float) -> Times:
+        """The same in another unit."""
+        return Times(self.t / unit, self.ended, self.running)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Times]) -> Times:
+        """Several as one."""
+        running = [np.zeros(p.t.size, bool) if p.running is None else p.running for p in parts]
+        return cls(np.concatenate([p.t for p in parts]), np.concatenate([p.ended for p in parts]), np.concatenate(running))
 
 
 @dataclass(frozen=True)
@@ -74,10 +90,27 @@ class Law:
 
 
 def score(family: Family, theta: Floats, data: Times) -> Floats:
-    """(…, n) log density where ended, log survival where not."""
+    """(…, n) log density where ended, log survival where not; of what is left of a time, where it ran already."""
+    left = np.zeros(data.t.size, bool) if data.running is None or family.log_left is None else data.running
+    out = np.empty((*theta.shape[:-1], data.t.size))
+    kinds: tuple[tuple[Bools, Of | None], ...] = (
+        (data.ended & ~left, family.log_density),
+        (~data.ended & ~left, family.log_survival),
+        (
+            data.ended & left,
+            lambda th, t: family.log_survival(th, t) - np.log(mean(family.name, family.natural(th)))[..., None],
+        ),
+        (~data.ended & left, family.log_left),
+    )
     with np.errstate(over="ignore", invalid="ignore"):
-        dens, surv = family.log_density(theta, data.t[data.ended]), family.log_survival(theta, data.t[~data.ended])
-    return np.nan_to_num(np.concatenate((dens, surv), axis=-1), nan=-1e6, neginf=-1e6)
+        for which, log in kinds:
+            if log is not None and which.any():
+                out[..., which] = log(theta, data.t[which])
+    return np.nan_to_num(out, nan=-1e6, neginf=-1e6)
+
+
+def _log_mean(family: Family, theta: Floats) -> Floats:
+    return np.asarray(np.log(mean(family.name, family.natural(theta)))[..., None])
 
 
 def mode(family: Family, data: Times, near: Floats | None = None) -> Floats:
@@ -112,7 +145,7 @@ def fit(family: str, data: Times, stream: Stream, draws: int = DRAWS) -> Law:
         theta, weights = posterior(law, data, best, stream, draws)
         named = law.natural(theta)
         beliefs = {k: drawn(v, data.events, point[k], weights) for k, v in named.items()}
-        beliefs["mean"] = drawn(family_mean(family, named), data.events, None, weights)
+        beliefs["mean"] = drawn(mean(family, named), data.events, None, weights)
     return Law(family, point, beliefs, total, law_bic(total, best.size, data), theta=best)
 
 
@@ -176,7 +209,7 @@ def held_out(family: str, data: Times, folds: int = FOLDS) -> Floats:
         own, rest = data.take(fold == k), data.take(fold != k)
         if rest.events == 0:
             return np.full(data.t.size, -np.inf)
-        out[np.flatnonzero(fold == k)[np.argsort(~own.ended, kind="stable")]] = score(law, mode(law, rest, whole), own)
+        out[fold == k] = score(law, mode(law, rest, whole), own)
     return out
 
 
@@ -215,7 +248,8 @@ class Curve:
 
 
 def kaplan_meier(data: Times) -> Curve:
-    """The curve that no law is behind."""
+    """The curve that no law is behind, of times that were seen from their start."""
+    data = data.whole
     censored = sps.CensoredData(uncensored=data.t[data.ended], right=data.t[~data.ended])
     curve = sps.ecdf(censored).sf
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -224,7 +258,10 @@ def kaplan_meier(data: Times) -> Curve:
     return Curve(curve.quantiles, curve.probabilities, told.low.probabilities, told.high.probabilities)
 
 
-def largest_gap(law: Law, data: Times) -> float:
-    """How far the law leaves Kaplan and Meier's curve, in share."""
+def largest_gap(law: Law, data: Times) -> float | None:
+    """How far the law leaves Kaplan and Meier's curve, in share, before a step or after it; None where no time makes a step."""
+    if not data.whole.events:
+        return None
     curve = kaplan_meier(data)
-    return float(np.abs(law.survival(curve.t) - curve.lasting).max())
+    lasts, before = law.survival(curve.t), np.concatenate(([1.0], curve.lasting[:-1]))
+    return float(max(np.abs(lasts - curve.lasting).max(), np.abs(lasts - before).max()))
