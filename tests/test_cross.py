@@ -10,7 +10,7 @@ import pytest
 
 from twin.cli import main
 from twin.commands.engines import units_of
-from twin.cross import CHANGES, LOST, _cause, _keeps, apart
+from twin.cross import CHANGES, DRAWN, LOST, _cause, _course, _keeps, _told, apart
 from twin.cross import Path as Moved
 from twin.scenario.load import load
 from twin.suite.plan import plan
@@ -30,6 +30,10 @@ def test_two_engines_are_set_side_by_side_and_their_gap_is_written_down(
     assert {row["statistic"] for row in told["model_uncertainty"]} >= {"success", "duration_median_s"}
     assert json.loads((tmp_path / "small-1-engines.json").read_text())["engines"] == ["mujoco", "pybullet"]
     assert all(path["joints_mrad"]["free"] < 5.0 for path in told["trajectories"]) and len(told["trajectories"]) == 2
+    assert main(["report", str(tmp_path / "small-1-engines.json")]) == 0
+    page = (tmp_path / "small-1-engines.html").read_text()
+    assert page.index("The same commands on both") < page.index('<th scope="row">ur3 at table</th>')
+    assert "how far the thing on MuJoCo is from that on PyBullet, mm" in page
 
 
 def test_a_comparison_takes_each_seed_once_on_either_engine(tmp_path: Path) -> None:
@@ -44,6 +48,25 @@ def test_a_comparison_takes_each_seed_once_on_either_engine(tmp_path: Path) -> N
 def test_trajectories_of_one_engine_beside_itself_are_the_same() -> None:
     for path in apart(load(SMALL, duration_s=12), ("mujoco", "mujoco")):
         assert max(path.thing_mm.values()) == max(path.joints_mrad.values()) == 0.0 and "(mujoco by itself: " in path.sentence()
+
+
+def test_the_course_of_a_gap_keeps_its_peaks_and_the_furthest_come_first() -> None:
+    gap = np.zeros(1000)
+    gap[617] = 3.0
+    course = _course(np.arange(1000) * 0.02, gap)
+    assert len(course) == DRAWN and max(course, key=lambda point: point[1]) == (12.34, 3.0)
+
+
+def test_paths_end_where_the_physics_of_one_fails() -> None:
+    whole, part = moved([False] * 40), moved([False] * 25)
+    found = _told(("ur3", "table"), np.arange(40) * 0.02, whole, part, dict.fromkeys(CHANGES.values(), whole), BOTH)
+    assert found.course[-1] == (0.48, 0.0)
+
+
+def test_an_outcome_tier_has_no_engines_to_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pybullet")
+    assert main(["run", "autoeval", "--engine", "both", "--out", str(tmp_path)]) == 2
+    assert "no engine takes part" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def moved(held: list[bool]) -> Moved:
@@ -61,7 +84,7 @@ def test_a_hold_that_one_engine_lost_is_told_by_whose_it_is() -> None:
 @pytest.mark.parametrize(
     ("phase", "step", "friction", "word"),
     [
-        ("free", 0, 0, "integrator"),
+        ("free", 0, 0, "contact"),
         ("touching", 0, 9, "friction"),
         ("after", 9, 9, "integrator"),
         ("touching", 0, 0, "contact"),

@@ -1,7 +1,8 @@
 """The same episode on two engines, tick by tick: how far apart joints, tool and things come, when, and from what.
 
-A farm runs on the first engine until each of its kinds of cell has ended an episode; the commands of that episode, as they
-left filters and faults, are then played into both engines from the same start. Open loop, so that nothing corrects what drifts.
+A farm runs on the first engine until each of its kinds of cell has ended an episode, for a minute at the most; the commands of
+that episode, as they left filters and faults, are then played into both engines from the same start. Open loop, so that nothing
+corrects what drifts.
 What the gap is due to is told from the tick at which it opens, and from what the first engine does by itself with half its step
 and with a fifth less friction.
 """
@@ -9,7 +10,7 @@ and with a fifth less friction.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -17,20 +18,25 @@ import numpy as np
 from twin.build import build, make_world
 from twin.core.clock import US, to_us
 from twin.core.records import Bools, Floats, Rows
+from twin.judge.trajectories import Apart
 from twin.scenario.load import Scenario
 from twin.world.base import Start, World
 from twin.world.cell import CellModel, build_cell
 
 LONGEST_S = 60.0
-"""Simulated time within which an episode has to end to be played."""
+"""Simulated time that the farm runs: what it has seen of an episode by then is played."""
 TOUCH_N = 0.05
+"""A pad that feels more than this touches something."""
 LESS_FRICTION = 0.8
+"""Share of the friction that is left in `CHANGES`."""
 CHANGES = {"integrator": "half the step", "friction": "a fifth less friction"}
 """What is changed in the first engine alone, by what it would explain."""
 LOST = 10
 """Ticks for which one engine alone must hold a thing."""
-PHASES = ("free", "touching", "after")
-"""Before any pad has touched a thing on either engine; while one does; once it has let go."""
+PHASES = {"free": "before a finger touches it", "touching": "while a finger presses on it", "after": "once the fingers let go"}
+"""Of an episode, by what pads feel on either engine: before the first touch, while there is one, and all the rest."""
+DRAWN = 150
+"""Points of the course that is kept."""
 
 
 @dataclass
@@ -70,7 +76,8 @@ class Recorder:
 
 @dataclass(frozen=True)
 class Path:
-    """What one engine made of a tape, a line a tick: joints (rad), tool and things (m), whether a pad presses, what is held."""
+    """What one engine made of a tape, a line a tick until its physics fails: joints (rad), tool and things (m), whether a pad
+    presses, what is held."""
 
     q: Floats
     tool: Floats
@@ -78,43 +85,13 @@ class Path:
     touching: Bools
     held: Bools
 
-
-@dataclass(frozen=True)
-class Apart:
-    """How far two engines come apart in one episode of a kind of cell: mrad and mm, the largest of each phase (`PHASES`).
-
-    `alone_mm` is how far the first engine, `alone`, moves the thing by itself, by what was changed in it. The thing is furthest
-    off at `worst_s`, half as far from `onset_s` on; `cause` says what that is due to.
-    """
-
-    robot: str
-    workcell: str
-    joints_mrad: Mapping[str, float]
-    tool_mm: Mapping[str, float]
-    thing_mm: Mapping[str, float]
-    alone_mm: Mapping[str, float]
-    worst_s: float
-    onset_s: float
-    cause: str
-    alone: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
-
-    def sentence(self) -> str:
-        """One line for people."""
-        free = self.joints_mrad.get("free", 0.0)
-        own = ", ".join(f"{mm:.2g} mm with {change}" for change, mm in self.alone_mm.items())
-        return (
-            f"{self.robot} at {self.workcell}: joints up to {free:.2g} mrad apart until something is touched, "
-            f"{max(self.joints_mrad.values()):.2g} in all; the thing up to {max(self.thing_mm.values()):.2g} mm, from "
-            f"{self.onset_s:.1f} s on: {self.cause} ({self.alone} by itself: {own})"
-        )
+    def until(self, ticks: int) -> Path:
+        """Its first ticks."""
+        return Path(*(getattr(self, part.name)[:ticks] for part in fields(self)))
 
 
 def apart(scenario: Scenario, engines: Sequence[str]) -> list[Apart]:
-    """One episode of every kind of cell on two engines; kinds that end no episode within a minute are left out."""
+    """One episode of every kind of cell on two engines, the furthest apart first; kinds that begin none are left out."""
     found = []
     for tape, cell, names in _tapes(scenario):
         table = cell.workcell
@@ -124,7 +101,7 @@ def apart(scenario: Scenario, engines: Sequence[str]) -> list[Apart]:
         rubbed = _play(make_world(engines[0], cell, 1, 1), tape, friction=LESS_FRICTION)
         seconds = np.cumsum([count for _, count in tape.commands]) * cell.step_us / US
         found.append(_told(names, seconds, first, second, dict(zip(CHANGES.values(), (finer, rubbed), strict=True)), engines))
-    return found
+    return sorted(found, key=lambda path: -path.most_mm)
 
 
 def _tapes(scenario: Scenario) -> list[tuple[Tape, CellModel, tuple[str, str]]]:
@@ -152,6 +129,8 @@ def _play(world: World, tape: Tape, steps: int = 1, friction: float = 1.0) -> Pa
     lines: list[tuple[Floats, ...]] = []
     for command, count in tape.commands:
         world.step(one, command, count * steps)
+        if lines and world.status(one)[0]:
+            break
         seen, truth = world.observe(one), world.truth(one)
         pressed = np.abs(seen.force).max(axis=1) > TOUCH_N
         lines.append((seen.q[0], seen.tool[0], seen.objects[0, :, :3], pressed[0] | (truth.force[0] > TOUCH_N), truth.held[0]))
@@ -159,14 +138,16 @@ def _play(world: World, tape: Tape, steps: int = 1, friction: float = 1.0) -> Pa
 
 
 def _phases(first: Path, second: Path) -> Mapping[str, Bools]:
+    """In which ticks each of `PHASES` is."""
     touching = first.touching | second.touching
     before = np.cumsum(touching) == 0
     return {"free": before, "touching": touching, "after": ~before & ~touching}
 
 
 def _far(first: Floats, second: Floats) -> Floats:
-    """(ticks,) how far two paths of points are apart."""
-    gap = first - second
+    """(ticks,) how far two paths of points are apart, while both last."""
+    ticks = min(len(first), len(second))
+    gap = first[:ticks] - second[:ticks]
     far: Floats = np.sqrt((gap * gap).sum(axis=-1)).reshape(len(gap), -1).max(axis=1, initial=0.0)
     return far
 
@@ -174,6 +155,8 @@ def _far(first: Floats, second: Floats) -> Floats:
 def _told(
     names: tuple[str, str], seconds: Floats, first: Path, second: Path, alone: Mapping[str, Path], engines: Sequence[str]
 ) -> Apart:
+    ticks = min(len(first.q), len(second.q))
+    first, second, seconds = first.until(ticks), second.until(ticks), seconds[:ticks]
     phases = _phases(first, second)
     joints = np.abs(first.q - second.q).max(axis=1)
     tool, thing = _far(first.tool, second.tool), _far(first.things, second.things)
@@ -186,7 +169,7 @@ def _told(
         cause = f"contact, only {engines[keeps]} holds on to the thing"
     return Apart(
         names[0], names[1], _by_phase(1e3 * joints, phases), _by_phase(1e3 * tool, phases), _by_phase(1e3 * thing, phases),
-        own, float(seconds[worst]), float(seconds[onset]), cause, engines[0],
+        own, float(seconds[worst]), float(seconds[onset]), cause, engines[0], _course(seconds, 1e3 * thing),
     )  # fmt: skip
 
 
@@ -204,8 +187,12 @@ def _keeps(first: Path, second: Path, onset: int) -> int | None:
 
 def _cause(phase: str, most_mm: float, own: Mapping[str, float]) -> str:
     """What a difference that begins in a phase is due to; what the first engine does alone tells step and friction apart."""
-    if phase == "free":
-        return "integrator and rotor inertia, since nothing is touched yet"
-    when = "while a finger presses on it" if phase == "touching" else "once the fingers have let go"
     word = next((name for name, change in CHANGES.items() if own[change] > 0.5 * most_mm), "contact")
-    return f"{word}, {when}"
+    return f"{word}, {PHASES[phase]}"
+
+
+def _course(seconds: Floats, apart_mm: Floats) -> list[tuple[float, float]]:
+    """(s, mm) at so many points at the most, the largest of the ticks around each."""
+    parts = np.array_split(np.arange(len(seconds)), min(DRAWN, len(seconds)))
+    peaks = [int(part[apart_mm[part].argmax()]) for part in parts]
+    return [(round(float(seconds[at]), 3), float(f"{apart_mm[at]:.4g}")) for at in peaks]

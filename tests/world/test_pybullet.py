@@ -97,6 +97,18 @@ def test_every_link_is_where_the_model_has_it(world: PybulletWorld) -> None:
                 np.testing.assert_allclose(turn, data.body(name).xmat, atol=1e-6, err_msg=name)
 
 
+def test_what_stands_is_where_the_model_has_it(world: PybulletWorld) -> None:
+    model, row = world.cell.model, world.rows[0]
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    boxes = {geom: body for geom, (body, _) in row.solid.items() if model.body_weldid[model.geom_bodyid[geom]] == 0}
+    assert boxes
+    for geom, body in boxes.items():
+        where, turn = p.getBasePositionAndOrientation(body, physicsClientId=row.client)
+        np.testing.assert_allclose(where, data.geom_xpos[geom], atol=1e-12)
+        np.testing.assert_allclose(p.getMatrixFromQuaternion(turn), data.geom_xmat[geom], atol=1e-12)
+
+
 def test_those_touch_that_the_model_pairs_and_no_others(world: PybulletWorld) -> None:
     model, found = world.cell.model, units(world.cell.model)
     ours = {frozenset((a, b)) for unit in found for other in unit.touches for a in unit.geoms for b in found[other].geoms}

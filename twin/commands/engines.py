@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from twin.commands import say
 from twin.commands.suites import progress, workers_of
 from twin.core.errors import InputError
+from twin.judge.trajectories import ENDING
 from twin.world.engines import BOTH, need
 
 
@@ -23,9 +26,16 @@ def run_both(arguments: argparse.Namespace) -> int:
     need(BOTH[1])
     for engine in BOTH:
         scenario = load(arguments.scenario, seed=arguments.seed, duration_s=arguments.duration_s, engine=engine)
+        _has_physics(scenario)
         with say.bar(f"{scenario.name} on {engine}", hidden=arguments.json) as told:
             folders.append([run(scenario, arguments.out, threads=arguments.threads, progress=told).folder])
-    return tell(folders, arguments.out / f"{scenario.name}-{scenario.seed}-engines.json", as_json=arguments.json)
+    return tell(folders, arguments.out / f"{scenario.name}-{scenario.seed}{ENDING}", as_json=arguments.json)
+
+
+def _has_physics(scenario: Any) -> None:
+    """Refuse what no engine takes part in."""
+    if scenario.spec.tier == "outcome":
+        raise InputError(f"{scenario.name} draws its outcomes (tier: outcome): no engine takes part, nothing hangs on one")
 
 
 def compare_engines(arguments: argparse.Namespace) -> int:
@@ -34,6 +44,7 @@ def compare_engines(arguments: argparse.Namespace) -> int:
         raise InputError("--engines takes one scenario file, which is run on two engines")
     need(BOTH[1])
     units = units_of(arguments.first, arguments.seeds)
+    _has_physics(units[0].scenario)
     out = Path("runs/engines")
     with workers_of(arguments, len(units)) as workers, progress(units, quiet=arguments.json) as seen:
         found = workers.run(units, out, seen)
@@ -41,7 +52,7 @@ def compare_engines(arguments: argparse.Namespace) -> int:
     if lost is not None:
         raise InputError(f"not every run came to its end: {lost.scenario}, seed {lost.seed}, {lost.engine}: {lost.verdict}")
     folders = [[Path(str(row.folder)) for row in found.rows if row.engine == engine] for engine in BOTH]
-    return tell(folders, out / f"{units[0].scenario.name}-engines.json", as_json=arguments.json)
+    return tell(folders, out / f"{units[0].scenario.name}{ENDING}", as_json=arguments.json)
 
 
 def units_of(file: Path, seeds: int) -> list[Any]:
@@ -62,17 +73,16 @@ def tell(folders: Sequence[Sequence[Path]], out: Path, *, as_json: bool) -> int:
     found = across(*([open_run(folder) for folder in side] for side in folders))
     paths = apart(revive(read_meta(folders[0][0])["stored"]), found.names)
     status = exit_status(found.verdict)
-    told = found.as_dict() | {
-        "trajectories": [path.as_dict() for path in paths], "runs": [[str(folder) for folder in side] for side in folders],
-    }  # fmt: skip
+    told = found.as_dict() | {"trajectories": [path.as_dict() for path in paths]}
+    from_there = {"runs": [[os.path.relpath(folder, out.parent) for folder in side] for side in folders]}
     with replacing(out) as part:
-        part.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(told | from_there, indent=2) + "\n", encoding="utf-8")
     if as_json:
-        say.print_json(told | {"out": out, "status": status})
+        say.print_json(told | {"runs": folders, "out": out, "status": status})
         return status
     _print(found, paths)
     print(f"the comparison is {out}")
-    say.then("twin report " + " ".join(str(side[0]) for side in folders) + ", which shows it as model uncertainty")
+    say.then(f"twin report {shlex.quote(str(out))}, which shows it as model uncertainty")
     return status
 
 
@@ -92,6 +102,6 @@ def _print(found: Any, paths: Sequence[Any]) -> None:
         print(f"  {len(rows) - len(told)} more statistics of which none is shown to differ")
     if found.told:
         print(found.told.sentence)
-    print("the same commands on both, open loop:")
+    print("the same commands on both, open loop:" if paths else "no cell began an episode in the first minute: none is played")
     for path in paths:
         print(f"  {path.sentence()}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from twin.commands import say
+from twin.judge.trajectories import ENDING
 
 
 def _define_report(command: argparse.ArgumentParser) -> None:
-    command.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of them (runs/suite)")
+    what = f"run folders, folders of them (runs/suite), or a comparison of two engines (…{ENDING}) with its runs"
+    command.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=what)
     command.add_argument("--real", type=Path, action="append", default=[], metavar="TABLE", help="real episodes; repeatable")
     command.add_argument(
         "--published",
@@ -29,10 +31,12 @@ def _report(arguments: argparse.Namespace) -> int:
     from twin.log.episodes import read_episodes
     from twin.log.tables import open_run
 
-    logs = [open_run(folder) for given in arguments.runs for folder in runs_in(given)]
+    folders, played = _given(arguments.runs)
+    logs = [open_run(folder) for folder in folders]
     real = [read_episodes(path) for path in arguments.real]
-    out = arguments.out or arguments.runs[0] / "report.html"
-    out = render(logs, real, out, published=arguments.published, margins=dict(arguments.margin))
+    first = arguments.runs[0]
+    out = arguments.out or (first.with_suffix(".html") if first.is_file() else first / "report.html")
+    out = render(logs, real, out, published=arguments.published, margins=dict(arguments.margin), played=played)
     if arguments.json:
         say.print_json({"report": out, "runs": [log.folder for log in logs], "real": arguments.real, "status": 0})
         return 0
@@ -40,6 +44,19 @@ def _report(arguments: argparse.Namespace) -> int:
     print(f"the report is {out} ({told}{out.stat().st_size / 1000:.0f} kB, opens offline)")
     say.then(f"open {out}")
     return 0
+
+
+def _given(paths: Sequence[Path]) -> tuple[list[Path], list[Any]]:
+    """Run folders, and the comparisons of engines, that paths stand for or hold."""
+    from twin.judge.trajectories import read
+
+    folders, played = [], []
+    for path in paths:
+        alone = path.name.endswith(ENDING) and path.is_file()
+        found = [read(file) for file in ([path] if alone else sorted(path.rglob(f"*{ENDING}")))]
+        folders += [run for one in found for run in one.runs] if alone else runs_in(path)
+        played += found
+    return folders, played
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -126,7 +143,7 @@ def _agreement(arguments: argparse.Namespace) -> int:
 COMMANDS: Mapping[str, say.Command] = {
     "report": say.Command(
         "write the report of one run or many as one HTML file, beside real episodes where given",
-        "twin report runs/ur3_cobotops-1-1a2b3c4d --real real.parquet --out ur3.html",
+        "twin report runs/ur3_cobotops-1-1a2b3c4d --real real.parquet --out ur3.html\n  twin report runs/small-1-engines.json",
         _report,
         _define_report,
     ),

@@ -14,14 +14,13 @@ import pandas as pd
 from twin.core.errors import TableError
 from twin.judge.compare import Comparison, Row, compare
 from twin.judge.stats import Interval
+from twin.judge.verdict import WORST
 from twin.judge.words import listed, short
 from twin.log.stored import whole
 from twin.log.tables import RunLog
 
 SPELT = {"mujoco": "MuJoCo", "pybullet": "PyBullet"}
 """Engines as their makers spell them."""
-WORST = ("void", "fail", "undecided", "pass")
-"""Verdicts from the worst."""
 
 
 @dataclass(frozen=True)

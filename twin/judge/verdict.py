@@ -14,6 +14,8 @@ from twin.log.tables import RunLog
 
 WORDS: Mapping[str, int] = {"pass": 0, "fail": 1, "void": 3, "undecided": 4}
 """The verdicts and the exit status of each."""
+WORST = ("fail", "void", "undecided", "pass")
+"""Verdicts of several runs from the worst; together they are as good as the worst of them."""
 
 MASKED = "was masked: nothing was exposed to it, or by chance none of that was hit"
 VOID_SHARE = 0.005

@@ -15,9 +15,10 @@ from twin.judge import words
 from twin.judge.columns import column
 from twin.judge.compare import Comparison, Group, Row, by_pairs, compare
 from twin.judge.engines import SPELT, tell
-from twin.judge.report import curves, published
+from twin.judge.report import curves, plots, published
 from twin.judge.report.pools import Pool, scenario_of
 from twin.judge.stats import NOTHING
+from twin.judge.trajectories import Apart, Played
 from twin.judge.words import NB
 
 OTHER = "model uncertainty"
@@ -29,7 +30,8 @@ VERDICTS: Mapping[str, str] = {"agrees": "k-ok", "differs": "k-bad", "cannot_tel
 @dataclass(frozen=True)
 class Beside:
     """A scenario beside one real table, one published set, or itself on another engine. `told` is None where nothing could be
-    compared: `why`. `sides`: what the two are called."""
+    compared: `why`. `sides`: what the two are called. `paths`: of two engines, how far episodes that were played on either come
+    apart."""
 
     title: str
     kind: str
@@ -37,6 +39,7 @@ class Beside:
     told: Comparison | None
     why: str = ""
     sides: tuple[str, str] = ("simulation", "real")
+    paths: tuple[Apart, ...] = ()
 
     @property
     def heads(self) -> list[str]:
@@ -97,8 +100,9 @@ def _each(pools: Sequence[Pool], title: str, kind: str, judge: Any) -> list[Besi
     return out
 
 
-def other_engines(pools: Sequence[Pool]) -> list[Beside]:
-    """Runs of one scenario on two engines, side by side: the uncertainty that the model brings."""
+def other_engines(pools: Sequence[Pool], played: Sequence[Played] = ()) -> list[Beside]:
+    """Runs of one scenario on two engines, side by side: the uncertainty that the model brings. `played` are
+    comparisons, each for the runs that it names."""
     by_name: dict[str, list[Pool]] = {}
     for pool in pools:
         by_name.setdefault(scenario_of(pool.runs[0].log), []).append(pool)
@@ -114,8 +118,14 @@ def other_engines(pools: Sequence[Pool]) -> list[Beside]:
                 told, why = tell(members[0].episodes, pool.episodes, sides), ""
             except TableError as error:
                 told, why = None, f"not compared: {error}"
-            out.append(Beside(f"{name} on {sides[1]}", OTHER, f"{name} on {sides[0]}", told, why, sides))
+            paths = next((one.paths for one in played if one.holds(_folders(members[0])) and one.holds(_folders(pool))), ())
+            out.append(Beside(f"{name} on {sides[1]}", OTHER, f"{name} on {sides[0]}", told, why, sides, paths))
     return out
+
+
+def _folders(pool: Pool) -> list[str]:
+    """The names of its run folders."""
+    return [run.log.folder.name for run in pool.runs]
 
 
 def trust(found: Sequence[Beside], several: bool) -> list[dict[str, Any]]:
@@ -171,9 +181,23 @@ def shown(found: Sequence[Beside]) -> list[dict[str, Any]]:
             "b": b,
             "real": b.kind != OTHER,
             "groups": [_group(g, b.sides) for g in b.told.groups] if b.told else [],
+            "courses": Markup(_courses(b)) if b.paths else "",
         }
         for i, b in enumerate(found, start=1)
     ]
+
+
+DRAWN = 4
+"""Courses in one picture: so many can be told apart."""
+
+
+def _courses(beside: Beside) -> str:
+    """How far the thing is apart in the course of each episode that was played on both, the furthest ones."""
+    told = beside.paths[:DRAWN]
+    lines = [plots.Curve(path.kind, path.course) for path in told if path.course]
+    y_axis = f"how far the thing on {beside.sides[0]} is from that on {beside.sides[1]}, mm"
+    alt = f"{y_axis}: " + "; ".join(f"{path.kind} up to {words.num(path.most_mm)} mm at {path.worst_s:.1f} s" for path in told)
+    return plots.curves(lines, x_axis="time since the episode began, s", y_axis=y_axis, alt=alt) if lines else ""
 
 
 def _group(group: Group, sides: tuple[str, str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from twin.judge import facts, words
 from twin.judge.accounting import LOOKS
 from twin.judge.report import beside, one, pools, timeline
 from twin.judge.report.pools import Pool, Run
+from twin.judge.trajectories import Played
 from twin.log.tables import RunLog
 
 HERE = Path(__file__).parent
@@ -28,9 +29,10 @@ def render(
     *,
     cited: Sequence[Path | str] = (),
     margins: Mapping[str, float] | None = None,
+    played: Sequence[Played] = (),
 ) -> Path:
     """Write the report of some runs as one HTML file and return its path. Equal input gives equal bytes."""
-    html = build(logs, real, cited=cited, margins=margins)
+    html = build(logs, real, cited=cited, margins=margins, played=played)
     path = Path(out)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +50,7 @@ def build(
     *,
     cited: Sequence[Path | str] = (),
     margins: Mapping[str, float] | None = None,
+    played: Sequence[Played] = (),
 ) -> str:
     """The report as text."""
     env = Environment(
@@ -58,7 +61,7 @@ def build(
     env.filters |= {name: getattr(words, name) for name in names}
     env.globals |= {name: getattr(words, name) for name in ("between", "several", "plain", "points", "listed")}
     given = [logs] if isinstance(logs, RunLog) else list(logs)
-    return env.get_template("page.html.j2").render(context(given, real, cited, margins)) + "\n"
+    return env.get_template("page.html.j2").render(context(given, real, cited, margins, played)) + "\n"
 
 
 def context(
@@ -66,6 +69,7 @@ def context(
     real: Sequence[pd.DataFrame],
     cited: Sequence[Path | str],
     margins: Mapping[str, float] | None,
+    played: Sequence[Played],
 ) -> dict[str, Any]:
     """Everything the page says."""
     if not logs:
@@ -75,7 +79,7 @@ def context(
     groups = pools.pooled(runs)
     runs = [run for pool in groups for run in pool.runs]
     told = pools.in_full(runs)
-    found = [*beside.gather(groups, real, cited, margins), *beside.other_engines(groups)]
+    found = [*beside.gather(groups, real, cited, margins), *beside.other_engines(groups, played)]
     budget = timeline.BUDGET // len(told)
     return {
         "css": Markup((HERE / "style.css").read_text(encoding="utf-8")),

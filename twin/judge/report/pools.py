@@ -17,11 +17,10 @@ from twin.judge.facts import Facts
 from twin.judge.report import charts
 from twin.judge.stats import NOTHING, Interval, ratio
 from twin.judge.tally import tally as counted
+from twin.judge.verdict import WORST
 from twin.log.stored import whole
 from twin.log.tables import RunLog
 
-WORST = ("fail", "void", "undecided", "pass")
-"""Verdicts from the worst; several runs are as good as their worst one."""
 USUAL = "mujoco"
 """The engine that is not named beside a run."""
 FULL = 12

@@ -21,7 +21,7 @@ from twin.core.records import Floats
 from twin.world.cell import CellModel
 from twin.world.compose import FINGERS, PADS, TURNING_M
 from twin.world.engines import need
-from twin.world.pybullet.parts import FREE, SHARE, SLICK, link_of, trees, units, urdf
+from twin.world.pybullet.parts import FREE, SHARE, SLICK, link_of, pose_of, stands, trees, units, urdf
 
 REBUILDS = 64
 """A client is given up after so many episodes: each leaves some 0.2 MB behind in Bullet."""
@@ -72,6 +72,8 @@ class Parts:
             file = Path(self.folder.name) / f"{model.body(root).name}.urdf"
             file.write_text(urdf(model, root, self.colliders))
             self.trees.append((str(file), model.body(root).name))
+        boxes = [unit.geoms[0] for unit in self.colliders if stands(model, unit.body)]
+        self.standing = {geom: pose_of(model, geom) for geom in boxes}
         self.links = {model.body(body).name: link_of(model, body) for body in range(1, model.nbody)}
         self.g = -float(model.opt.gravity[2])
         self.mu = cell.workcell.object_friction
@@ -149,18 +151,18 @@ class Loaded:
         """What stands still, and what lies free."""
         p, client, model = self.p, self.client, self.parts.cell.model
         self.solid: dict[int, tuple[int, int]] = {}
+        in_trees = {int(model.body(name.removesuffix(SLICK)).id) for name in self.ids if name != "world"}
         for unit in self.parts.colliders:
-            if not (unit.geoms and unit.body not in self._tree_bodies()):
+            if unit.body in in_trees:
                 continue
-            geom = unit.geoms[0]
-            first = int(model.body_jntadr[unit.body])
-            half = model.geom_size[geom] * (self.size if first >= 0 else 1.0)
+            geom, lies = unit.geoms[0], not stands(model, unit.body)
+            half = model.geom_size[geom] * (self.size if lies else 1.0)
             shape = p.createCollisionShape(p.GEOM_BOX, halfExtents=half.tolist(), physicsClientId=client)
-            if first >= 0:
-                at = int(model.jnt_qposadr[first])
+            if lies:
+                at = int(model.jnt_qposadr[model.body_jntadr[unit.body]])
                 where, turn, mass = qpos[at : at + 3], qpos[at + 3 : at + 7], float(model.body_mass[unit.body])
             else:
-                where, turn, mass = model.body_pos[unit.body] + model.geom_pos[geom], np.array([1.0, 0, 0, 0]), 0.0
+                where, turn, mass = *self.parts.standing[geom], 0.0
             body = p.createMultiBody(
                 mass, shape, basePosition=where.tolist(), baseOrientation=turn[[1, 2, 3, 0]].tolist(), physicsClientId=client
             )
@@ -169,10 +171,6 @@ class Loaded:
             p.changeDynamics(
                 body, -1, localInertiaDiagonal=moments, linearDamping=0.0, angularDamping=0.0, physicsClientId=client
             )
-
-    def _tree_bodies(self) -> set[int]:
-        model = self.parts.cell.model
-        return {int(model.body(name.removesuffix(SLICK)).id) for name in self.ids if name != "world"}
 
     def _contacts(self) -> None:
         """Who touches whom, and with what friction: the root of a pair's on either side, none on slick links."""

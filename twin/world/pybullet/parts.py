@@ -69,6 +69,14 @@ def stands(model: mujoco.MjModel, body: int) -> bool:
     return int(model.body_weldid[body]) == 0
 
 
+def pose_of(model: mujoco.MjModel, geom: int) -> tuple[Floats, Floats]:
+    """Where a geom that stands still has its centre, m, and its turn (a quaternion, w first), both in the world."""
+    data, turn = mujoco.MjData(model), np.empty(4)
+    mujoco.mj_kinematics(model, data)
+    mujoco.mju_mat2Quat(turn, data.geom_xmat[geom])
+    return data.geom_xpos[geom].copy(), turn
+
+
 def link_of(model: mujoco.MjModel, body: int) -> Link:
     """Inertia of a body, the armature of its hinges about their axes in it."""
     mass, quat, moments = float(model.body_mass[body]), model.body_iquat[body].copy(), model.body_inertia[body].copy()

@@ -63,13 +63,9 @@ class Row(Loaded):
         if self.client >= 0:
             still, forces = [0.0] * len(self.loss), self._motors(self.loss)
             self.p.setJointMotorControlArray(
-                self.arm,
-                self.driven,
-                self.p.VELOCITY_CONTROL,
-                targetVelocities=still,
-                forces=forces,
+                self.arm, self.driven, self.p.VELOCITY_CONTROL, targetVelocities=still, forces=forces,
                 physicsClientId=self.client,
-            )
+            )  # fmt: skip
 
     def _motors(self, forces: Sequence[float]) -> list[float]:
         """Limits of Bullet's own motors, N or Nm, as it wants them: it keeps them as impulses of a whole call to it, and
@@ -78,7 +74,10 @@ class Row(Loaded):
 
     def close_on(self, opening: float) -> None:
         """The force of MuJoCo's drive on either finger, for as long as the command is held: what it is at the speed that the
-        fingers will have under it, under their damping, and under the push of what they touch, which is taken to last."""
+        fingers will have under it, under their damping, and under the push of what they touch, which is taken to last.
+
+        `finger_drag` is of both, and the opening changes twice as fast as either moves: drag × its speed = 4 × force + push.
+        """
         parts = self.parts
         short, push = opening - self.open, parts.finger_drag * self.opens - 4.0 * self.force
         self.opens = (4.0 * parts.grip_gain * short + push) / (parts.finger_drag + 4.0 * parts.grip_drag)
