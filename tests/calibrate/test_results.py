@@ -48,9 +48,8 @@ def test_steps_that_are_numbers_become_lists(tmp_path):
 
 
 def against(old, new, half=0.1):
-    (move,) = drift.compare(
-        {"links.wifi.loss": {"value": old, "low": old - half, "high": old + half}}, [result(value(new))], 0.9
-    )
+    told = {"links.wifi.loss": {"value": old, "low": old - half, "high": old + half}}
+    (move,) = drift.compare(told, [result(value(new))], 0.9).moves
     return move.moved
 
 
@@ -59,14 +58,42 @@ def test_what_moved_is_told_from_what_did_not():
 
 
 def test_a_value_without_an_interval_is_not_judged():
-    (move,) = drift.compare({"links.wifi.loss": {"value": 0.5}}, [result(value(0.9))], 0.9)
+    (move,) = drift.compare({"links.wifi.loss": {"value": 0.5}}, [result(value(0.9))], 0.9).moves
     assert move.moved is None
 
 
 def test_among_many_values_chance_alone_moves_none():
     new = [value(0.5 + 0.13 * (i == 3), path=("links", f"l{i}", "loss")) for i in range(20)]
     old = {e.name: {"value": 0.5, "low": 0.4, "high": 0.6} for e in new}
-    assert [move.moved for move in drift.compare(old, [result(*new)], 0.9)] == [False] * 20
+    assert [move.moved for move in drift.compare(old, [result(*new)], 0.9).moves] == [False] * 20
+
+
+def test_intervals_of_the_earlier_calibration_count_at_their_own_confidence(tmp_path):
+    made = Made("bay", "2026-01-05", confidence=0.5)
+    values, sure = overlay.read_earlier(overlay.write(as_data([result(value(0.5))], made), tmp_path / "o.yaml"))
+    new = [result(value(0.75, half=0.01))]
+    assert sure == 0.5 and not drift.compare(values, new, 0.9, sure).moves[0].moved
+    assert drift.compare(values, new, 0.9).moves[0].moved
+
+
+LIFE = ("robots", "ur3", "reliability", "fails_h")
+
+
+def test_a_law_of_another_kind_is_told_and_its_mean_is_compared():
+    old = {"robots.ur3.reliability.fails_h.kind": {"value": "exponential"},
+           "robots.ur3.reliability.fails_h.mean": {"value": 90.0, "low": 80.0, "high": 100.0},
+           "links.lan.loss": {"value": 0.1, "low": 0.0, "high": 0.2}}  # fmt: skip
+    new = [Estimate((*LIFE, "kind"), "weibull"), value(1.5, path=(*LIFE, "shape")), value(9.0, 2, ("models", *LIFE, "mean"))]
+    told = drift.compare(old, [result(*new)], 0.9)
+    assert [(m.old, m.new, m.moved) for m in told.moves] == [(90.0, 9.0, True)]
+    rest = {c.name.rpartition(".")[2]: (c.old, c.new) for c in told.changes}
+    assert rest == {"kind": ("exponential", "weibull"), "shape": (None, 1.5), "loss": (0.1, None)}
+
+
+@pytest.mark.parametrize("word", ["on", "No", "null", "1e3", "é"])
+def test_names_that_yaml_would_read_as_something_else_stay_names(tmp_path, word):
+    out = overlay.write(as_data([result(value(0.5, path=("models", word, "loss")))], MADE), tmp_path / "o.yaml")
+    assert read_estimates(out)[f"models.{word}.loss"]["value"] == 0.5
 
 
 @pytest.fixture
@@ -79,8 +106,10 @@ def plan(tmp_path):
 
 def test_the_page_says_everything_and_asks_for_nothing(plan, tmp_path):
     unknown = value(3.0, path=("models", "x", "mass"), identified=False)
-    text = page.render(plan, [result(value(0.5), unknown)], MADE, tmp_path / "r.html", []).read_text()
+    moved = drift.Drift((), (drift.Change("x.kind", "gamma", None),))
+    text = page.render(plan, [result(value(0.5), unknown)], MADE, tmp_path / "r.html", moved).read_text()
     assert all(
-        word in text for word in ("links.wifi.loss", "What the log does not tell", "models.x.mass", "A line.", "&lt;b&gt;")
+        word in text
+        for word in ("links.wifi.loss", "What the log does not tell", "models.x.mass", "A line.", "&lt;b&gt;", "gamma")
     )
     assert not re.search(r"(src|href)=[\"']?https?:|url\(http|<script", text)

@@ -38,16 +38,23 @@ def law_estimates(law: Law, path: Path, confidence: float, *, unit: str, source:
     """A law as a quantity of the fleet file, or as the `life` of a robot (there, one that may never end is a table)."""
     known = KNOWN[:2] if life else KNOWN
     method = f"{law.family}, posterior"
+    beside = path if path[0] == "models" else ("models", *path)
     if law.family in known:
         out = [Estimate((*path, "kind"), law.family, source=source)]
-        for name, belief in law.beliefs.items():
-            if name in FAMILIES[law.family].names:
-                own = "" if name in ("shape", "sigma") else unit
-                out.append(estimate((*path, name), belief, confidence, unit=own, source=source, method=method))
+        for name, belief in law.beliefs.items():  # its mean, where it is no parameter, stands beside: laws have that in common
+            place = path if name in FAMILIES[law.family].names else beside
+            own = "" if name in ("shape", "sigma") else unit
+            out.append(estimate((*place, name), belief, confidence, unit=own, source=source, method=method))
         return out
-    beside = path if path[0] == "models" else ("models", *path)
     told = [
-        estimate((*beside, law.family, name), belief, confidence, unit="", source=source, method=method)
+        estimate(
+            (*beside, *([] if name == "mean" else [law.family]), name),
+            belief,
+            confidence,
+            unit="" if name in ("share", "shape", "sigma") else unit,
+            source=source,
+            method=method,
+        )
         for name, belief in law.beliefs.items()
     ]
     n = next(iter(law.beliefs.values())).n

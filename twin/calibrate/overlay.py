@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from twin.calibrate.result import Estimate, PartResult
-from twin.core.errors import InputError, SpecError, StorageError
+from twin.core.errors import InputError, Problem, SpecError, StorageError
 from twin.core.yaml import read
 from twin.log.tables import replacing
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
+"""What YAML reads as something else than text."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +28,15 @@ class Made:
     """The day, ISO 8601."""
     failed: tuple[str, ...] = ()
     """Parts of the plan that found nothing."""
+    confidence: float | None = None
+    """Of its intervals."""
 
 
 def as_data(results: Sequence[PartResult], made: Made) -> dict[str, Any]:
     """The overlay as plain data: every identified value at its path, with interval, n, source and date."""
+    sure = {"confidence": made.confidence} if made.confidence is not None else {}
     lacks = {"failed": list(made.failed)} if made.failed else {}
-    out: dict[str, Any] = {"overlay": made.plan, "made": {"date": made.date} | lacks}
+    out: dict[str, Any] = {"overlay": made.plan, "made": {"date": made.date} | sure | lacks}
     owners: dict[tuple[str | int, ...], str] = {}
     for result in results:
         for estimate in result.estimates:
@@ -80,7 +88,7 @@ def write(data: Mapping[str, Any], path: Path) -> Path:
 def _lines(data: Mapping[str, Any], depth: int) -> Iterator[str]:
     """Block YAML down to values, each of which stands in one line of flow YAML (JSON is YAML)."""
     for key, value in data.items():
-        name = key if key.replace("_", "").replace("-", "").isalnum() and not key[0].isdigit() else json.dumps(key)
+        name = key if _PLAIN.fullmatch(key) and key.lower() not in _WORDS else json.dumps(key, ensure_ascii=False)
         if isinstance(value, dict) and "value" not in value and value:
             yield "  " * depth + f"{name}:"
             yield from _lines(value, depth + 1)
@@ -107,10 +115,19 @@ def _scalar(value: Any) -> str:
 
 def read_estimates(path: Path) -> dict[str, dict[str, Any]]:
     """The values of an overlay by their path in one word. Raises `SpecError`."""
+    return read_earlier(path)[0]
+
+
+def read_earlier(path: Path) -> tuple[dict[str, dict[str, Any]], float | None]:
+    """The same, and how sure its intervals are, where it says so. Raises `SpecError`."""
     document = read(path)
     if document.problems or not isinstance(document.data, dict):
-        raise SpecError(document.problems)
-    return dict(_leaves(document.data, ()))
+        raise SpecError(document.problems or [Problem(str(path), 1, 1, "this is no overlay: a mapping is wanted")])
+    if "overlay" not in document.data:
+        raise SpecError([document.at((), "this is no overlay: the key 'overlay' is missing")])
+    made = document.data.get("made")
+    sure = made.get("confidence") if isinstance(made, dict) else None
+    return dict(_leaves(document.data, ())), float(sure) if isinstance(sure, int | float) else None
 
 
 def _leaves(node: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from twin.calibrate.drift import Move
+from twin.calibrate.drift import Drift
 from twin.calibrate.overlay import Made
 from twin.calibrate.result import Estimate, PartResult, Score
 from twin.calibrate.spec import Plan
@@ -27,10 +27,10 @@ def render(
     results: Sequence[PartResult],
     made: Made,
     out: Path,
-    moves: Sequence[Move] | None = None,
+    drift: Drift | None = None,
     failed: Sequence[Failed] = (),
 ) -> Path:
-    """Write the page to `out`. `moves`: against an earlier calibration, where there was one; `failed`: parts that found
+    """Write the page to `out`. `drift`: against an earlier calibration, where there was one; `failed`: parts that found
     nothing. Raises `StorageError`."""
     env = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, autoescape=True, trim_blocks=True)
     env.filters |= {"number": number, "svg": Markup}
@@ -39,7 +39,7 @@ def render(
         plan=plan.spec,
         made=made,
         parts=[_part(result) for result in results],
-        moves=moves,
+        drift=drift,
         failed=failed,
         counts=_counts(results),
         used=list(dict.fromkeys(e.source for result in results for e in result.estimates if e.source)),

@@ -13,6 +13,9 @@ from typing import Any
 from twin.commands import say
 from twin.core.errors import InputError, StorageError
 
+MOST_CHANGES = 12
+"""Lines on the terminal of what cannot be compared."""
+
 
 def _define_calibrate(command: argparse.ArgumentParser) -> None:
     command.add_argument("plan", type=Path, metavar="PLAN", help="a calibration plan (.yaml)")
@@ -29,29 +32,25 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
     plan = load_plan(arguments.plan)
     _places(arguments.out, arguments.report)
-    old = None if arguments.against is None else overlay.read_estimates(arguments.against)
+    old, sure = (None, None) if arguments.against is None else overlay.read_earlier(arguments.against)
     with _telling(hidden=arguments.json) as tell:
         found = attempt(plan, arguments.only, tell)
     if not found.results:
         raise InputError("\n".join(map(str, found.failed)))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    made = overlay.Made(plan.spec.calibrate, today, tuple(one.name for one in found.failed))
-    moves = None if old is None else drift.compare(old, found.results, plan.spec.confidence)
+    made = overlay.Made(plan.spec.calibrate, today, tuple(one.name for one in found.failed), plan.spec.confidence)
+    told = None if old is None else drift.compare(old, found.results, plan.spec.confidence, sure)
     out = overlay.write(overlay.as_data(found.results, made), arguments.out or Path(f"{plan.spec.calibrate}-overlay.yaml"))
     if arguments.report is not None:
-        page.render(plan, found.results, made, arguments.report, moves, found.failed)
+        page.render(plan, found.results, made, arguments.report, told, found.failed)
     status = InputError.exit_status if found.failed else 0
     if arguments.json:
-        told = {"overlay": out, "report": arguments.report, "parts": [_part(result) for result in found.results]}
-        told["failed"] = [
-            {"part": one.part, "name": one.name, "place": one.place, "error": str(one.error)} for one in found.failed
-        ]
-        say.print_json(told | ({} if moves is None else {"drift": [vars(move) for move in moves]}) | {"status": status})
+        say.print_json(_data(arguments, out, found, told) | {"status": status})
         return status
     for result in found.results:
         _print(result)
-    if moves is not None:
-        _print_moves(moves)
+    if told is not None:
+        _print_drift(told)
     print(f"\nthe overlay is {out}" + (f", the report {arguments.report}" if arguments.report else ""))
     for one in found.failed:
         print(f"failed, and not in the overlay: {one}", file=sys.stderr)
@@ -94,11 +93,25 @@ def _next(arguments: argparse.Namespace, plan: Any, out: Path, failed: Any) -> l
     return [*then, f"twin calibrate {arguments.plan} --against {out}, once there are new logs"]
 
 
-def _print_moves(moves: Any) -> None:
-    sure = [move for move in moves if move.moved]
-    print(f"\n{len(sure)} of {len(moves)} values moved since")
+def _data(arguments: argparse.Namespace, out: Path, found: Any, told: Any) -> dict[str, Any]:
+    """Everything that was found, for scripts."""
+    failed = [{"part": one.part, "name": one.name, "place": one.place, "error": str(one.error)} for one in found.failed]
+    data = {"overlay": out, "report": arguments.report, "parts": [_part(result) for result in found.results], "failed": failed}
+    if told is None:
+        return data
+    return data | {"drift": [vars(move) for move in told.moves], "changes": [vars(change) for change in told.changes]}
+
+
+def _print_drift(told: Any) -> None:
+    sure, judged = [move for move in told.moves if move.moved], [move for move in told.moves if move.moved is not None]
+    print(f"\n{len(sure)} of {len(judged)} values moved since" if judged else "\nno value with an interval is in both")
     for move in sure:
         print(f"  {move.name}: {move.old:.4g} then, {move.new:.4g} now {move.unit} (p = {move.p_value:.2g})")
+    for change in told.changes[:MOST_CHANGES]:
+        then, now = ("not told" if value is None else _show(value) for value in (change.old, change.new))
+        print(f"  {change.name}: {then} then, {now} now")
+    if len(told.changes) > MOST_CHANGES:
+        print(f"  and {len(told.changes) - MOST_CHANGES} more that only one of the two tells; the report has them all")
 
 
 def _part(result: Any) -> dict[str, Any]:
