@@ -65,6 +65,11 @@ class Layout:
         """Columns of a group of sensor errors: a gain a joint but one, two tilts, one delay, a zero of position a joint."""
         return {"gain": self.nv - 1, "tilt": 2, "delay": 1, "zero": self.nv}[group]
 
+    @property
+    def sideways(self) -> tuple[int, ...]:
+        """The two axes of the base (0 to 2) that gravity points along least: a base that is not level has some of it there."""
+        return tuple(sorted(int(i) for i in np.argsort(np.abs(self.model.opt.gravity), kind="stable")[:2]))
+
     def gained(self) -> list[int]:
         """Joints whose gain is fitted: all but the reference, since a common gain is a common scale of all masses."""
         return [j for j in range(self.nv) if j != self.reference]
@@ -108,15 +113,15 @@ def rows(layout: Layout, motion: Motion, cutoff_hz: float, x: Floats | None, *, 
 
     Its ends are left out, where filter and derivatives know one side alone, unless the piece is to be seen `whole`.
     """
-    Y, b = _rigid(layout, motion)
+    Y, known = _rigid(layout, motion)
     at = prior(layout) if x is None else x[: layout.rigid]
-    torque = Y @ at
+    torque = Y @ at + known
     columns = friction_columns(layout, motion, np.abs(torque))
     total = torque if x is None else torque + columns @ x[layout.rigid : layout.rigid + len(layout.friction)]
     A = np.concatenate([Y, columns, *(_sensor(layout, group, motion, at, total) for group in layout.sensors)], axis=2)
     every = thin(motion, cutoff_hz)
     flat = low_pass(A.reshape(len(A), -1), cutoff_hz, motion.dt)[::every]
-    A, b = flat.reshape(-1, *A.shape[1:]), low_pass(motion.tau - b, cutoff_hz, motion.dt)[::every]
+    A, b = flat.reshape(-1, *A.shape[1:]), low_pass(motion.tau - known, cutoff_hz, motion.dt)[::every]
     ends = 0 if whole else round(ENDS / (cutoff_hz * motion.dt * every))
     return Rows(motion.run, A[ends : len(A) - ends], b[ends : len(b) - ends])
 
@@ -176,13 +181,18 @@ def _sensor(layout: Layout, group: Group, motion: Motion, at: Floats, total: Flo
         step = SMALL * np.eye(nv)
         ends = [[_rigid_at(layout, replace(motion, q=motion.q + sign * row), at) for sign in (-1, 1)] for row in step]
         return np.stack([(low - high) / (2 * SMALL) for low, high in ends], axis=2)
+    return tilted(layout, motion, at)
+
+
+def tilted(layout: Layout, motion: Motion, at: Floats) -> Floats:
+    """Torque (n, nv, 2) that one radian of tilt adds, for values `at` (rigid,): the model's gravity once more, sideways."""
     still = replace(motion, v=np.zeros_like(motion.v), a=np.zeros_like(motion.a))
     model, level = layout.model, np.array(layout.model.opt.gravity)
-    size, columns = float(np.linalg.norm(level)) or 9.81, []
+    size, torques = float(np.linalg.norm(level)) or 9.81, []
     try:
-        for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)):
-            model.opt.gravity[:] = np.array(axis) * size
-            columns.append(_rigid(layout, still)[0] @ at)
+        for sideways in (np.zeros(3), *np.eye(3)[list(layout.sideways)]):
+            model.opt.gravity[:] = size * sideways
+            torques.append(_rigid_at(layout, still, at))
     finally:
         model.opt.gravity[:] = level
-    return np.stack(columns, axis=2)
+    return np.stack([torque - torques[0] for torque in torques[1:]], axis=2)

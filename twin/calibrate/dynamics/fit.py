@@ -10,7 +10,7 @@ from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 
 from twin.calibrate.dynamics import checks, dry, fleet, story
-from twin.calibrate.dynamics.design import Layout, friction_columns, prior, rigid_torque
+from twin.calibrate.dynamics.design import Layout, friction_columns, prior, rigid_torque, tilted
 from twin.calibrate.dynamics.identify import Base, base_parameters
 from twin.calibrate.dynamics.models import Robot, Values, as_given, with_values
 from twin.calibrate.dynamics.prepare import Task, prepare
@@ -147,7 +147,7 @@ def friction_torque(layout: Layout, x: Floats, motion: Motion) -> Floats:
 
 
 def corrected(fitted: Fitted, motion: Motion) -> Motion:
-    """The motion as the arm made and felt it: without what was found to be the sensors' error."""
+    """The motion as a level arm would make and feel it: without what was found to be the sensors' error, and the base's tilt."""
     layout, tau, q = fitted.layout, motion.tau, motion.q
     if "zero" in layout.sensors:
         q = q - fitted.x[layout.at("zero")]
@@ -161,6 +161,8 @@ def corrected(fitted: Fitted, motion: Motion) -> Motion:
     if "delay" in layout.sensors:
         rows = np.arange(len(tau)) + fitted.x[layout.at("delay")[0]] / motion.dt
         tau = np.column_stack([np.interp(rows, np.arange(len(tau)), column) for column in tau.T])
+    if "tilt" in layout.sensors:
+        tau = tau - tilted(layout, replace(motion, q=q), fitted.x[: layout.rigid]) @ fitted.x[layout.at("tilt")]
     return Motion(motion.run, motion.dt, q, motion.v, motion.a, tau)
 
 
@@ -175,9 +177,6 @@ def roll(
     if longest < ask.horizon_s:
         return None
     model = with_values(task.bot, values).compile()
-    if "tilt" in fitted.layout.sensors:
-        tilt = fitted.x[fitted.layout.at("tilt")] * np.linalg.norm(model.opt.gravity)
-        model.opt.gravity[:2] -= tilt
     felt = [corrected(fitted, m) for m in task.held]
     layout, x = fitted.layout, fitted.x
     own = [replace(m, tau=rigid_torque(layout, m, x) + friction_torque(layout, x, m)) for m in felt]

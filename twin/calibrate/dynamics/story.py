@@ -115,7 +115,7 @@ def _joint_estimates(found: Outcome, estimate: object, alone: set[str]) -> list[
         out.append(estimate(path, eye[at], units.get(column.kind, _drive(found, column.joint)), True))
     for group in layout.sensors:
         gained, joints = tuple(found.task.bot.joints[j] for j in layout.gained()), found.task.bot.joints
-        labels = {"gain": gained, "tilt": ("x", "y"), "delay": ("all",), "zero": joints}[group]
+        labels = {"gain": gained, "tilt": tuple("xyz"[i] for i in layout.sideways), "delay": ("all",), "zero": joints}[group]
         unit = {"tilt": "rad", "delay": "s", "zero": "rad"}.get(group, "")
         for at, label in zip(layout.at(group), labels, strict=True):
             sure = group != "zero" or bool(np.sqrt(found.fitted.cov[at, at]) < 0.5 * ZERO_SPREAD)
