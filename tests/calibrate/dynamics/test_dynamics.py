@@ -2,7 +2,9 @@ import mujoco
 import numpy as np
 import pytest
 
+from twin.calibrate.dynamics.checks import unwrapped
 from twin.calibrate.dynamics.models import robot
+from twin.calibrate.dynamics.regressor import body_parameters, movable_bodies, regressor
 from twin.calibrate.spec import load_plan
 from twin.calibrate.whole import calibrate
 from twin.core.chance import Chance
@@ -69,6 +71,16 @@ def test_a_base_that_is_not_level_is_found(arm):
     assert covers(found.named["sensors.tilt.x"], 0.03)
 
 
+def test_an_arm_whose_weight_is_compensated_rolls_out_without_it_and_is_saved_with_it(arm):
+    model = robot("double_pendulum", arm.folder, None, 2).model
+    Y, known = regressor(model, arm.q, 0 * arm.q, 0 * arm.q)
+    arm.tau -= arm.mass * Y @ np.concatenate([body_parameters(model, b) for b in movable_bodies(model)]) + known
+    found = arm.calibrate("gravity: compensated, friction: [], save: fitted.xml")
+    still = [s for s in found.result.scores if s.reference_name == "standing still"]
+    assert len(still) == 2 and all(score.ours < 0.5 * score.reference for score in still)
+    assert mujoco.MjModel.from_xml_path(str(arm.folder / "fitted.xml")).opt.gravity[2] == -9.81
+
+
 def test_a_zero_of_the_positions_is_found_where_it_can_be_and_else_left_open(arm):
     arm.q[:, 0] += 0.04
     found = arm.calibrate("rollout: null, sensors: [zero], friction: []").named
@@ -110,6 +122,20 @@ def test_a_frozen_stretch_is_left_out(arm):
 def test_a_saturated_torque_is_left_out(arm):
     arm.tau[:, 0] = np.clip(arm.tau[:, 0], -1.5, 1.5)
     assert "shoulder: saturated at 1.5 Nm" in arm.calibrate().told
+
+
+def test_positions_that_start_anew_after_a_turn_are_joined(arm):
+    arm.q %= 2 * np.pi
+    found = arm.calibrate()
+    assert "elbow: its position starts anew after a full turn" in found.told
+    assert covers(found.named["base.lower.hz"], -1.2 * 0.6256 * 0.2557)
+
+
+@pytest.mark.parametrize(("shift", "to"), [(0.0, 0.0), (2 * np.pi, -2 * np.pi), (-2 * np.pi, 2 * np.pi), (1.0, 0.0)])
+def test_positions_one_turn_beyond_the_models_limits_are_turned_back(shift, to):
+    q = shift + np.linspace(-0.5, 0.5, 20)[:, None]
+    back, said = unwrapped(q, np.array([[-1.0, 1.0]]), np.array([True]), ["j"])
+    assert back == pytest.approx(q + to) and bool(said) == bool(to)
 
 
 def test_a_joint_that_never_moves_is_named(arm):

@@ -17,6 +17,10 @@ STILL: Final = 1e-3
 """A joint that moves over less than this, rad, never moves."""
 TURNS: Final = 0.02
 """A torque that keeps its very value while its joint turns by more than this, rad, is frozen."""
+ONE_TURN: Final = 2.02 * np.pi
+"""Positions of a sensor that starts anew after a turn span no more than this, rad."""
+LEAP: Final = 1.5 * np.pi
+"""No joint turns so far between two rows, rad: its sensor has started anew."""
 STUCK_S: Final = 0.25
 """A signal that keeps its very value for longer, while the robot moves, is frozen."""
 SLOWEST_S: Final = 1.0
@@ -37,6 +41,31 @@ def still_joints(motions: Sequence[Motion], names: Sequence[str]) -> list[str]:
 def locked(q: Floats, tau: Floats) -> list[int]:
     """Columns of joints whose position and torque never change at all: locked, or their signals are dead."""
     return [j for j in range(q.shape[1]) if np.ptp(q[:, j]) == 0 and np.ptp(tau[:, j]) == 0]
+
+
+def unwrapped(q: Floats, limits: Floats, hinges: Bools, names: Sequence[str]) -> tuple[Floats, list[Finding]]:
+    """Positions (n, nv) of hinges whose sensor starts anew after a turn, as one line; turned back where the model's limits
+    (nv, 2; NaN: none) are one turn away, and what was found."""
+    out, said = q.copy(), []
+    for j, name in enumerate(names):
+        if not hinges[j]:
+            continue
+        if np.ptp(q[:, j]) < ONE_TURN:
+            out[:, j] = np.unwrap(q[:, j], discont=LEAP)
+            if leaps := int((np.abs(np.diff(q[:, j] - out[:, j])) > LEAP).sum()):
+                said.append(
+                    Finding("note", f"{name}: its position starts anew after a full turn ({leaps} times); it is joined")
+                )
+        low, high = limits[j]
+        middle = 0.5 * (out[:, j].min() + out[:, j].max())
+        if not low <= middle <= high:  # false for a joint without limits
+            turned = out[:, j] - np.sign(middle - low) * 2 * np.pi
+            if low <= turned.min() and turned.max() <= high:
+                out[:, j] = turned
+                said.append(
+                    Finding("note", f"{name}: its positions are a full turn beyond the model's range; they are turned back")
+                )
+    return out, said
 
 
 def usable(t: Floats, q: Floats, tau: Floats, names: Sequence[str]) -> tuple[Bools, list[Finding]]:

@@ -36,7 +36,6 @@ class Layout:
     standstill: tuple[float, ...]
     """Speed under which a joint counts as standing, rad/s, a joint."""
     friction: tuple[Column, ...] = ()
-    gravity: bool = True
     reference: int = 0
     """The joint whose torque sensor the others' gains are relative to."""
     sensors: tuple[Group, ...] = ()
@@ -140,7 +139,7 @@ def _rigid_at(layout: Layout, motion: Motion, at: Floats) -> Floats:
 def _rigid(layout: Layout, motion: Motion) -> tuple[Floats, Floats]:
     """Columns of inertia and armature (n, nv, rigid), and the torques (n, nv) of everything that is not fitted."""
     model = layout.model
-    Y, known = regressor(model, motion.q, motion.v, motion.a, gravity=layout.gravity)
+    Y, known = regressor(model, motion.q, motion.v, motion.a)
     movable = movable_bodies(model)
     parts = []
     for i, body in enumerate(movable):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import mujoco
 import numpy as np
 from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
@@ -76,15 +75,17 @@ def outcome(spec: DynamicsSpec, given: Given) -> Outcome:
     if spec.rollout is not None:
         given.say("rolling out")
         rolled = roll(spec, task, fitted, moving)
-    xml = saved(given, spec.save, with_values(task.bot, values))
+    xml = saved(given, spec.save, task.bot, values)
     if spec.refine is not None:
-        saved(given, spec.refine.save, with_values(task.bot, moving))
+        saved(given, spec.refine.save, task.bot, moving)
     scored, lost = (held[0], held[1], held[2]), friction_lost(fitted, values, task.fit)
     return Outcome(task, fitted, base_parameters(choice.layout), values, scored, rolled, refined, lost, xml)
 
 
-def saved(given: Given, name: str | None, model: mujoco.MjSpec) -> str:
-    """The model as MJCF, written beside the plan where a name is given."""
+def saved(given: Given, name: str | None, bot: Robot, values: Values) -> str:
+    """The model as MJCF, under gravity, written beside the plan where a name is given."""
+    model = with_values(bot, values)
+    model.option.gravity = np.array(bot.gravity)
     xml: str = model.to_xml()
     if name is not None:
         try:
@@ -147,7 +148,7 @@ def friction_torque(layout: Layout, x: Floats, motion: Motion) -> Floats:
 
 
 def corrected(fitted: Fitted, motion: Motion) -> Motion:
-    """The motion as a level arm would make and feel it: without what was found to be the sensors' error, and the base's tilt."""
+    """The motion as a level arm would make and feel it, without what was found to be the sensors' error."""
     layout, tau, q = fitted.layout, motion.tau, motion.q
     if "zero" in layout.sensors:
         q = q - fitted.x[layout.at("zero")]

@@ -40,7 +40,7 @@ def base_parameters(layout: Layout) -> Base:
     """Base parameters by QR with pivoting of the regressor at random motions (Gautier 1991): a property of the arm alone."""
     stream = Chance(0).stream("dynamics", "base parameters")
     q, v, a = stream.normal(size=(3, SAMPLES, layout.nv)) * np.array([1.5, 2.0, 5.0])[:, None, None]
-    Y = regressor(layout.model, q, v, a, gravity=layout.gravity)[0]
+    Y = regressor(layout.model, q, v, a)[0]
     movable = [i for i, body in enumerate(movable_bodies(layout.model)) if body in layout.free]
     columns = [Y[:, :, 10 * i : 10 * i + 10] for i in movable]
     if layout.armature:

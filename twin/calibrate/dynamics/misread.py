@@ -1,9 +1,10 @@
-"""A fit that explains little: would the log make sense with a sign turned, a zero elsewhere, or two columns exchanged?"""
+"""A fit that explains little: would the log make sense with another sign or zero, columns exchanged, another way down?"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from copy import copy
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
@@ -22,18 +23,28 @@ ODD: Final = 0.15
 CLEARLY: Final = 0.5
 """What is tried must lower that share to this part of it."""
 BACKED: Final = 0.75
-"""The same for signs that the torques of the model as given ask for as well."""
+"""The same for signs and mounts that the torques of the model as given ask for as well."""
 LOOK_S: Final = 30.0
 """So much motion is looked at."""
 ROWS: Final = 300
-"""Of the log, at which signs of several joints at once are tried."""
+"""Of the log, at which torques are held against those of the model as given."""
 AT_ONCE: Final = 256
 """So many sets of turned joints are tried at most, the smaller ones first."""
 DOUBT: Final = 0.03
 """By so much more the torques must be like the model's (mean correlation) for each joint that is taken for turned."""
 ZEROS: Final = {"90° less": -np.pi / 2, "90° more": np.pi / 2, "180° away": np.pi}
 
-Reading = Callable[[Motion], Motion]
+DOWN: Final = {"+x": (1, 0, 0), "-x": (-1, 0, 0), "+y": (0, 1, 0), "-y": (0, -1, 0), "+z": (0, 0, 1), "-z": (0, 0, -1)}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Another way to read the log: in words, what it makes of arm and motion, and to what part the error must fall."""
+
+    words: str
+    motion: Callable[[Motion], Motion] = lambda motion: motion
+    layout: Callable[[Layout], Layout] = lambda layout: layout
+    enough: float = CLEARLY
 
 
 def misread(layout: Layout, motions: Sequence[Motion], cutoff_hz: float, names: Sequence[str]) -> list[Finding]:
@@ -45,16 +56,15 @@ def misread(layout: Layout, motions: Sequence[Motion], cutoff_hz: float, names: 
         return []
     said: list[Finding] = []
     while left > ODD and len(said) < len(names):
-        readings = [*_readings(names), *signs(layout, seen, names)]
-        tried = [(plain_unseen(layout, [how(m) for m in seen], cutoff_hz), i, words, how)
-                 for i, (words, how) in enumerate(readings)]  # fmt: skip
-        best, number, words, how = min(tried, key=lambda one: one[:2])
-        backed = number >= sum(1 for _ in _readings(names))
-        if best > (BACKED if backed else CLEARLY) * left:
+        readings = [*mounts(layout, seen), *_readings(names), *signs(layout, seen, names)]
+        tried = [plain_unseen(one.layout(layout), [one.motion(m) for m in seen], cutoff_hz) for one in readings]
+        best = int(np.argmin(tried))
+        one = readings[best]
+        if tried[best] > one.enough * left:
             break
-        text = f"{words} The arm then leaves {best:.0%} of the torques unexplained, and {left:.0%} as it is"
+        text = f"{one.words} The arm then leaves {tried[best]:.0%} of the torques unexplained, and {left:.0%} as it is"
         said.append(Finding("warning", text))
-        seen, left = [how(m) for m in seen], best
+        layout, seen, left = one.layout(layout), [one.motion(m) for m in seen], tried[best]
     return said
 
 
@@ -69,23 +79,51 @@ def _some(motions: Sequence[Motion]) -> list[Motion]:
     return out
 
 
-def _readings(names: Sequence[str]) -> Iterator[tuple[str, Reading]]:
-    """Every other reading of the columns, in words."""
+def mounts(layout: Layout, seen: Sequence[Motion]) -> Iterator[Reading]:
+    """The gravity under which the torques come nearest to those that the model as given asks for: another way down, or none at
+    all where weight is compensated. No reading where it is the model's own."""
+    level = np.array(layout.model.opt.gravity)
+    size = float(np.linalg.norm(level))
+    if size == 0:
+        return
+    words = {tuple(level): "", (0.0, 0.0, 0.0): "are these torques without gravity (gravity: compensated)?"}
+    for axis, way in DOWN.items():
+        pull = tuple(size * np.array(way, float))
+        told = ", ".join(f"{x:.4g}" for x in pull)
+        words.setdefault(pull, f"is the arm mounted with {axis} of its base down (gravity_mps2: [{told}])?")
+    thin = _thinned(seen)
+
+    def away(pull: tuple[float, ...]) -> float:
+        arm = _under(layout, np.array(pull))
+        return float(sum(np.sum((m.tau - rigid_torque(arm, m, prior(layout))) ** 2) for m in thin))
+
+    nearest = min(words, key=away)
+    if words[nearest]:
+        yield Reading(words[nearest], layout=lambda one: _under(one, np.array(nearest)), enough=BACKED)
+
+
+def _under(layout: Layout, gravity: Floats) -> Layout:
+    model = copy(layout.model)
+    model.opt.gravity[:] = gravity
+    return replace(layout, model=model)
+
+
+def _readings(names: Sequence[str]) -> Iterator[Reading]:
+    """Every other reading of the columns."""
     for j, name in enumerate(names):
-        yield f"{name}: is its position counted the other way (sign: -1)?", _turned(j, -1.0, 1.0, 0.0)
-        yield f"{name}: is its torque counted the other way (sign: -1)?", _turned(j, 1.0, -1.0, 0.0)
+        yield Reading(f"{name}: is its position counted the other way (sign: -1)?", _turned(j, -1.0, 1.0, 0.0))
+        yield Reading(f"{name}: is its torque counted the other way (sign: -1)?", _turned(j, 1.0, -1.0, 0.0))
         for words, shift in ZEROS.items():
-            yield f"{name}: is the model's zero {words} (offset)?", _turned(j, 1.0, 1.0, shift)
+            yield Reading(f"{name}: is the model's zero {words} (offset)?", _turned(j, 1.0, 1.0, shift))
         for i in range(j):
-            yield f"{names[i]} and {name}: are their columns exchanged?", _exchanged(i, j, len(names))
+            yield Reading(f"{names[i]} and {name}: are their columns exchanged?", _exchanged(i, j, len(names)))
 
 
-def signs(layout: Layout, seen: Sequence[Motion], names: Sequence[str]) -> Iterator[tuple[str, Reading]]:
+def signs(layout: Layout, seen: Sequence[Motion], names: Sequence[str]) -> Iterator[Reading]:
     """The convention of signs under which the torques look most like those that the model as given asks for: any joints counted
     the other way, their positions, their torques or both. None where it is the log's own."""
     count = len(names)
-    step = max(1, sum(len(m.q) for m in seen) // ROWS)
-    thin = [replace(m, q=m.q[::step], v=m.v[::step], a=m.a[::step], tau=m.tau[::step]) for m in seen]
+    thin = _thinned(seen)
     measured = np.concatenate([m.tau for m in thin])
     best: tuple[float, Floats, Floats] | None = None
     sets = [set_ for size in range(count + 1) for set_ in combinations(range(count), size)]
@@ -103,14 +141,21 @@ def signs(layout: Layout, seen: Sequence[Motion], names: Sequence[str]) -> Itera
             for what, signs in (("positions", way), ("torques", drive))]  # fmt: skip
     words = " and the ".join(f"{what} of {which}" for what, which in told if which)
     if words:
-        yield f"are the {words} counted the other way (sign: -1)?", lambda m: _counted(m, way, drive)
+        text = f"are the {words} counted the other way (sign: -1)?"
+        yield Reading(text, lambda m: _counted(m, way, drive), enough=BACKED)
+
+
+def _thinned(seen: Sequence[Motion]) -> list[Motion]:
+    """A few rows of the motion."""
+    step = max(1, sum(len(m.q) for m in seen) // ROWS)
+    return [replace(m, q=m.q[::step], v=m.v[::step], a=m.a[::step], tau=m.tau[::step]) for m in seen]
 
 
 def _counted(m: Motion, way: Floats, drive: Floats) -> Motion:
     return replace(m, q=m.q * way, v=m.v * way, a=m.a * way, tau=m.tau * drive)
 
 
-def _turned(j: int, sign: float, drive: float, shift: float) -> Reading:
+def _turned(j: int, sign: float, drive: float, shift: float) -> Callable[[Motion], Motion]:
     def read(m: Motion) -> Motion:
         one, way = np.eye(m.q.shape[1])[j], np.ones(m.q.shape[1])
         way[j] = sign
@@ -119,7 +164,7 @@ def _turned(j: int, sign: float, drive: float, shift: float) -> Reading:
     return read
 
 
-def _exchanged(i: int, j: int, n: int) -> Reading:
+def _exchanged(i: int, j: int, n: int) -> Callable[[Motion], Motion]:
     order = np.arange(n)
     order[[i, j]] = j, i
     return lambda m: replace(m, q=m.q[:, order], v=m.v[:, order], a=m.a[:, order], tau=m.tau[:, order])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,22 +12,36 @@ import numpy as np
 
 from twin.calibrate.dynamics.dry import Dry, write
 from twin.calibrate.dynamics.physical import possible
-from twin.calibrate.dynamics.regressor import body_parameters, check_tree
+from twin.calibrate.dynamics.regressor import HINGE, body_parameters, check_tree
 from twin.core.assets import names
 from twin.core.errors import InputError, nearest
-from twin.core.records import Floats
+from twin.core.records import Bools, Floats
 from twin.world.own.mount import load_bare
 from twin.world.own.trial import compiles
 
 
 @dataclass(frozen=True)
 class Robot:
-    """A model whose degrees of freedom are the logged joints, in the model's order; `order` takes the log's columns there."""
+    """A model whose degrees of freedom are the logged joints, in the model's order; `order` takes the log's columns there.
+
+    `gravity` (m/s²) is that of its file: the model has none where torques were logged after gravity compensation.
+    """
 
     spec: mujoco.MjSpec
     model: mujoco.MjModel
     joints: tuple[str, ...]
     order: tuple[int, ...]
+    gravity: tuple[float, ...]
+
+    @property
+    def limits(self) -> Floats:
+        """(nv, 2) rad or m, NaN where a joint has none."""
+        return np.where(self.model.jnt_limited[:, None] == 1, self.model.jnt_range, np.nan)
+
+    @property
+    def hinges(self) -> Bools:
+        """(nv,) which joints turn."""
+        return np.asarray(self.model.jnt_type == HINGE)
 
 
 def read(model: str, folder: Path) -> mujoco.MjSpec:
@@ -46,11 +60,18 @@ def read(model: str, folder: Path) -> mujoco.MjSpec:
 
 
 def robot(
-    model: str, folder: Path, joints: Sequence[str] | None, columns: int, locked: Mapping[str, float] = MappingProxyType({})
+    model: str,
+    folder: Path,
+    joints: Sequence[str] | None,
+    columns: int,
+    locked: Mapping[str, float] = MappingProxyType({}),
+    gravity: Sequence[float] | None = None,
 ) -> Robot:
     """The robot of a log of so many columns; joints that the log does not tell of are welded where they rest, or, where they
-    are `locked`, at an angle (rad, m)."""
+    are `locked`, at an angle (rad, m). `gravity` (3, m/s², along the base's axes): None is as the model has it."""
     spec = _bare(read(model, folder))
+    if gravity is not None:
+        spec.option.gravity = np.array(gravity)
     full = _compile(spec, model)
     known = [full.joint(j).name or f"joint {j}" for j in range(full.njnt)]
     if joints is None and len(known) != columns:
@@ -70,7 +91,14 @@ def robot(
     small = _compile(spec, model)
     check_tree(small)
     inside = tuple(small.joint(j).name for j in range(small.njnt))
-    return Robot(spec, small, inside, tuple(wanted.index(name) for name in inside))
+    return Robot(spec, small, inside, tuple(wanted.index(name) for name in inside), tuple(small.opt.gravity.tolist()))
+
+
+def weightless(bot: Robot) -> Robot:
+    """The robot as torques see it that were logged after gravity compensation."""
+    spec = bot.spec.copy()
+    spec.option.gravity = np.zeros(3)
+    return replace(bot, spec=spec, model=spec.compile())
 
 
 def _turn(joint: mujoco.MjsJoint, full: mujoco.MjModel, at: float) -> None:

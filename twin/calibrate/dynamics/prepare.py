@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from twin.calibrate.dynamics import checks, friction
 from twin.calibrate.dynamics.design import ENDS, Group, Layout
 from twin.calibrate.dynamics.misread import misread
-from twin.calibrate.dynamics.models import Robot, robot
+from twin.calibrate.dynamics.models import Robot, robot, weightless
 from twin.calibrate.dynamics.regression import Item, plain_unseen
 from twin.calibrate.dynamics.regressor import movable_bodies
 from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, motions, typical_step
@@ -40,7 +41,7 @@ class Task:
     findings: list[Finding]
     source: str
     whole: bool
-    """Whether the ends of pieces are scored: not where the log has no velocity; what is derived there knows one side alone."""
+    """Whether the ends of pieces are scored: not where velocity is derived from positions, which knows one side alone there."""
 
 
 def prepare(spec: DynamicsSpec, given: Given) -> Task:
@@ -51,7 +52,7 @@ def prepare(spec: DynamicsSpec, given: Given) -> Task:
             why = "masses and friction show in positions and torques (or currents with their `scale`) only"
             raise InputError(f"log {log.name!r} maps no signal {name!r}{nearest(name, log.signals, what='mapped')}; {why}")
     q = _wide(log.signal(spec.position))
-    bot = robot(spec.model, given.folder, spec.joints, q.shape[1])
+    bot = _robot(spec, given, spec.joints, q.shape[1])
     for name in (spec.torque, *([spec.velocity] if spec.velocity and spec.velocity in log.signals else [])):
         wide = _wide(log.signal(name)).shape[1]
         if wide != q.shape[1]:
@@ -60,8 +61,7 @@ def prepare(spec: DynamicsSpec, given: Given) -> Task:
     bot = _unlocked(spec, given, bot, q, _wide(log.signal(spec.torque)), said)
     parts = split(log, spec.split or usual(log))
     fit, held = (_stretches(part, spec, bot, said if k == 0 else []) for k, part in enumerate(parts))
-    limits = np.where(bot.model.jnt_limited[:, None] == 1, bot.model.jnt_range, np.nan)
-    said += checks.ranges(np.concatenate([s.q for s in fit]), limits, bot.joints)
+    said += checks.ranges(np.concatenate([s.q for s in fit]), bot.limits, bot.joints)
     cutoff = spec.cutoff_hz or choose_cutoff(fit)
     derived = motions(fit, cutoff, measured=False)
     said += checks.speeds(derived, typical_step(fit))
@@ -80,9 +80,17 @@ def prepare(spec: DynamicsSpec, given: Given) -> Task:
         ends = f"{ENDS / cutoff:.2g} s at each end of a stretch are neither fitted nor scored"
         text = f"no velocity in the log: it is derived from the position, and {ends}"
         said.append(Finding("note", text))
-    held_out, whole = motions(held, cutoff, measured=measured), fit[0].v is not None
+    held_out, whole = motions(held, cutoff, measured=measured), measured
     said += misread(layout, derived, cutoff, bot.joints)
     return Task(bot, derived, held_out, layout, options, cutoff, said, log.source, whole)
+
+
+def _robot(
+    spec: DynamicsSpec, given: Given, joints: Sequence[str] | None, columns: int, at: Mapping[str, float] = MappingProxyType({})
+) -> Robot:
+    """The robot as it is mounted; weightless, where the logged torques are what is left after gravity compensation."""
+    bot = robot(spec.model, given.folder, joints, columns, at, spec.gravity_mps2)
+    return weightless(bot) if spec.gravity == "compensated" else bot
 
 
 def _unlocked(spec: DynamicsSpec, given: Given, bot: Robot, q: Floats, tau: Floats, said: list[Finding]) -> Robot:
@@ -93,7 +101,7 @@ def _unlocked(spec: DynamicsSpec, given: Given, bot: Robot, q: Floats, tau: Floa
     column = dict(zip(bot.order, bot.joints, strict=True))
     kept = [j for j in range(q.shape[1]) if j not in still]
     at = {column[j]: float(q[0, j]) for j in still}
-    less = robot(spec.model, given.folder, [column[j] for j in kept], len(kept), at)
+    less = _robot(spec, given, [column[j] for j in kept], len(kept), at)
     said += [Finding("warning", f"{name}: position ({angle:.4g}) and torque never change: is it locked, or dead? It is "
                      "welded there, and nothing of it is told") for name, angle in at.items()]  # fmt: skip
     return replace(less, order=tuple(kept[i] for i in less.order))
@@ -113,9 +121,10 @@ def _stretches(log: Log, spec: DynamicsSpec, bot: Robot, said: list[Finding]) ->
         rows = log.segment == segment
         if rows.sum() < 4:
             continue
-        whole = Stretch(str(run[rows][0]), t[rows], q[rows], tau[rows], None if v is None else v[rows])
+        joined, turned = checks.unwrapped(q[rows], bot.limits, bot.hinges, bot.joints)
+        whole = Stretch(str(run[rows][0]), t[rows], joined, tau[rows], None if v is None else v[rows])
         keep, found = checks.usable(whole.t, whole.q, whole.tau, bot.joints)
-        said += [Finding(f.level, f"{whole.run}: {f.text}") for f in found]
+        said += [Finding(f.level, f"{whole.run}: {f.text}") for f in (*turned, *found)]
         out += checks.cut(whole, keep)
     if not out:
         why = "; ".join(f.text for f in said) or "runs and gaps leave shorter ones only"
@@ -143,7 +152,7 @@ def _layout(spec: DynamicsSpec, bot: Robot, seen: Sequence[Motion], said: list[F
     moving = [j for j, name in enumerate(bot.joints) if name not in still]
     basics = [c for j in range(model.nv) for c in friction.basic(j, stand[j]) if j in moving or c.kind == "offset"]
     reference = int(np.argmax(np.mean(np.concatenate([m.tau for m in seen]) ** 2, axis=0)))
-    layout = Layout(model, free, spec.armature, stand, tuple(basics), spec.gravity == "included", reference)
+    layout = Layout(model, free, spec.armature, stand, tuple(basics), reference)
     options: list[Item] = [c for j in moving for c in friction.candidates(j, spec.friction, float(span[j]), float(speed[j]))]
     groups: tuple[Group, ...] = tuple(
         g for g in spec.sensors if (g != "tilt" or spec.gravity == "included") and (g != "gain" or model.nv > 1)

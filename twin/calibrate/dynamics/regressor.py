@@ -76,12 +76,12 @@ def rotation(quat: Floats) -> Floats:
     return out.reshape(3, 3)
 
 
-def regressor(model: mujoco.MjModel, q: Floats, v: Floats, a: Floats, *, gravity: bool = True) -> tuple[Floats, Floats]:
+def regressor(model: mujoco.MjModel, q: Floats, v: Floats, a: Floats) -> tuple[Floats, Floats]:
     """Y (n, nv, bodies × 10) over the movable bodies, and the torques (n, nv) of what is welded to them and of springs.
 
-    q, v, a are (n, nv): rad, rad/s, rad/s² (m for slides). Without gravity, for torques logged after its compensation.
+    q, v, a are (n, nv): rad, rad/s, rad/s² (m for slides).
     """
-    movable, frames = movable_bodies(model), forward(model, q, v, a, gravity=gravity)
+    movable, frames = movable_bodies(model), forward(model, q, v, a)
     bodies, joints = frames
     n, wide = len(q), len(movable) * PER_BODY
     out, known = np.zeros((n, model.nv, wide)), (q - model.qpos_spring) * model.jnt_stiffness
@@ -99,10 +99,10 @@ def regressor(model: mujoco.MjModel, q: Floats, v: Floats, a: Floats, *, gravity
     return out, known
 
 
-def forward(model: mujoco.MjModel, q: Floats, v: Floats, a: Floats, *, gravity: bool) -> tuple[list[Frame], dict[int, Joint]]:
+def forward(model: mujoco.MjModel, q: Floats, v: Floats, a: Floats) -> tuple[list[Frame], dict[int, Joint]]:
     """All bodies' frames and all degrees of freedom for n samples."""
     n, zero = len(q), np.zeros((len(q), 3))
-    pull = zero - (np.array(model.opt.gravity) if gravity else 0.0)
+    pull = zero - np.array(model.opt.gravity)
     frames = [Frame(np.broadcast_to(np.eye(3), (n, 3, 3)), zero, zero, zero, pull, ())]
     joints: dict[int, Joint] = {}
     for b in range(1, model.nbody):

@@ -47,6 +47,9 @@ class DynamicsSpec(PartSpec):
     """Signals of the log; a velocity that is not there is derived, one that is there is used where it predicts better."""
     gravity: Literal["included", "compensated"] = "included"
     """`compensated`: the logged torque is what is left after gravity compensation."""
+    gravity_mps2: tuple[float, float, float] | None = None
+    """Gravity along x, y, z of the model's base; left out: as the model has it, mostly [0, 0, -9.81]. Hanging from the ceiling:
+    [0, 0, 9.81]; on a wall: [9.81, 0, 0], or whichever axis points down."""
     cutoff_hz: float | None = Field(default=None, gt=0)
     """Torques are fitted and scored below it (zero phase). Left out: 8 times the band in which 99 % of the motion lies."""
     bodies: tuple[str, ...] | None = None
