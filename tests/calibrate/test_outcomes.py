@@ -41,6 +41,20 @@ def test_a_later_attempt_of_a_goal_has_an_entry_of_its_own():
     assert [e.get("attempt") for e in entries] == [2, None] and len(entries[0]["results"]) == 2
 
 
+def test_attempts_are_counted_in_every_run_for_itself():
+    one = {"task": "t", "robot_model": "r", "end_reason": "done", "duration_s": 9.0}
+    rows_ = [one | {"run": run, "episode": 100 * late + i, "attempt_of": i if late else None, "truth": i % 2 == 0}
+             for run in ("a", "b") for late in (0, 1) for i in range(40)]  # fmt: skip
+    assert [e.get("attempt") for e in fit(episode_frame(rows_), "x").model["entries"]] == [2, None]
+
+
+def test_a_table_that_never_says_why_episodes_ended_has_them_done_and_says_so():
+    found = fit(table(9, 3, end_reason=None), "x")
+    assert {r["end_reason"] for r in found.model["entries"][0]["results"]} == {"done"} and "why episodes ended" in found.notes[
+        0
+    ]
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [(table(9), "one outcome only"), (table(9, truth=None), "none of the 9"), (table(9, 3, duration_s=None), "duration_s")],

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from twin.calibrate.episodetable import read_table
 from twin.calibrate.files import expand
 from twin.calibrate.logspec import EpisodeLog
 from twin.calibrate.result import Finding
@@ -73,6 +74,10 @@ def _part(whole: Episodes, low: float, high: float) -> Episodes:
 
 
 def _whole(name: str, spec: EpisodeLog, folder: Path) -> Episodes:
+    if spec.columns:
+        table, digest, findings = read_table(name, spec, folder)
+        return Episodes(name, folder, digest, table, findings=findings)
+    assert isinstance(spec.path, str)
     path = expand(spec.path, folder)
     if path.is_dir():
         log = read_run(path)

@@ -8,10 +8,11 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from twin.calibrate.units import KINDS, UNITS
 from twin.core.errors import nearest
+from twin.core.records import EPISODE_COLUMNS
 from twin.core.spec import Spec
-from twin.log.mapspec import Dialect, time_zone
+from twin.log.mapspec import Dialect, Texts, time_zone
 
-Format = Literal["csv", "parquet", "hdf5", "npz", "rosbag", "lerobot"]
+Format = Literal["csv", "parquet", "jsonl", "hdf5", "npz", "rosbag", "lerobot"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.-]*$")]
 
 
@@ -116,15 +117,81 @@ class SignalLog(Dialect):
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class EpisodeLog(Spec):
-    """Episodes: a run folder (its events too), an episode table, or a foreign log with the map that makes it one."""
+class EpisodeColumn(Spec):
+    """A column of another lab's table of episodes. In short: the column's name alone.
+
+    {column: minutes, unit: min}    {column: began, unit: iso8601, zone: Europe/Berlin}    {column: outcome, up_values: [ok]}
+    """
+
+    column: str = Field(min_length=1)
+    unit: str = ""
+    """Of numbers; `iso8601` for moments of date and time."""
+    scale: float = 1.0
+    """The unit's size of one count (frames: 0.0333)."""
+    zone: str | None = None
+    """Of stamps of date and time that carry none; left out: UTC."""
+    up_values: Texts = ("true", "1", "1.0", "yes", "y", "success", "succeeded", "pass", "passed", "ok", "done")
+    """Of yes and no: what stands for yes; upper and lower case alike."""
+    down_values: Texts = ("false", "0", "0.0", "no", "n", "failure", "failed", "fail")
+    above: float | None = None
+    """Of yes and no that is a number (a score): yes where it is greater."""
+    values: dict[str, str] = Field(default_factory=dict)
+    """Of texts and symptoms: what each of theirs is called here (`E-Stop: protective_stop`)."""
+    separator: str = ";"
+    """Of symptoms, where one text holds several; a text that is empty holds none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"column": str(value)} if isinstance(value, str | int) else value
+
+    @field_validator("up_values", "down_values", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("zone")
+    @classmethod
+    def _exists(cls, zone: str | None) -> str | None:
+        return None if zone is None else time_zone(zone)
+
+    @field_validator("unit")
+    @classmethod
+    def _known(cls, unit: str) -> str:
+        if unit and unit != "iso8601" and unit not in UNITS:
+            raise ValueError(f"unknown unit {unit!r}{nearest(unit, [*UNITS, 'iso8601'], what='units')}")
+        return unit
+
+
+class EpisodeLog(Dialect):
+    """Episodes: a run folder (its events too), an episode table, another lab's table with the names of its `columns`, or a
+    recording with the map that makes episodes of it.
+
+    {kind: episodes, path: trials.csv, columns: {cell: robot, task: task, label: success, duration_s: {column: t, unit: min}}}
+    """
 
     kind: Literal["episodes"]
-    path: str
+    path: str | tuple[str, ...]
+    """Several files, or a pattern, where `columns` are given."""
+    format: Format | None = None
+    columns: dict[str, EpisodeColumn] = Field(default_factory=dict)
+    """Columns of the episode table that the log tells, each with its name there; one row an episode."""
+    extra: dict[Name, EpisodeColumn] = Field(default_factory=dict)
+    """What else success may hang on (`covariates` of the part `episodes`): numbers where they have a `unit` or a `scale`, or
+    are such in the file; else texts."""
     map: str | None = None
     """A map file, or the name of one that ships."""
     share: tuple[Share, Share] = (0.0, 1.0)
     """Which of its episodes, in the order in which they began: `[0, 0.6]` is the first six tenths, `[0.6, 1]` the rest."""
+
+    @field_validator("columns")
+    @classmethod
+    def _columns(cls, columns: dict[str, EpisodeColumn]) -> dict[str, EpisodeColumn]:
+        for name in columns:
+            if name not in EPISODE_COLUMNS:
+                known = nearest(name, EPISODE_COLUMNS, what="columns")
+                raise ValueError(f"the episode table has no column {name!r}{known}; what else there is goes under `extra`")
+        return columns
 
     @field_validator("share")
     @classmethod
@@ -132,6 +199,14 @@ class EpisodeLog(Spec):
         if share[0] >= share[1]:
             raise ValueError("share is [from, to], and rises")
         return share
+
+    @model_validator(mode="after")
+    def _one_way(self) -> EpisodeLog:
+        if self.map is not None and self.columns:
+            raise ValueError("give columns (one row an episode) or a map (a recording), not both")
+        if not self.columns and (self.extra or not isinstance(self.path, str)):
+            raise ValueError("extra and several files go with columns")
+        return self
 
 
 class FailureLog(Dialect):

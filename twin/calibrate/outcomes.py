@@ -28,6 +28,9 @@ OWN_ENTRY = 30
 LEFT_OUT = ("crash", "void", "operator")
 """Ends that are not the episode's own doing: breakages and people have laws of their own in the fleet file."""
 
+UNTOLD = "done"
+"""The end of episodes in a table that tells no reasons at all."""
+
 Key = tuple[str, str, str]
 
 
@@ -46,14 +49,18 @@ def fit(data: pd.DataFrame, source: str) -> Fit:
     truth, label = (flags(data, name, table="episodes") for name in ("truth", "label"))
     labelled = all(t is None for t in truth)
     good = label if labelled else truth
+    untold = all(why is None for why in reasons)
+    if untold:
+        reasons = [None if cut else UNTOLD for cut in flags(data, "censored", table="episodes")]
     rows = [r for r, why in enumerate(reasons) if why is not None and why not in LEFT_OUT and good[r] is not None]
     _refuse_one(good, rows, len(reasons))
     notes = ["labels are taken for the truth: the table has no ground truth"] if labelled else []
+    notes += [f"the table does not say why episodes ended: all are taken to be {UNTOLD!r}"] if untold else []
     lost = len(reasons) - len(rows)
     if lost:
         notes.append(f"{lost} of {len(reasons)} episodes left out: cut off, without outcome, or ended by {', '.join(LEFT_OUT)}")
     groups = _groups(data, rows)
-    made = _Results(data, good)
+    made = _Results(data, good, reasons)
     entries: list[dict[str, Any]] = []
     for key, by_attempt in groups.items():
         own = {n: members for n, members in by_attempt.items() if n > 1 and len(members) >= OWN_ENTRY}
@@ -82,14 +89,14 @@ def _refuse_one(good: Sequence[bool | None], rows: Sequence[int], n: int) -> Non
 
 def _groups(data: pd.DataFrame, rows: Iterable[int]) -> dict[Key, dict[int, list[int]]]:
     """Rows by (task, policy, robot model), then by attempt."""
-    task, policy, version, robot, number, of = (
+    task, policy, version, robot, run, number, of = (
         column(data, name, table="episodes")
-        for name in ("task", "policy", "policy_version", "robot_model", "episode", "attempt_of")
+        for name in ("task", "policy", "policy_version", "robot_model", "run", "episode", "attempt_of")
     )
     tried: dict[Any, int] = {}
     out: dict[Key, dict[int, list[int]]] = {}
     for r in rows:
-        goal = number[r] if of[r] is None else of[r]
+        goal = run[r], number[r] if of[r] is None else of[r]  # every run counts its episodes for itself
         tried[goal] = tried.get(goal, 0) + 1
         attempt = 1 if of[r] is None else max(2, tried[goal])
         who = "*" if policy[r] is None else str(policy[r]) if version[r] is None else f"{policy[r]}@{version[r]}"
@@ -106,9 +113,8 @@ def _entry(key: Key, attempt: int | None, results: list[dict[str, Any]], n: int)
 class _Results:
     """Results of groups of episodes of one table."""
 
-    def __init__(self, data: pd.DataFrame, good: Sequence[bool | None]) -> None:
-        self.good = good
-        self.reasons = column(data, "end_reason", table="episodes")
+    def __init__(self, data: pd.DataFrame, good: Sequence[bool | None], reasons: Sequence[str | None]) -> None:
+        self.good, self.reasons = good, reasons
         self.symptoms = [tuple(sorted(set(s or ()))) for s in lists(data, "symptoms", table="episodes")]
         self.seconds = numbers(data, "duration_s", table="episodes")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from twin.log.delimited import Table, read_columns
 from twin.log.stored import BROKEN
 
 ENDINGS: Mapping[str, Format] = {
-    ".csv": "csv", ".csv.gz": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet",
+    ".csv": "csv", ".csv.gz": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".jsonl": "jsonl",
     ".h5": "hdf5", ".hdf5": "hdf5", ".npz": "npz", ".bag": "rosbag", ".mcap": "rosbag", ".db3": "rosbag",
 }  # fmt: skip
 PICKLES = (".pkl", ".pickle", ".p", ".joblib", ".pt", ".pth")
@@ -86,6 +87,13 @@ class Raw:
         if len(lengths) > 1:
             raise TableError(f"{self.path}: column {column!r}: its lists are not equally long ({min(lengths)}–{max(lengths)})")
         return np.array([np.asarray(row, np.float64) for row in values])
+
+    def values(self, column: str) -> list[Any]:
+        """(n,) as they stand in the file; None where there is none."""
+        told = self.columns[column].tolist()
+        return [
+            None if value is None or value == "" or isinstance(value, float) and value != value else value for value in told
+        ]
 
     def texts(self, column: str) -> NDArray[np.str_]:
         """(n,) text."""
@@ -214,9 +222,26 @@ def _parquet(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
     return Raw(path, digest(path), table.num_rows, found)
 
 
+def _jsonl(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding=spec.encoding).splitlines() if line.strip()]
+    except (ValueError, OSError) as error:
+        raise TableError(f"{path} is no JSON of one object a line: {error}") from error
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise TableError(f"{path} is no JSON of one object a line")
+    known = list(dict.fromkeys(key for row in rows for key in row))
+    check_columns(path, columns or (), known)
+    found = {}
+    for name in columns or known:
+        found[name] = np.empty(len(rows), dtype=object)
+        found[name][:] = [row.get(name) for row in rows]
+    return Raw(path, digest(path), len(rows), found)
+
+
 _READERS: Mapping[Format, Callable[[Path, SignalLog, Sequence[str] | None], Raw]] = {
     "csv": _csv,
     "parquet": _parquet,
+    "jsonl": _jsonl,
     "npz": _npz,
     "hdf5": _hdf5,
     "lerobot": _lerobot,

@@ -29,7 +29,8 @@ FEWEST = 10
 
 def fit(spec: EpisodesSpec, given: Given) -> PartResult:
     """What the log tells of episodes. Raises `TableError`: no outcome and no duration, a covariate that is none."""
-    log, found = given.episodes(spec.log), Found()
+    log = given.episodes(spec.log)
+    found = Found(findings=list(log.findings))
     good, told_by = success.outcomes(log.frame)
     lasts = numbers(log.frame, "duration_s", table="episodes")
     if np.isnan(good).all() and np.isnan(lasts).all():
@@ -61,13 +62,13 @@ def _success(spec: EpisodesSpec, given: Given, log: Episodes, group: Group, told
     for i, name in enumerate(pooled.counts.names[1:], start=1):
         effect = pooled.effect(i)
         path = ("models", given.name(spec), group.task, group.policy, "log_odds", name)
-        found.estimates.append(
-            estimate(path, effect, given.confidence, unit="", source=log.source, method="per two standard deviations")
-        )
+        how = "against the most frequent value" if "=" in name else "per two standard deviations"
+        found.estimates.append(estimate(path, effect, given.confidence, unit="", source=log.source, method=how))
     if len(pooled.counts.groups) > 1:
         tau = pooled.spread()
         found.facts[f"{group.name}, spread"] = {"value": tau.value, "low": tau.low, "high": tau.high}
         found.figures.append(robots(group, known))
+    found.findings += [Finding("warning", f"{group.name}: {note}") for note in group.notes]
     good, n = int(group.good.sum()), group.good.size
     if good in (0, n):
         word, bound = ("succeeded", "at least") if good else ("failed", "at most")
@@ -81,10 +82,13 @@ def _durations(spec: EpisodesSpec, given: Given, log: Episodes, good: Floats, la
     cut = (
         np.array([v is True for v in log.frame["censored"].tolist()]) if "censored" in log.frame else np.zeros(len(lasts), bool)
     )
+    few: list[str] = []
     for (task, policy), here in success.by_policy(log.frame).items():
         for name, rows in _by_outcome(log, good, here).items():
             keep = rows & ~np.isnan(lasts) & (lasts > 0)
-            if (keep & ~cut).sum() < FEWEST:
+            if (count := int((keep & ~cut).sum())) < FEWEST:
+                if count:
+                    few.append(f"{task} by {policy}, {name} ({count})")
                 continue
             data = Times(lasts[keep], ~cut[keep])
             label = f"duration of {task} by {policy}, {name}"
@@ -92,6 +96,8 @@ def _durations(spec: EpisodesSpec, given: Given, log: Episodes, good: Floats, la
             path = ("models", given.name(spec), task, policy, "duration_s", name)
             found.estimates += law_estimates(best, path, given.confidence, unit="s", source=log.source)
             found.figures.append(survival(label, best, data, "s"))
+    if few:
+        found.findings.append(Finding("note", f"fewer than {FEWEST} durations, too few for a law: {'; '.join(few)}"))
 
 
 def _by_outcome(log: Episodes, good: Floats, here: Any) -> dict[str, Any]:
@@ -136,14 +142,18 @@ def _scores(name: str, scored: Scored, horizon: int) -> list[Score]:
         text = f"log score of how many of {horizon} have {words}"
         out.append(Score(text, scored.window, scored.window_reference, reference, "nats", rows, True))
     what = "windows" if scored.window is not None else "episodes"
-    text = f"share of {what} with {words} inside the 90 % interval"
-    out.append(Score(text, scored.inside, 0.9, "nominal", "", scored.inside_of, True))
+    text = f"share of {what} with {words} inside the 90 % interval (wanted: 0.9, no more and no less)"
+    out.append(Score(text, scored.inside, n=scored.inside_of))
     return out
 
 
 def _outcomes(log: Episodes, found: Found) -> None:
     """The outcome model of `twin fit-outcomes`, as part of the overlay."""
-    made = outcomes.fit(log.frame, log.source)
+    try:
+        made = outcomes.fit(log.frame, log.source)
+    except TableError as error:
+        found.findings.append(Finding("refused", f"no outcome model: {error}"))
+        return
     found.estimates.append(Estimate(("outcomes", "source"), log.source, source=log.source))
     found.estimates.append(Estimate(("outcomes", "entries"), tuple(made.model["entries"]), n=made.episodes, source=log.source))
     found.findings += [Finding("note", note) for note in made.notes]

@@ -28,6 +28,8 @@ class Group:
     rows: Floats
     good: Floats
     pooled: Pooled
+    notes: tuple[str, ...] = ()
+    """What was left out or thrown together."""
 
     @property
     def name(self) -> str:
@@ -63,14 +65,21 @@ def groups(frame: pd.DataFrame, good: Floats, robot: str, covariates: Sequence[s
         known = np.ones(rows.size, bool)
         for values in columns.values():
             known &= ~np.isnan(values[rows])
+        notes = (
+            [] if known.all() else [f"{(~known).sum()} of {known.size} episodes left out: a covariate of theirs is not told"]
+        )
         rows = rows[known]
         if not rows.size:
             continue
         robots = who[rows]
-        if np.unique(robots).size > ROBOTS:
+        if (many := np.unique(robots).size) > ROBOTS:
             robots = np.full(rows.size, "all")
+            notes.append(
+                f"{many} values of {robot!r} are more than {ROBOTS}, and not told apart: intervals hold for all together"
+            )
         used = {name: _binned(values[rows]) for name, values in columns.items() if np.ptp(values[rows]) > 0}
-        out.append(Group(task, policy, rows.astype(float), good[rows], pool(patterns(good[rows], robots.tolist(), used))))
+        pooled = pool(patterns(good[rows], robots.tolist(), used))
+        out.append(Group(task, policy, rows.astype(float), good[rows], pooled, tuple(notes)))
     return out
 
 

@@ -23,7 +23,8 @@ FEWEST = 5
 
 def fit(spec: OperationsSpec, given: Given) -> PartResult:
     """What the log tells of operations. Raises `TableError` where it tells nothing of them."""
-    log, found = given.episodes(spec.log), Found()
+    log = given.episodes(spec.log)
+    found = Found(findings=list(log.findings))
     given.say(f"{given.name(spec)}: resets")
     _resets(spec, given, log, found)
     if log.events is not None:
@@ -31,7 +32,7 @@ def fit(spec: OperationsSpec, given: Given) -> PartResult:
         _people(spec, given, log, found)
     given.say(f"{given.name(spec)}: detector")
     _detector(spec, given, log, found)
-    if not found.estimates and not found.findings:
+    if not found.estimates and len(found.findings) == len(log.findings):
         raise TableError(f"log {spec.log!r} tells nothing of operations: no resets, calls, or labels beside truth")
     parts = tuple(found.estimates), (), tuple(found.findings), tuple(found.figures), found.facts
     return PartResult("operations", given.name(spec), *parts)
