@@ -81,6 +81,7 @@ TWICE = {
     "occlusion": spell("camera", "occlusion"),
     "reconnect": spell("link", "reconnect", down_s=9),
     "leaves": spell("workcell", "object_leaves") | {"duration_s": None},
+    "slow": spell("sensor", "slow", joint=0, rate_hz=2),
 }
 
 
@@ -89,6 +90,13 @@ def test_a_fault_that_another_leaves_nothing_to_do_is_masked_and_voids_nothing(t
     fault = {key: value for key, value in TWICE[mode].items() if value is not None}
     run = play(tmp_path, **BASE, faults=[fault, fault | {"name": "again"}])
     assert [row["status"] for row in run.farm.trouble.receipts()] == ["acted", "masked"]
+
+
+def test_a_drive_that_another_fault_keeps_cool_is_masked(tmp_path):
+    cap = spell("actuator", "saturated", joint=1, limit=0.02)
+    hot = spell("actuator", "overheating", joint=1, tau_s=1, derates_at_K=1e-5, stops_at_K=2e-4)
+    rows = play(tmp_path, **BASE, faults=[cap, hot]).farm.trouble.receipts()
+    assert [row["status"] for row in rows] == ["acted", "masked"]
 
 
 def test_a_fault_that_the_run_ends_before_is_not_due(tmp_path):

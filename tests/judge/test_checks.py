@@ -51,6 +51,22 @@ def test_success_rate_kills_a_log_that_is_better_than_it_may_be():
     assert passed(with_episodes(FARM, label=True), success_rate={"max": 0.95}) is False
 
 
+@pytest.mark.parametrize(("minimum", "chance"), [(0.79, True), (0.81, True), (0.5, False), (0.99, False)])
+def test_a_value_near_its_bound_is_told_to_hang_on_chance(minimum, chance):
+    log = labelled(*[True] * 16, *[False] * 4)
+    near = judge(log, success_rate={"min": minimum})
+    assert near.passed is (minimum < 0.8) and near.by_chance is chance and ("across the bound" in near.detail) is chance
+    assert not judge(log, success_rate={"min": minimum, "confidence": 0.95}).by_chance
+
+
+def test_a_rate_and_a_quantile_near_their_bounds_are_told_to_hang_on_chance():
+    log = labelled(*[True] * 20, duration_s=10.0, censored=False)
+    assert judge(log, quantile={"of": "duration_s", "q": 0.99, "max": 11}).by_chance
+    assert not judge(log, quantile={"of": "duration_s", "q": 0.5, "max": 11}).by_chance
+    assert judge(FARM, rate={"of": "breakage", "max_per_h": 8}).by_chance
+    assert not judge(FARM, rate={"of": "breakage", "max_per_h": 1e4}).by_chance
+
+
 BREACHES = [n for n in NEVER if n.endswith("_violation")]
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.judge.synthetic import event, make_log
@@ -30,6 +32,12 @@ def test_a_pass_says_which_filters_failed_and_a_check_forbids_it():
     assert found.word == "pass" and "filter mine failed 2 times (raised KeyError)" in found.reasons[1]
     assert evaluate([CheckSpec.model_validate({"never": "failed_filter"})], log)[0].passed is False
     assert len(verdict(make_log([], [EPISODE]), [GOOD]).reasons) == 1
+
+
+def test_a_pass_says_how_many_checks_hang_on_chance():
+    near = replace(GOOD, by_chance=True)
+    said = verdict(make_log([], [EPISODE]), [GOOD, near]).reasons[0]
+    assert said == "all 2 checks hold, 1 of them with an interval across the bound"
 
 
 def test_a_farm_that_ran_no_episode_fails_whatever_its_checks_say():

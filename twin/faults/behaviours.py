@@ -156,7 +156,7 @@ class Garbage(SignalFault):
         instead = np.where(u[:, 1] < nan, np.nan, np.where(u[:, 1] < 0.5 * (1.0 + nan), -NONSENSE, NONSENSE))
         return Signal(np.where((u[:, 0] < self.share)[:, None], instead[:, None], signal.value), signal.taken_us)
 
-    def chance(self, now: Moment) -> float:
+    def chance(self, now: Moment, memory: Memory) -> float:
         """That share."""
         return self.share
 
@@ -263,6 +263,10 @@ class Slow(SignalFault):
         memory["due_us"][comes] += every_us * (1 + (now.now_us - memory["due_us"][comes]) // every_us)
         return Signal(memory["value"], memory["taken_us"])
 
+    def chance(self, now: Moment, memory: Memory) -> Floats:
+        """None where a new value is due, or the last one came just now."""
+        return np.asarray((memory["due_us"] > now.now_us) & (memory["taken_us"] < now.now_us), np.float64)
+
 
 class Dropped(SignalFault):
     """Some values do not come, and the last one before is taken for them."""
@@ -285,7 +289,7 @@ class Dropped(SignalFault):
         memory["value"][comes], memory["taken_us"][comes] = signal.value[comes], signal.taken_us[comes]
         return Signal(memory["value"], memory["taken_us"])
 
-    def chance(self, now: Moment) -> float:
+    def chance(self, now: Moment, memory: Memory) -> float:
         """That share."""
         return self.share
 
@@ -315,6 +319,6 @@ class Intermittent(SignalFault):
         gap = memory["until_us"] > now.now_us
         return Signal(np.where(gap[:, None], np.nan, signal.value), signal.taken_us)
 
-    def chance(self, now: Moment) -> float:
+    def chance(self, now: Moment, memory: Memory) -> float:
         """That a gap begins."""
         return -math.expm1(-now.period_s / self.every_s)

@@ -63,7 +63,8 @@ class FieldFault(Fault):
         """A tick during which the drive gave `effort` (k,), a share of its limit. `memory` is edited in place."""
 
     def exposed(self, asked: Floats, left: Floats) -> Bools:
-        """(k,) where a torque asked for (share of the limit) can show it, `left` of the field being in force."""
+        """(k,) where a torque asked for (share of the limit) can show it, `left` of the field being in force (1 where it takes
+        nothing)."""
         shows: Bools = asked > 0.02
         return shows
 
@@ -174,13 +175,14 @@ class WorldPort:
         if spec.TURNS:
             self._turned(group, which, there, world)
             return
-        torque = world.torque(rows) if spec.TORQUE else None
-        if torque is None:
-            group.report(which, np.where(there, lost, 0.0), on * self.body.period_us, on * 1.0)
+        torque, mine_left = world.torque(rows) if spec.TORQUE else None, np.where(lost > 0, asked, 1.0)
+        if torque is None:  # then all of it may be asked for
+            shows = on & spec.exposed(np.ones_like(asked), mine_left)
+            group.report(which, np.where(there & shows, lost, 0.0), shows * self.body.period_us, shows * 1.0)
             return
         limit = self.body.arm.torque[spec.column()]
         given, wanted = (np.abs(part[back, spec.column()]) / limit for part in torque)
-        shows = on & np.isfinite(given) & spec.exposed(wanted, asked)
+        shows = on & np.isfinite(given) & spec.exposed(wanted, mine_left)
         share = np.where(shows & there, np.clip(1.0 - given / np.maximum(wanted, NEAR), 0.0, 1.0), 0.0)
         mine = lost / np.maximum(1.0 - asked, NEAR)  # of what several faults take away
         group.report(which, share * np.minimum(mine, 1.0), shows * self.body.period_us, np.where(shows, wanted, 0.0))

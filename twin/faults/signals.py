@@ -53,8 +53,8 @@ class SignalFault(Fault):
         """(k,) where it has something to act on; told before `alter`."""
         return np.ones(len(signal.value), bool)
 
-    def chance(self, now: Moment) -> float | None:
-        """How likely an exposed tick shows an effect, where that is a matter of chance."""
+    def chance(self, now: Moment, memory: Memory) -> float | Floats | None:
+        """How likely an exposed tick shows an effect, where not every one does; told before `alter`."""
         return None
 
 
@@ -154,7 +154,7 @@ class SignalPort:
             group.start(which[some], spec.start(begins, first))
         now = group.moment(now_us, self.body, which, held_us, now_us // self.body.period_us, self.name)
         memory = group.take(which)
-        exposed = spec.exposed(now, before, memory)
+        exposed, likely = spec.exposed(now, before, memory), spec.chance(now, memory)
         after = spec.alter(now, Signal(before.value.copy(), before.taken_us.copy()), memory)
         group.keep(which, memory)
         if self.name != spec.PORT:
@@ -162,7 +162,6 @@ class SignalPort:
         effect = np.where(exposed, MEASURES[spec.MEASURE](before, after, now), 0.0)
         sound = np.isfinite(before.value).any(axis=1) & (before.taken_us >= now_us)
         able = exposed & (sound | (effect > 0))  # what another fault made void or old may leave it nothing to do
-        likely = spec.chance(now)
         chance = None if likely is None else likely * able
         group.report(which, effect, able * self.body.period_us, exposed * self.body.period_us / US, chance)
         return after

@@ -46,8 +46,15 @@ def verdict(log: RunLog, results: Sequence[CheckResult], receipts: pd.DataFrame 
     open_ = [f"{r.name}: {r.detail}" for r in results if r.passed is None]
     if open_:
         return Verdict("undecided", tuple(open_))
-    held = f"all {len(results)} checks hold" if results else f"{episodes(log)} episodes ran; the scenario asks for no check"
-    return Verdict("pass", (held, *_filters(log)))
+    return Verdict("pass", (_held(log, results), *_filters(log)))
+
+
+def _held(log: RunLog, results: Sequence[CheckResult]) -> str:
+    """What a pass rests on."""
+    if not results:
+        return f"{episodes(log)} episodes ran; the scenario asks for no check"
+    chance = sum(result.by_chance for result in results)
+    return f"all {len(results)} checks hold" + f", {chance} of them with an interval across the bound" * bool(chance)
 
 
 def exit_status(word: str | Verdict) -> int:

@@ -9,7 +9,18 @@ import numpy as np
 
 from twin.judge.accounting import Accounts, account
 from twin.judge.checks.events import happened
-from twin.judge.checks.result import SHOWN, CheckResult, bounds, counted, decide, episodes, percent, z_of
+from twin.judge.checks.result import (
+    ACROSS,
+    SHOWN,
+    CheckResult,
+    bounds,
+    by_chance,
+    counted,
+    decide,
+    episodes,
+    percent,
+    z_of,
+)
 from twin.judge.columns import US, cells, duration_us, numbers
 from twin.judge.spec import AtLeast, Rate
 from twin.judge.stats import Interval
@@ -42,8 +53,9 @@ def rate(spec: Rate, log: RunLog) -> CheckResult:
     found = rate_of(count=len(evidence), exposure=hours, confidence=confidence)
     passed = decide(found, at_least=spec.min_per_h, at_most=spec.max_per_h, sure=spec.confidence is not None)
     detail = f"{several(len(evidence), 'time')} in {unit(hours, HOURS[spec.per])}, exact {percent(confidence)} interval"
-    detail += f" {num(found.low)} to {num(found.high)} /h" + (_more(found, hours, spec) if passed is None else "")
-    return CheckResult(name, passed, found.value, bound, detail, tuple(evidence[:SHOWN]), found.low, found.high, "/h")
+    chance = by_chance(passed, found, at_least=spec.min_per_h, at_most=spec.max_per_h)
+    detail += f" {num(found.low)} to {num(found.high)} /h" + (_more(found, hours, spec) if passed is None else ACROSS * chance)
+    return CheckResult(name, passed, found.value, bound, detail, tuple(evidence[:SHOWN]), found.low, found.high, "/h", chance)
 
 
 def _more(found: Interval, hours: float, spec: Rate) -> str:

@@ -10,7 +10,18 @@ import pandas as pd
 from scipy import stats as sps
 
 from twin.core.records import Bools, Floats
-from twin.judge.checks.result import SHOWN, CheckResult, bounds, counted, decide, named, percent, z_of
+from twin.judge.checks.result import (
+    ACROSS,
+    SHOWN,
+    CheckResult,
+    bounds,
+    by_chance,
+    counted,
+    decide,
+    named,
+    percent,
+    z_of,
+)
 from twin.judge.columns import answers, numbers
 from twin.judge.spec import FIGURES, Always, Quantile, SuccessRate
 from twin.judge.stats import NOTHING, Interval, proportion
@@ -52,10 +63,11 @@ def success(spec: SuccessRate, log: RunLog) -> CheckResult:
     passed = decide(share, at_least=spec.min, at_most=spec.max, sure=spec.confidence is not None)
     which = "95 % interval" if spec.confidence is None else f"exact {percent(spec.confidence)} interval"
     missing = f"; {mine.total - n} without a label not counted" if mine.total > n else ""
-    more = _more(share, spec) if passed is None else ""
+    chance = by_chance(passed, share, at_least=spec.min, at_most=spec.max)
+    more = _more(share, spec) if passed is None else ACROSS * chance
     detail = f"{k} of {n} labelled episodes, {which} {percent(share.low)} to {percent(share.high)}{missing}{more}"
     evidence = named(log, failures, ("label",), spec.task)
-    return CheckResult(name, passed, share.value, bound, detail, evidence, share.low, share.high, "%")
+    return CheckResult(name, passed, share.value, bound, detail, evidence, share.low, share.high, "%", chance)
 
 
 def failures(part: pd.DataFrame) -> Bools:
@@ -151,8 +163,11 @@ def quantile(spec: Quantile, log: RunLog) -> CheckResult:
     notes += [f"{cut} of them cut off by the end"] if (cut := int((high == CUT).sum())) else []
     notes += [f"{missing} without the figure not counted"] if missing else []
     notes += ["too few to be sure"] if passed is None and spec.confidence is not None else []
+    chance = by_chance(passed, found, at_least=spec.min, at_most=spec.max)
     evidence = _beyond(spec, log) if passed is False else ()
-    return CheckResult(name, passed, found.value, bound, ", ".join(notes), evidence, found.low, found.high, unit_)
+    return CheckResult(
+        name, passed, found.value, bound, ", ".join(notes) + ACROSS * chance, evidence, found.low, found.high, unit_, chance
+    )
 
 
 def _open(value: float | None) -> float | None:

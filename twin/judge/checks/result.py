@@ -24,7 +24,8 @@ SHOWN = 20
 class CheckResult:
     """What became of one check. `passed` None: undecided; `value` in `unit` (`%`: a share from 0 to 1, `s`, or a bare number),
     `low` and `high` its interval where it has one (of the confidence asked for, else 95 %); `evidence` names events (`event
-    812`) and episodes (`episode 17`)."""
+    812`) and episodes (`episode 17`). `by_chance`: no confidence was asked for, and the interval lies across a bound, so that
+    another run may well say the opposite."""
 
     name: str
     passed: bool | None
@@ -35,6 +36,7 @@ class CheckResult:
     low: float | None = None
     high: float | None = None
     unit: str = ""
+    by_chance: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for run.json."""
@@ -87,6 +89,15 @@ def decide(found: Interval, *, at_least: float | None = None, at_most: float | N
     if at_most is not None:
         answers.append(True if high is not None and high <= at_most else False if low is not None and low > at_most else None)
     return False if False in answers else None if None in answers else True
+
+
+def by_chance(passed: bool | None, found: Interval, *, at_least: float | None = None, at_most: float | None = None) -> bool:
+    """Whether a value decided, though its interval lies across a bound."""
+    return passed is not None and decide(found, at_least=at_least, at_most=at_most) is None
+
+
+ACROSS = "; the interval lies across the bound, so that chance decides: confidence: 0.95 asks for more"
+"""What is said of an interval where it does."""
 
 
 def bounds(low: float | None, high: float | None, words: Any, confidence: float | None = None) -> str:
