@@ -117,7 +117,8 @@ def _onset(told: dict[str, Any], wanders: bool) -> Onset:
     """An onset of the overlay as the fleet file has it."""
     law = told.get("wanders_per_sqrt_h")
     sd = {"kind": "empirical", "values": law["values"]["value"]} if wanders and law else None
-    return Onset.model_validate({"per_episode": told["per_episode"]["value"], "wanders_per_sqrt_h": sd})
+    back = told["returns_h"]["value"] if sd else None
+    return Onset.model_validate({"per_episode": told["per_episode"]["value"], "wanders_per_sqrt_h": sd, "returns_h": back})
 
 
 def main() -> int:

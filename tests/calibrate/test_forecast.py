@@ -110,6 +110,15 @@ def test_without_hypotheses_of_change_they_do_not(monkeypatch):
     assert windows_inside(0.1) < 15
 
 
+@pytest.mark.parametrize("cycles", [1, 40])
+def test_a_share_that_wanders_stays_on_average(cycles):
+    (walk,) = [h for _, h in hypotheses() if h.kind == "walk" and 0.04 < h.step[0] < 0.06]
+    shares = special.expit(walk.moves)
+    for start in (0.05, 0.3, 0.5, 0.9):
+        at = np.abs(shares - start).argmin()
+        assert np.linalg.matrix_power(walk.move(1), cycles)[at] @ shares == pytest.approx(shares[at], abs=0.002)
+
+
 def test_how_much_a_share_wanders_is_learned_and_a_short_log_leaves_room_for_more():
     steady, short, wild = (
         follow(had).wanders(np.array([0.5, 0.95])) for had in (walk(0, 1500, 1), walk(0, 60, 1), walk(0.25, 1500, 3))

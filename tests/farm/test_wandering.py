@@ -26,15 +26,32 @@ def counted(made, hours=4.0):
     return n
 
 
+def logs(number_of, hours=4.0, **onset):
+    """(runs, steps) logarithm of what the rate is of its start."""
+    return np.log([course(i, hours, rate_per_h=1, **onset).factors for i in range(number_of)])
+
+
 def test_after_four_hours_courses_of_a_rate_have_spread_by_twice_what_they_do_in_one():
-    ends = [course(i, rate_per_h=1, wanders_per_sqrt_h=0.3).walk[[60, 240]] for i in range(400)]
-    assert np.std(ends, axis=0) == pytest.approx([0.3, 0.6], rel=0.12)
-    assert np.mean(ends, axis=0) == pytest.approx([0, 0], abs=0.1)
+    told = logs(400, wanders_per_sqrt_h=0.3)[:, [60, 240]]
+    assert np.std(told, axis=0) == pytest.approx([0.3, 0.6], rel=0.12)
+
+
+def test_a_course_that_returns_spreads_no_further_than_it_is_told_and_forgets_where_it_was():
+    told = logs(400, hours=12, wanders_per_sqrt_h=0.8, returns_h=0.5)
+    assert np.std(told[:, [60, 360, 720]], axis=0) == pytest.approx([0.397, 0.4, 0.4], rel=0.12)  # 0.8 √(0.5 / 2)
+    assert np.corrcoef(told[:, 360], told[:, [390, 480]].T)[0, 1:] == pytest.approx([np.exp(-1), 0], abs=0.15)
+
+
+@pytest.mark.parametrize("returns", [None, 1.0])
+def test_on_average_over_runs_a_rate_and_a_share_are_what_their_onset_says(returns):
+    way = {"wanders_per_sqrt_h": 0.6, "returns_h": returns, "varies": {"at_h": (0, 4), "times": (1, 3)}}
+    rates, shares = ([course(i, **kind, **way) for i in range(1500)] for kind in ({"rate_per_h": 50}, {"per_episode": 0.1}))
+    assert np.mean([c.expected[-2] for c in rates]) == pytest.approx(400, rel=0.07)
+    assert np.mean([c.share(4 * 3600.0) for c in shares]) == pytest.approx(0.3, abs=0.02)
 
 
 def test_how_much_a_course_wanders_may_be_drawn_too():
-    law = {"kind": "empirical", "values": [0, 2]}
-    ends = np.array([course(i, rate_per_h=1, wanders_per_sqrt_h=law).walk[-1] for i in range(60)])
+    ends = logs(60, wanders_per_sqrt_h={"kind": "empirical", "values": [0, 2]})[:, -1]
     assert 0.3 < np.mean(ends == 0) < 0.7 and np.std(ends[ends != 0]) > 2
 
 
@@ -45,9 +62,9 @@ def test_onsets_come_as_often_as_their_course_adds_up_to():
 
 
 def test_a_share_wanders_on_its_log_odds_and_begins_where_it_is():
-    made = course(1, per_episode=0.2, wanders_per_sqrt_h=0.5)
-    assert made.share(0) == pytest.approx(0.2)
-    assert special.logit(made.share(7200.0)) == pytest.approx(special.logit(0.2) + made.walk[120])
+    made = [course(i, per_episode=0.2, wanders_per_sqrt_h=0.5) for i in range(400)]
+    assert all(c.share(0) == pytest.approx(0.2) for c in made)
+    assert np.std(special.logit([c.share(4 * 3600.0) for c in made])) == pytest.approx(1.0, rel=0.12)
 
 
 def test_a_course_that_stays_is_the_rate_itself():
@@ -57,6 +74,8 @@ def test_a_course_that_stays_is_the_rate_itself():
 def test_wandering_goes_only_with_a_rate_or_a_share():
     with pytest.raises(ValidationError, match="'wanders_per_sqrt_h' goes only with rate_per_h or per_episode"):
         Onset(at_s=3, wanders_per_sqrt_h=1)
+    with pytest.raises(ValidationError, match="'returns_h' goes only with wanders_per_sqrt_h"):
+        Onset(rate_per_h=3, returns_h=1)
 
 
 @pytest.mark.parametrize("way", [{"rate_per_h": 240}, {"per_episode": 0.5}])

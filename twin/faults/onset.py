@@ -52,6 +52,7 @@ BESIDE = {
     "after_s": ("per_episode",),
     "varies": ("rate_per_h", "per_episode"),
     "wanders_per_sqrt_h": ("rate_per_h", "per_episode"),
+    "returns_h": ("wanders_per_sqrt_h",),
     "of": ("event",),
     "probability": ("event",),
     "delay_s": ("event",),
@@ -80,8 +81,11 @@ class Onset(Spec):
     varies: Varies | None = None
     """With rate_per_h and per_episode: how they change."""
     wanders_per_sqrt_h: NonNegative | None = None
-    """With rate_per_h and per_episode: they wander from where they are, in each run its own way. Standard deviation after an
-    hour of the rate's logarithm or of the share's log odds; after four hours it is twice that. Of a law each run draws one."""
+    """With rate_per_h and per_episode: they wander from where they are, in each run its own way; on average they stay.
+    Standard deviation after an hour of the rate's logarithm or of the share's log odds, twice that after four hours. Of a law
+    each run draws one."""
+    returns_h: float | None = Field(default=None, gt=0, le=1e9)
+    """With wanders_per_sqrt_h: time in which a course comes back to the start by a factor of e; never, if not given."""
     operating_h: Law | None = None
     """After so many operating hours of the robot, drawn from this law; anew after each repair, or when it has cleared."""
     event: str | None = None

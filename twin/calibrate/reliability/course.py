@@ -25,6 +25,9 @@ CHANGES = 0.95
 LIKELY = 0.1
 """With so much probability that it changes, for who leaves room for it, what comes next starts from where it is now: with 0.5
 intervals of farms held 80 % of what came where shares wander, with this 83 to 95 (`python -m benchmarks.wandering farms`)."""
+RETURNS = 4
+"""A course comes back in so many times the length of the log: a log cannot tell one that does from one that never does, and
+one that never does leaves in a long run nothing but none and all."""
 DRAWN: Floats = (np.arange(20) + 0.5) / 20
 """Shares at which the law of how much a rate wanders is tabled."""
 Verdict = Literal["stays", "open", "changes"]
@@ -140,7 +143,8 @@ def wandering(label: str, onset: Onset, level: Level, began: Floats, found: Foun
     law = Estimate(
         (*at, "values"), values, n=onset.flat.n, unit="1/√h", source=onset.source, method="posterior of a local level"
     )
-    return [told, Estimate((*at, "kind"), "empirical", source=onset.source), law]
+    back = Estimate((*onset.at, "returns_h"), RETURNS * hours, unit="h", source=onset.source, method="set by the log's length")
+    return [told, Estimate((*at, "kind"), "empirical", source=onset.source), law, back]
 
 
 def without_holes(began: Floats) -> Floats:

@@ -4,12 +4,12 @@ Four kinds of hypotheses compete, each on the logit of the share:
 
     steady    it never changes
     clusters  it swings around a mean that stays (a stationary AR(1)): bad spells that pass
-    walk      it wanders (a local level: a random walk)
-    jumps     it stays, and now and then jumps
+    walk      it wanders (a local level: a random walk that leaves the share where it is on average)
+    jumps     it stays, and now and then jumps, to odds twice as high as often as to half of them
 
-The first two are stationary: what was is what will be. How much it wanders a cycle is not known either: its prior is weak, and
-what a log says of it is its marginal likelihood, so that a short log leaves room for much. The filter is exact on a grid, so
-that the same bits come every time.
+The first two are stationary: what was is what will be. How much it wanders a cycle is not known: its prior is weak, and what a
+log says of it is its marginal likelihood, so that a short log leaves room for much. The filter is exact on a grid, so that the
+same bits come every time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from scipy import special
 
 from twin.core.records import Floats
+from twin.core.shares import centred
 
 FINE = np.arange(-7.0, 7.01, 0.1)
 SWING = np.arange(-3.0, 3.01, 0.2)
@@ -40,26 +41,28 @@ class Hypothesis:
 
     def move(self, cycles: float) -> Floats:
         """(z, z) transition over so many cycles."""
-        gap = self.moves[None, :] - self.moves[:, None]
+        z = self.moves
         if self.kind == "walk":
-            return _normal(gap, float(self.step[0]) * np.sqrt(cycles))
+            variance = float(self.step[0]) ** 2 * cycles
+            return _rows(z, centred(special.expit(z), variance), np.sqrt(variance))
         if self.kind == "jumps":
             stay = (1 - self.step[0]) ** cycles
-            return np.asarray(stay * np.eye(self.moves.size) + (1 - stay) * _normal(gap, 1.0))
+            return np.asarray(stay * np.eye(z.size) + (1 - stay) * _rows(z, z, 1.0))
         if self.kind == "clusters":
             keep = self.step[0] ** cycles
-            return _normal(self.moves[None, :] - keep * self.moves[:, None], float(self.step[1]) * np.sqrt(1 - keep * keep))
+            return _rows(z, keep * z, float(self.step[1]) * np.sqrt(1 - keep * keep))
         return np.eye(1)
 
 
-def _normal(gap: Floats, sd: float) -> Floats:
-    """Rows of normal weights; a step finer than the grid moves to the neighbours as often as gives its variance."""
-    width = abs(float(gap[0, 1] - gap[0, 0]))
+def _rows(z: Floats, centre: Floats, sd: float) -> Floats:
+    """Rows of normal weights; a step finer than the grid moves to the neighbours as often as gives its mean and variance."""
+    width = float(z[1] - z[0])
     if sd < width / 2:
-        n, p = gap.shape[0], 0.5 * (sd / width) ** 2
-        out = (1 - 2 * p) * np.eye(n) + p * (np.eye(n, k=1) + np.eye(n, k=-1))
+        by, spread = (centre - z) / width, (sd / width) ** 2
+        up, down = 0.5 * (spread + by * by + by), 0.5 * (spread + by * by - by)
+        out = np.diag(1 - up - down) + np.diag(up[:-1], 1) + np.diag(down[1:], -1)
     else:
-        out = np.exp(-0.5 * (gap / sd) ** 2)
+        out = np.exp(-0.5 * ((z[None, :] - centre[:, None]) / sd) ** 2)
     return np.asarray(out / out.sum(1, keepdims=True))
 
 
