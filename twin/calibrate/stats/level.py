@@ -74,7 +74,7 @@ def _jeffreys(logit: Floats) -> Floats:
 WANDERS = np.geomspace(0.4 / 2**11, 0.4, 12)
 """Standard deviations a cycle of the logit that wanders: from one that takes a million cycles to show to one that ten show."""
 SCALE = 0.1
-"""Of the half-Cauchy prior of that deviation: with it a share of 20 % lies between 5 and 55 % forty cycles later."""
+"""Of the half-Cauchy prior of that deviation: with it a share of 20 % lies between 1 and 45 % forty cycles later."""
 HAZARDS = (0.005, 0.02)
 """Chances of a jump a cycle."""
 PRIOR = {"steady": 0.35, "clusters": 0.35, "walk": 0.2, "jumps": 0.1}
