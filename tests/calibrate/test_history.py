@@ -69,7 +69,33 @@ def test_what_never_happened_is_one_censored_time():
 def test_what_a_stop_costs_is_told_by_the_cycles_that_had_one():
     rows = [(40.0 * i, 20.0, []) for i in range(6)] + [(240.0 + 60 * i, 35.0, ["protective_stop"]) for i in range(4)]
     stops = pd.DataFrame({"t_s": 1.0, "kind": "stop.protective", "cell": "c1", "payload": "{}", "episode": [7, 8, 9, 10]})
-    assert history.time_lost(table(*rows), stops).t == pytest.approx([15] * 4)
+    assert history.time_lost(table(*rows), stops, placed=True) == pytest.approx([15] * 4)
+
+
+def played(spread, cost, episodes=300, rate=0.01):
+    """Episodes of about 20 s with stops at a rate, each cleared after 2 s and then `cost` more."""
+    s, t, rows, told = np.random.default_rng(1), 0.0, [], []
+    for k in range(episodes):
+        own = 20 * np.exp(spread * s.standard_normal())
+        at = np.sort(s.uniform(0, own, s.poisson(rate * own))) + (2 + cost) * np.arange(1)
+        for i, a in enumerate(at):
+            told += [
+                (t + a + i * (2 + cost) + after, kind, k + 1) for after, kind in ((0, "stop.protective"), (2, "stop.cleared"))
+            ]
+        rows.append((t, own + (2 + cost) * at.size, ["protective_stop"] if at.size else []))
+        t += rows[-1][1] + 3
+    return table(*rows), pd.DataFrame([{"t_s": a, "kind": b, "cell": "c1", "payload": "{}", "episode": c} for a, b, c in told])
+
+
+@pytest.mark.parametrize("cost", [0.0, 12.0])
+def test_what_a_stop_costs_is_no_longer_the_more_episodes_vary(cost):
+    lost = history.time_lost(*played(0.5, cost), placed=False)
+    assert abs(lost.mean() - (2 + cost)) < 3 * lost.std() / np.sqrt(lost.size)
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.6])
+def test_stops_at_a_rate_keep_to_no_place_however_long_episodes_take(spread):
+    assert inside(*played(spread, 0.0, episodes=1000), ["c1"]).at_a_place() > 0.01
 
 
 @pytest.mark.real

@@ -221,25 +221,40 @@ def test_the_tail_of_the_moving_robot_is_forecast(real_data):
     assert abs(lognormal(first).quantile(P)[2] / np.quantile(second, 0.99) - 1) > 0.5
 
 
-def lossy(tmp_path, lost):
+def lossy(tmp_path, lost, more=""):
     np.savez(tmp_path / "log.npz", rtt=lognormal_delays(len(lost)), lost=lost.astype(float))
     (tmp_path / "plan.yaml").write_text(
         "calibrate: bay\nlogs: {wifi: {path: log.npz, columns: {rtt: rtt, lost: lost}}}\n"
-        "parts: [{kind: network, log: wifi, link: wifi, lost: lost, max_regimes: 1, families: [lognormal]}]\n"
+        f"parts: [{{kind: network, log: wifi, link: wifi, lost: lost, max_regimes: 1, families: [lognormal]{more}}}]\n"
     )
     (result,) = calibrate(load_plan(tmp_path / "plan.yaml")).results
     return {e.name.removeprefix("links.wifi."): e for e in result.estimates if "loss" in e.path}
 
 
+ONE_WAY = ", round_trip: false"
+
+
 def test_losses_in_bursts_become_a_gilbert_elliott_channel(tmp_path):
-    told = lossy(tmp_path, bursts(4000) > 0.03)
+    told = lossy(tmp_path, bursts(4000) > 0.03, ONE_WAY)
     assert told["loss.kind"].value == "gilbert_elliott"
     assert told["loss.bad_to_good"].low <= 0.1 <= told["loss.bad_to_good"].high
 
 
+def test_the_link_loses_as_many_round_trips_as_the_trace_did_and_begins_bursts_as_often(tmp_path):
+    single, burst = rng("lost").random(1500) < 0.1, bursts(4000) > 0.03
+    assert 1 - (1 - lossy(tmp_path, single)["loss"].value) ** 2 == pytest.approx(single.mean())
+    told = lossy(tmp_path, burst)
+    enter, leave = (told[f"loss.{key}"].value for key in ("good_to_bad", "bad_to_good"))
+    good = leave / (enter + leave)  # share of messages, two a round trip; one is whole that begins and ends in it
+    assert 1 - good * (1 - enter) == pytest.approx(burst.mean(), rel=0.02)
+    assert 1 - (1 - enter) ** 2 == pytest.approx(burst[1:][~burst[:-1]].mean(), rel=0.02)
+
+
 def test_single_losses_are_a_share_and_none_at_all_is_a_bound(tmp_path):
-    some, none = lossy(tmp_path, rng("lost").random(4000) < 0.02)["loss"], lossy(tmp_path, np.zeros(1000))["loss"]
-    assert some.low < 0.02 < some.high and (none.value, none.low) == (0, 0) and 0 < none.high < 0.01
+    some = lossy(tmp_path, rng("lost").random(4000) < 0.02, ONE_WAY)["loss"]
+    none = lossy(tmp_path, np.zeros(1000))["loss"]
+    assert some.low < 0.02 < some.high and some.identified
+    assert (none.value, none.low, none.identified) == (0, None, False) and 0 < none.high < 0.01
 
 
 def test_messages_without_a_delay_were_lost_where_the_plan_says_so(plan):
@@ -255,4 +270,4 @@ def test_messages_without_a_delay_were_lost_where_the_plan_says_so(plan):
     plan.write_text(text.replace("unit: ms}", "unit: ms, nan: keep}"))
     (result,) = calibrate(load_plan(plan)).results
     loss = next(e for e in result.estimates if e.name == "links.wifi.loss")
-    assert loss.value == pytest.approx(0.02) and loss.low < 0.02 < loss.high
+    assert loss.value == pytest.approx(1 - np.sqrt(0.98)) and loss.low < 0.0101 < loss.high

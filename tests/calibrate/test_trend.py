@@ -54,6 +54,19 @@ def test_clusters_are_no_poisson_process_and_no_trend():
     assert trend.lewis_robinson(systems).p > 0.01
 
 
+@pytest.mark.parametrize("means", [[2] * 30, [1, 2, 4, 8, 16, 32, 64]])
+def test_robots_that_fail_seldom_or_at_rates_of_their_own_have_no_trend_more_often_than_said(means):
+    told = [trend.lewis_robinson([steady(stream("own", 100 * i + k), mean=m) for k, m in enumerate(means)]) for i in range(400)]
+    share = np.mean([t.p < 0.05 for t in told if t is not None])
+    assert 0.025 < share < 0.08 and sum(t.p < 0.001 for t in told if t is not None) <= 3
+
+
+def test_moments_that_come_evenly_are_even_whatever_their_robots_rates():
+    even = [trend.Watched((np.arange(n) + stream("even", n).uniform(0.3, 0.7, n)) * 100 / n, 100.0) for n in (3, 10, 80)]
+    told = trend.poisson(even, stream("p"), trend=False)
+    assert told.p < 0.01 and told.statistic < -0.5
+
+
 def test_a_trend_in_cycles_is_found_and_a_shuffled_one_is_not():
     s = stream("cycles")
     had = (s.random(240) < np.linspace(0.1, 0.6, 240)).astype(float)
@@ -80,3 +93,15 @@ def test_robots_that_fail_together_are_found_and_alone_they_are_not():
     assert common_cause(alone, 1000, 2.0, stream("a")).p > 0.01
     told = common_cause(tied, 1000, 2.0, stream("b"))
     assert told.p < 0.01 and told.low <= 48 / 108 <= told.high
+
+
+def test_the_share_of_a_cause_that_hits_many_at_once_lies_in_its_interval():
+    inside = []
+    for i in range(60):
+        s = stream("cause", i)
+        causes = s.uniform(0, 1e5, s.poisson(5))
+        hit = s.random((20, causes.size)) < 0.6
+        moments = [np.sort(np.concatenate((s.uniform(0, 1e5, s.poisson(10)), causes[h]))) for h in hit]
+        told = common_cause(moments, 1e5, 60.0, stream("beta", i), repeats=100)
+        inside.append(told.low <= 60 / 260 <= told.high)
+    assert np.mean(inside) >= 0.72

@@ -142,8 +142,8 @@ def _scores(name: str, scored: Scored, horizon: int) -> list[Score]:
         text = f"log score of how many of {horizon} have {words}"
         out.append(Score(text, scored.window, scored.window_reference, reference, "nats", rows, True))
     what = "windows" if scored.window is not None else "episodes"
-    text = f"share of {what} with {words} inside the 90 % interval (wanted: 0.9, no more and no less)"
-    out.append(Score(text, scored.inside, n=scored.inside_of))
+    text = f"share of {what} with {words} inside the 90 % interval"
+    out.append(Score(text, scored.inside, None, "wanted: 0.9, no more and no less", "", scored.inside_of))
     return out
 
 

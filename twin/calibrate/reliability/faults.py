@@ -18,6 +18,8 @@ from twin.calibrate.stats.level import follow
 from twin.calibrate.stats.lifetimes import Times, choose
 from twin.core.records import Floats
 
+SHORTER = 0.05
+"""With a larger share of cycles that were no longer for their stop, what each lost is no time that a stop costs."""
 FAULTS = {"protective_stop": ("safety", "protective_stop"), "grip_loss": ("gripper", "slips")}
 """Symptom → the fault that makes it, component and mode."""
 
@@ -25,25 +27,28 @@ FAULTS = {"protective_stop": ("safety", "protective_stop"), "grip_loss": ("gripp
 def symptom(spec: ReliabilitySpec, given: Given, log: Episodes, what: str, cells: list[Happened], found: Found) -> None:
     """One symptom, of all cells together or of each."""
     groups = {"": cells} if spec.per == "all" else {c.cell: [c] for c in cells}
-    faults = [path for cell, members in groups.items() for path in _group(spec, given, log, what, cell, members, found)]
+    told = [_group(spec, given, log, what, cell, members, found) for cell, members in groups.items()]
     if what == "protective_stop" and log.events is not None:
-        _recovery(spec, given, log, faults, found)
+        faults = [path for paths, _ in told for path in paths]
+        _recovery(spec, given, log, faults, found, placed=any(placed for _, placed in told))
 
 
-def _recovery(spec: ReliabilitySpec, given: Given, log: Episodes, faults: list[Path], found: Found) -> None:
+def _recovery(spec: ReliabilitySpec, given: Given, log: Episodes, faults: list[Path], found: Found, *, placed: bool) -> None:
     """How long a stop holds a robot: what it costs its cycle, where that is clearly more than the time until it is cleared."""
     assert log.events is not None
-    held, lost = history.stop_times(log.events), history.time_lost(log.frame, log.events)
+    held, lost = history.stop_times(log.events), history.time_lost(log.frame, log.events, placed=placed)
     times, label = held, "time until a protective stop is cleared"
-    if held is not None and lost is not None and lost.events >= 10:
-        more = float(lost.t.mean() - held.t.mean())
-        error = float(np.hypot(lost.t.std() / np.sqrt(lost.events), held.t.std() / np.sqrt(max(held.events, 1))))
+    if held is not None and lost.size >= 10:
+        more = float(lost.mean() - held.t.mean())
+        error = float(np.hypot(lost.std() / np.sqrt(lost.size), held.t.std() / np.sqrt(held.events)))
         if more > 3 * error and more > 0.5 * held.t.mean():
-            told = f"a stop is cleared after {held.t.mean():.3g} s on average and costs its cycle {lost.t.mean():.3g} s"
+            told = f"a stop is cleared after {held.t.mean():.3g} s on average and costs its cycle {lost.mean():.3g} s"
             found.findings.append(
                 Finding("warning", f"{told}: the twin's robot goes on at once, so it is given what a stop costs")
             )
-            times, label = lost, "time that a protective stop costs"
+            # where cycles vary by more than a stop costs, what single ones lost is no time; its mean is
+            cost = lost[lost > 0] if (lost <= 0).mean() <= SHORTER else held.t + more
+            times, label = Times(cost, np.ones(cost.size, bool)), "time that a protective stop costs"
     if times is None or times.events < 5:
         found.findings.append(Finding("note", "too few stops were seen to be cleared for a law of how long they hold"))
         return
@@ -60,8 +65,8 @@ def _path(what: str, cell: str) -> Path:
 
 def _group(
     spec: ReliabilitySpec, given: Given, log: Episodes, what: str, cell: str, cells: list[Happened], found: Found
-) -> list[Path]:
-    """The faults that one symptom of some cells becomes."""
+) -> tuple[list[Path], bool]:
+    """The faults that one symptom of some cells becomes, and whether they keep to a place of the cycle."""
     label = what.replace("_", " ") + (f" of {cell}" if cell else "")
     path = _path(what, cell)
     count, seconds = sum(c.count for c in cells), sum(c.operated for c in cells)
@@ -70,11 +75,12 @@ def _group(
     exact = all(c.exact for c in cells) and what == "protective_stop"
     if (count if exact else known.sum()) == 0:
         tell.nothing_happened(label, seconds / 3600, (*path, "mean_h"), log.source, given.confidence, found)
-        return [path]
+        return [path], False
     level = follow(had, smooth=True)
     stays = course.judge(label, had, level, found)
     if exact:
-        tell.steadiness(label, cells, given.stream(spec, f"{label}/trend"), found)
+        trended = tell.steadiness(label, cells, given.stream(spec, f"{label}/trend"), found)
+        stays = "open" if trended and stays == "stays" else stays
         _between(spec, given, label, cells, count, seconds / 3600, found)
     found.figures.append(course.picture(label, had, level))
     placed, follower, brought = _inside(given, log, label, cell, cells, found) if exact else (False, [], 0)
@@ -96,7 +102,7 @@ def _group(
     else:
         found.estimates += of.steady() if stays == "stays" else of.now(level)
         found.estimates += course.wandering(label, of, level, began, found)
-    return [path, *follower]
+    return [path, *follower], placed
 
 
 def _fault(what: str, path: Path, cell: str, source: str) -> list[Estimate]:

@@ -223,21 +223,24 @@ def stop_times(events: pd.DataFrame) -> Times | None:
     return Times(lengths, np.ones(lengths.size, bool)) if lengths.size else None
 
 
-def time_lost(frame: pd.DataFrame, events: pd.DataFrame) -> Times | None:
-    """What one stop costs its cycle, s: how much longer cycles with stops took than the median of those without any symptom, a
-    stop. Cycles with another symptom, or that were no longer, are left out."""
+def time_lost(frame: pd.DataFrame, events: pd.DataFrame, *, placed: bool) -> Floats:
+    """(n,) s that one stop costs its cycle: how much longer each cycle with stops and no other symptom took than it would have
+    without, a stop; below zero where it was shorter. None of them where fewer than five cycles tell how long one takes.
+
+    placed: stops keep to a place, so that cycles with one are like the others; otherwise the longer a cycle, the more often it
+    has one at a steady rate, and by that the lengths of those without are weighed.
+    """
     lasts = numbers(frame, "duration_s", table="episodes")
     lists = frame["symptoms"].tolist()
-    clean = np.array([s is not None and s is not pd.NA and not isinstance(s, float) and len(s) == 0 for s in lists])
+    clean = np.array([isinstance(s, (list, tuple)) and not s for s in lists]) & ~np.isnan(lasts)
     only = np.array([isinstance(s, (list, tuple)) and set(s) == {"protective_stop"} for s in lists])
     told = events[(events["kind"] == "stop.protective") & events["episode"].notna()]
     own, of = episode_keys(frame, events), episode_keys(told, events)
     count = pd.Series(1, index=of).groupby(level=0).sum() if len(told) else pd.Series(dtype=int)
     stops = np.array([count.get(k, 0) for k in own], dtype=float)
-    usable = clean & ~np.isnan(lasts)
-    if usable.sum() < 5:
-        return None
-    keep = only & (stops > 0) & ~np.isnan(lasts)
-    lost = (lasts[keep] - float(np.median(lasts[usable]))) / stops[keep]
-    lost = lost[lost > 0]
-    return Times(lost, np.ones(lost.size, bool)) if lost.size else None
+    if clean.sum() < 5:
+        return np.zeros(0)
+    free, keep = lasts[clean], only & (stops > 0) & ~np.isnan(lasts)
+    odds = np.expm1(stops.sum() / np.nansum(lasts) * free)  # of a stop in a cycle of that length
+    usual = float(np.median(free) if placed or not odds.any() else np.average(free, weights=odds))
+    return np.asarray((lasts[keep] - usual) / stops[keep])

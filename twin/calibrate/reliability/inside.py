@@ -28,17 +28,27 @@ class Inside:
     first: Floats
     again: Floats
     left: Floats
-    usual: float
-    """How long an episode without a stop takes."""
+    clean: Floats
+    """(j,) how long episodes without a stop take."""
     rate: float
     """Stops a second of all episodes."""
 
     def at_a_place(self) -> float | None:
-        """Chance (Kolmogorov and Smirnov) that stops at a steady rate begin where these do; None where too few tell."""
-        if self.first.size < FEWEST or self.usual <= 0:
+        """Chance (Kolmogorov and Smirnov) that stops at a steady rate begin where these do; None where too few tell.
+
+        Episodes that take longer have a stop more often: those without one stand for all with the weight exp(rate · length).
+        """
+        if self.first.size < FEWEST or not self.clean.size:
             return None
-        x = np.minimum(self.first / self.usual, 1.0) * self.rate * self.usual
-        return float(sps.kstest(np.expm1(-x) / np.expm1(-self.rate * self.usual), "uniform").pvalue)
+        rate = self.first.size / float(self.first.sum() + self.clean.sum())
+        weight = np.exp(rate * (self.clean - self.clean.max()))
+
+        def share(t: Floats) -> Floats:
+            """(n,) of all first stops at that rate, those before t (n,)."""
+            before = -np.expm1(-rate * np.minimum(np.asarray(t, float)[:, None], self.clean)) @ weight
+            return np.asarray(before / (-np.expm1(-rate * self.clean) @ weight))
+
+        return float(sps.kstest(self.first, share).pvalue)
 
     def followers(self, *, placed: bool) -> tuple[Belief, float] | None:
         """The share of stops that bring another, and the chance that stops at a rate follow each other as often.
@@ -80,5 +90,5 @@ def inside(frame: pd.DataFrame, events: pd.DataFrame, cells: Collection[str]) ->
                     again.append(t - cleared)
                 open_at, begun = t, begun + 1
         count += begun
-    usual, total = float(np.median(lasts[mine & ~had])), float(lasts[mine].sum())
-    return Inside(np.array(first), np.array(again), np.array(left), usual, count / total)
+    total = float(lasts[mine].sum())
+    return Inside(np.array(first), np.array(again), np.array(left), lasts[mine & ~had], count / total)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin.core.chance import Stream
-from twin.core.records import Floats
+from twin.core.records import Bools, Floats, Ints
 
 MANY = 4000
 
@@ -38,17 +38,20 @@ def common_cause(moments: Sequence[Floats], until: float, window: float, stream:
     n = sum(m.size for m in moments)
     if len(moments) < 2 or n < 5:
         return None
-    got = _company(moments, window)
+    company, cluster = _company(moments, window)
+    got = int(company.sum())
     turned = np.array(
-        [_company([np.sort((m + stream.uniform(0, until)) % until) for m in moments], window) for _ in range(repeats)]
+        [_company([np.sort((m + stream.uniform(0, until)) % until) for m in moments], window)[0].mean() for _ in range(repeats)]
     )
-    p = (1 + int((turned >= got).sum())) / (repeats + 1)
-    rest = 1 - turned / n
-    beta = np.clip((got / n - turned / n) / np.maximum(rest, 1e-9), 0, 1)
-    k = stream.binomial(n, got / n, repeats) / n  # how many had company is itself a matter of chance
-    again = np.clip((k - turned / n) / np.maximum(rest, 1e-9), 0, 1)
-    low, high = np.quantile(again, [0.05, 0.95])
-    return Together(n, got / n, float(turned.mean() / n), p, float(beta.mean()), float(low), float(high))
+    p = (1 + int((turned >= got / n - 1e-12).sum())) / (repeats + 1)
+    chance = float(turned.mean())
+    # what one cause brings comes together, so that clusters are drawn again and not events
+    size, with_company = np.bincount(cluster), np.bincount(cluster, weights=company)
+    again = stream.integers(size.size, size=(repeats, size.size))
+    shares = with_company[again].sum(axis=1) / size[again].sum(axis=1)
+    low, high = np.clip((np.quantile(shares, [0.05, 0.95]) - chance) / (1 - chance), 0, 1) if chance < 1 else (0.0, 1.0)
+    beta = float(np.clip((got / n - chance) / max(1 - chance, 1e-9), 0, 1))
+    return Together(n, got / n, chance, p, beta, float(low), float(high))
 
 
 def _last(moments: list[Floats], until: float) -> tuple[list[Floats], float]:
@@ -60,18 +63,19 @@ def _last(moments: list[Floats], until: float) -> tuple[list[Floats], float]:
     return [m[m >= start] - start for m in moments if (m >= start).any()], until - start
 
 
-def _company(moments: Sequence[Floats], window: float) -> int:
-    """How many events have one of another robot within the window."""
+def _company(moments: Sequence[Floats], window: float) -> tuple[Bools, Ints]:
+    """(n,) of every event in order of time whether one of another robot lies within the window, and its cluster: events each of
+    which is within the window of the one before."""
     t = np.concatenate(moments)
     who = np.repeat(np.arange(len(moments)), [m.size for m in moments])
     order = np.argsort(t, kind="stable")
     t, who = t[order], who[order]
-    count = np.zeros(t.size, dtype=bool)
+    company = np.zeros(t.size, dtype=bool)
     for k in range(1, min(t.size, 2 * len(moments) + 8)):
         close = t[k:] - t[:-k] <= window
         if not close.any():
             break
         near = close & (who[k:] != who[:-k])
-        count[k:] |= near
-        count[:-k] |= near
-    return int(count.sum())
+        company[k:] |= near
+        company[:-k] |= near
+    return company, np.cumsum(np.diff(t, prepend=t[:1]) > window)

@@ -2,7 +2,7 @@
 
 laplace          moments pile up late or early (Cox and Lewis 1966), systems pooled
 mil_hdbk_189     the same against a power law (MIL-HDBK-189; Crow 1974)
-lewis_robinson   Laplace's divided by the variation of the gaps, so that clusters alone are no trend (1974)
+lewis_robinson   Laplace's divided by the variation of the gaps, so that clusters alone are no trend (Lewis and Robinson 1974)
 of_cycles        a straight line in the share of cycles, with the variance that its serial dependence gives (Newey-West)
 poisson          what is left after the trend is taken out, against an exponential law of gaps
 """
@@ -62,17 +62,29 @@ def mil_hdbk_189(systems: Sequence[Watched]) -> Test | None:
 
 
 def lewis_robinson(systems: Sequence[Watched]) -> Test | None:
-    """Laplace's statistic over the coefficient of variation of the gaps; None with fewer than 5 gaps."""
-    plain, gaps = laplace(systems), gaps_of(systems)
-    if plain is None or gaps.size < 5:
+    """Laplace's statistic over the variation of the gaps; None with fewer than 5 gaps."""
+    plain, varies = laplace(systems), variation(systems)
+    if plain is None or varies is None:
         return None
-    z = plain.statistic / max(float(gaps.std(ddof=1) / gaps.mean()), 1e-9)
+    z = plain.statistic / max(varies, 1e-9)
     return Test("Lewis-Robinson", z, _two_sided(z), plain.n)
 
 
-def gaps_of(systems: Sequence[Watched]) -> Floats:
-    """All times between neighbouring moments."""
-    return np.concatenate([np.diff(s.at) for s in systems if s.at.size > 1] or [np.zeros(0)])
+def variation(systems: Sequence[Watched], shape: float = 1.0) -> float | None:
+    """Standard deviation of the gaps over what it is where moments come at random; None with fewer than 5 gaps.
+
+    shape: of a power law whose trend is taken out. Each gap counts in mean gaps of its own system, so that systems which differ
+    are no clusters. Of n moments at random the share of the time between two neighbours is Beta(1, n), whose variance is
+    n / (n + 2) times the square of its mean.
+    """
+    gaps, chance = [], []
+    for s in systems:
+        if (n := s.at.size) > 1 and s.until > 0:
+            gaps.append(np.diff((s.at / s.until) ** shape) * (n + 1))
+            chance.append(np.full(n - 1, n / (n + 2)))
+    if sum(g.size for g in gaps) < 5 or (of := np.concatenate(gaps)).mean() <= 0:
+        return None
+    return float(of.std(ddof=1) / of.mean() / np.sqrt(np.concatenate(chance).mean()))
 
 
 def of_cycles(had: Floats) -> Test | None:
@@ -133,32 +145,28 @@ def power_law(systems: Sequence[Watched]) -> PowerLaw | None:
 def poisson(systems: Sequence[Watched], stream: Stream, *, trend: bool, repeats: int = 400) -> Test | None:
     """Whether gaps have the variation of an exponential law, once a power-law trend is taken out where `trend`.
 
-    The p comes from Poisson processes with the same counts (so the fitted trend costs nothing). statistic: the coefficient of
-    variation less 1; above zero moments cluster. None with fewer than 5 gaps.
+    The p comes from Poisson processes with the same counts (so the fitted trend costs nothing). statistic: the variation of the
+    gaps over what these processes have on average, less 1; above zero moments cluster. None with fewer than 5 gaps.
     """
-    got = _variation(systems, trend)
+    got = _after(systems, trend)
     if got is None:
         return None
-    again = []
     repeats = int(np.clip(repeats * 5000 / max(1, sum(s.at.size for s in systems)), 60, repeats))
-    for _ in range(repeats):
-        fake = [Watched(np.sort(stream.uniform(0, s.until, s.at.size)), s.until) for s in systems]
-        again.append(_variation(fake, trend) or 1.0)
-    above = (1 + int((np.array(again) >= got).sum())) / (repeats + 1)
-    below = (1 + int((np.array(again) <= got).sum())) / (repeats + 1)
+    fakes = ([Watched(np.sort(stream.uniform(0, s.until, s.at.size)), s.until) for s in systems] for _ in range(repeats))
+    again = np.array([_after(fake, trend) for fake in fakes], dtype=float)
+    above, below = (1 + int((again >= got).sum())) / (repeats + 1), (1 + int((again <= got).sum())) / (repeats + 1)
     return Test(
         "variation of gaps" + (" after the trend" if trend else ""),
-        got - 1,
+        got / float(again.mean()) - 1,
         min(1.0, 2 * min(above, below)),
         sum(s.at.size for s in systems),
     )
 
 
-def _variation(systems: Sequence[Watched], trend: bool) -> float | None:
+def _after(systems: Sequence[Watched], trend: bool) -> float | None:
+    """The variation of the gaps, once a trend is taken out."""
     law = power_law(systems) if trend else None
-    shape = law.shape if law else 1.0
-    gaps = gaps_of([Watched((s.at / s.until) ** shape, 1.0) for s in systems if s.until > 0])
-    return float(gaps.std(ddof=1) / gaps.mean()) if gaps.size >= 5 and gaps.mean() > 0 else None
+    return variation(systems, law.shape if law else 1.0)
 
 
 def _two_sided(z: float) -> float:
