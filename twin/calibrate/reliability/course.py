@@ -138,13 +138,11 @@ def wandering(label: str, onset: Onset, level: Level, began: Floats, found: Foun
     told = Estimate(
         ("models", "wandering", label, "per_sqrt_h"), middle, low, high, onset.flat.n, "1/√h", onset.source, "local level"
     )
-    at = (*onset.at, "wanders_per_sqrt_h")
+    at, n, source = (*onset.at, "wanders_per_sqrt_h"), onset.flat.n, onset.source
     values = tuple(float(sd) for sd in sds)
-    law = Estimate(
-        (*at, "values"), values, n=onset.flat.n, unit="1/√h", source=onset.source, method="posterior of a local level"
-    )
-    back = Estimate((*onset.at, "returns_h"), RETURNS * hours, unit="h", source=onset.source, method="set by the log's length")
-    return [told, Estimate((*at, "kind"), "empirical", source=onset.source), law, back]
+    law = Estimate((*at, "values"), values, n=n, unit="1/√h", source=source, method="posterior of a local level")
+    back = Estimate((*onset.at, "returns_h"), RETURNS * hours, n=n, unit="h", source=source, method="length of the log")
+    return [told, Estimate((*at, "kind"), "empirical", source=source), law, back]
 
 
 def without_holes(began: Floats) -> Floats:
