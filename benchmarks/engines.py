@@ -8,15 +8,16 @@ success  pick_place over 200 episodes a world and arm, with trajectories side by
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from benchmarks import words
 from twin.core.chance import Chance
 from twin.core.records import Floats
 from twin.cross import apart
@@ -208,6 +209,9 @@ def success() -> None:
             print(path.sentence())
 
 
+TABLES: Mapping[str, Callable[[], None]] = {"speed": speed, "clients": clients, "free": free, "success": success}
+
+
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ["speed"]:
-        globals()[name]()
+    for name in words(__doc__, TABLES, ["speed"]):
+        TABLES[name]()

@@ -9,7 +9,6 @@ aside  a finger that rests is pushed in its own direction, 20 ms and 0.5 s later
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,6 +17,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from benchmarks import words
 from twin.core.records import Floats
 from twin.world.cell import CellModel, build_cell
 from twin.world.mujoco import MujocoWorld
@@ -160,6 +160,9 @@ def aside() -> None:
         print(f"{force:7.0f} {first[0]:27.1f} {first[-1]:8.1f} {second[0]:7.1f} {second[-1]:8.1f}")
 
 
+TABLES = {"down": down, "aside": aside}
+
+
 if __name__ == "__main__":
-    for word in sys.argv[1:] or ["down", "aside"]:
-        globals()[word]()
+    for name in words(__doc__, TABLES, TABLES):
+        TABLES[name]()

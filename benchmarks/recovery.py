@@ -9,6 +9,7 @@ believed of a parameter its true value lies; over many farms each tenth comes as
 
 from __future__ import annotations
 
+import argparse
 import json
 import multiprocessing
 import sys
@@ -152,14 +153,21 @@ def pooled(found: Iterable[dict[str, dict[str, float]]]) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
-    FARMS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+def main() -> int:
+    """Print the table; 1 where intervals or ranks are not as wanted."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("farms", nargs="?", type=int, default=200)
+    farms = parser.parse_args().farms
     with multiprocessing.get_context("spawn").Pool(2) as workers:
-        told = pooled(workers.imap_unordered(recover, range(1, FARMS + 1)))
-    print(f"{FARMS} farms in the outcome tier, {told['n']} parameters; 90 % intervals cover\n")
+        told = pooled(workers.imap_unordered(recover, range(1, farms + 1)))
+    print(f"{farms} farms in the outcome tier, {told['n']} parameters; 90 % intervals cover\n")
     for key, (covers, n) in told["by"].items():
         print(f"  {key:<14}{covers:6.1%}  of {n}")
     print(f"\n  pooled        {told['coverage']:6.1%}  (wanted 85 to 95 %)")
     print(f"  ranks         {told['ranks']}  chi-square p = {told['p']:.3g} (wanted above 0.01)")
     print(json.dumps({"coverage": told["coverage"], "rank_p": told["p"]}))
-    sys.exit(0 if 0.85 <= told["coverage"] <= 0.95 and told["p"] > 0.01 else 1)
+    return 0 if 0.85 <= told["coverage"] <= 0.95 and told["p"] > 0.01 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
