@@ -5,7 +5,7 @@ import pytest
 from tests.farm.scenes import SCENE, cells, jobs, play
 
 FAST = {"arm": SCENE["fleet"]["robots"]["arm"] | {"control_ms": 40, "stops_per_episode": 1, "stop_recover_s": 1}}
-WORDS = {"raise": "raised ZeroDivisionError: no time left", "shape": "returned", "nan": "not finite"}
+WORDS = {"raise": "raised ZeroDivisionError: no time left (filters.py:", "shape": "returned", "nan": "not finite"}
 
 
 def broken(folder, filter_):

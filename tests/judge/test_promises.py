@@ -38,7 +38,7 @@ def test_without_confidence_the_value_itself_is_held_against_the_bound():
 
 def test_an_undecided_success_says_about_how_many_episodes_would_do():
     said = judge(of(20, 18), success_rate={"min": 0.8, "confidence": 0.95})
-    assert "too few to be sure, about 35 would do" in said.detail and said.bound == "≥ 80 %, 95 % sure"
+    assert "too few to be sure, about 71 would do" in said.detail and said.bound == "≥ 80 %, 95 % sure"
     assert "too near to the bound" in judge(of(20, 16), success_rate={"min": 0.8, "confidence": 0.95}).detail
 
 
@@ -217,3 +217,10 @@ def test_always_takes_what_was_cut_off_for_at_least_so_long():
 def test_a_check_that_makes_no_sense_is_refused(check, says):
     with pytest.raises(ValidationError, match=says):
         CheckSpec.model_validate(check)
+
+
+@pytest.mark.parametrize(("n", "good", "bound"), [(20, 18, 0.8), (25, 20, 0.6), (40, 39, 0.9), (12, 0, 0.1), (9, 7, 0.95)])
+def test_as_many_episodes_as_would_do_do(n, good, bound):
+    asked = {"success_rate": {"min": bound, "confidence": 0.95}}
+    more = int(judge(of(n, good), **asked).detail.partition("about ")[2].split()[0])
+    assert more > n and passed(of(more, round(more * good / n)), **asked) is (good / n > bound)

@@ -32,6 +32,7 @@ def test_a_pass_says_which_filters_failed_and_a_check_forbids_it():
     assert found.word == "pass" and "filter mine failed 2 times (raised KeyError)" in found.reasons[1]
     assert evaluate([CheckSpec.model_validate({"never": "failed_filter"})], log)[0].passed is False
     assert len(verdict(make_log([], [EPISODE]), [GOOD]).reasons) == 1
+    assert verdict(log, [BAD]).reasons[1] == verdict(log, [OPEN]).reasons[1] == "filter mine failed 2 times (raised KeyError)"
 
 
 def test_a_pass_says_how_many_checks_hang_on_chance():

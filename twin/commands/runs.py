@@ -46,9 +46,11 @@ def _run(arguments: argparse.Namespace) -> int:
     print(f"{scenario.name}, seed {scenario.seed}: {result.verdict}")
     for check in result.meta.get("checks") or ():
         mark = {True: "holds", False: "FAILS", None: "open "}[check["passed"]]
-        print(f"  {mark}  {check['name']}: {check['detail']}")
+        print(f"  {mark}  {check['name']}, {check['bound']}: {check['detail']}")
+    told = tuple(f"{check['name']}: {check['detail']}" for check in result.meta.get("checks") or ())
     for reason in result.meta.get("reasons") or ():
-        print(f"  {reason}")
+        if not reason.startswith(told):
+            print(f"  {reason}")
     print(_effort(result.meta) + (" (finished before: nothing was run again)" if result.before else ""))
     print(f"the run is in {result.folder}")
     say.then(f"twin report {result.folder}", f"twin replay {result.folder}")

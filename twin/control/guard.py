@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import pickle
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from twin.control.policy import Memory, PolicySpec
 from twin.core.chance import Stream
-from twin.core.errors import UseError
+from twin.core.errors import UseError, raised
 from twin.core.records import Chunk, Observation
 
 
@@ -61,6 +59,4 @@ class Guarded:
         try:
             return getattr(self.policy, method)(*arguments)
         except (Exception, SystemExit) as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            what = f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
-            raise UseError(f"policy {self.use}: {method}() failed: {what}") from error
+            raise UseError(f"policy {self.use}: {method}() failed: {raised(error)}") from error

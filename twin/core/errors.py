@@ -17,8 +17,11 @@ Anything else that escapes is a bug and shows its traceback.
 from __future__ import annotations
 
 import difflib
+import sysconfig
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class TwinError(Exception):
@@ -85,6 +88,15 @@ class Interrupted(TwinError):
     """The user interrupted the run; what was journalled is kept."""
 
     exit_status = 130
+
+
+def raised(error: BaseException) -> str:
+    """What somebody else's code raised, and at which of its own lines: `KeyError: 'c7' (mine.py:27)`."""
+    twin, libraries = Path(__file__).parents[1], [sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")]
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if not Path(each.filename).is_relative_to(twin)]
+    own = [each for each in frames if not any(Path(each.filename).is_relative_to(folder) for folder in libraries)]
+    where = "".join(f" ({Path(each.filename).name}:{each.lineno})" for each in (own or frames)[-1:])
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def nearest(name: str, known: Iterable[str], *, what: str = "known") -> str:

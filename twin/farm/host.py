@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import pickle
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from twin.core.clock import US
-from twin.core.errors import UseError, nearest
+from twin.core.errors import UseError, nearest, raised
 from twin.core.records import ACTION_KINDS, Action, Event, Strategy
 
 _TEXTS = ("cell", "job", "reset", "pool", "task")
@@ -112,9 +110,8 @@ class Host:
         try:
             return getattr(self.strategy, method)(*arguments)
         except (Exception, SystemExit) as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            what = f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
-            raise UseError(f"{self.role}: {method}() failed at {now_us / US:g} s of simulated time: {what}") from error
+            when = f"{now_us / US:g} s of simulated time"
+            raise UseError(f"{self.role}: {method}() failed at {when}: {raised(error)}") from error
 
     def __getstate__(self) -> dict[str, Any]:
         kept = None

@@ -58,7 +58,8 @@ class LinkFault(Fault):
 
     def cannot(self, cell: Bench) -> tuple[str, str] | None:
         """A cell without a link has none to disturb."""
-        return None if cell.link else ("target", "it has no link to disturb")
+        mend = "`links: {wifi: {latency_ms: 20}}` in the fleet, `link: wifi` at the cell"
+        return None if cell.link else ("target", f"it has no link to disturb ({mend})")
 
     def start(self, message: Message) -> Memory:
         """What it remembers from the first message."""

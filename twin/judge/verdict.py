@@ -10,6 +10,7 @@ import pandas as pd
 
 from twin.judge.checks import CheckResult, counted, episodes
 from twin.judge.columns import column, numbers, payload, rows
+from twin.judge.words import several
 from twin.log.tables import RunLog
 
 WORDS: Mapping[str, int] = {"pass": 0, "fail": 1, "void": 3, "undecided": 4}
@@ -40,13 +41,14 @@ def verdict(log: RunLog, results: Sequence[CheckResult], receipts: pd.DataFrame 
     void = _void(log, log.receipts if receipts is None else receipts)
     if void:
         return Verdict("void", tuple(void))
-    failed = _failed(log, results)
+    failed, filters = _failed(log, results), _filters(log)
     if failed:
-        return Verdict("fail", tuple(failed))
+        return Verdict("fail", (*failed, *filters))
     open_ = [f"{r.name}: {r.detail}" for r in results if r.passed is None]
     if open_:
-        return Verdict("undecided", tuple(open_))
-    return Verdict("pass", (_held(log, results), *_filters(log)))
+        return Verdict("undecided", (*open_, *filters))
+    but = [f"but {said}: `never: failed_filter` would fail the run" for said in filters]
+    return Verdict("pass", (_held(log, results), *but))
 
 
 def _held(log: RunLog, results: Sequence[CheckResult]) -> str:
@@ -100,10 +102,7 @@ def _filters(log: RunLog) -> list[str]:
         name = str(told.get("filter"))
         counts[name] += 1
         first.setdefault(name, str(told.get("error")))
-    return [
-        f"but filter {name} failed {n} times ({first[name]}): `never: failed_filter` would fail the run"
-        for name, n in sorted(counts.items())
-    ]
+    return [f"filter {name} failed {several(n, 'time')} ({first[name]})" for name, n in sorted(counts.items())]
 
 
 def _still(log: RunLog) -> bool:

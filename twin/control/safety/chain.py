@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from twin.control.safety.limits import Bounds, braked
-from twin.core.errors import UseError
+from twin.core.errors import UseError, raised
 from twin.core.records import Certified, Floats, Ints, Observation
 
 ABSURD = 1e6
@@ -17,6 +17,10 @@ ABSURD = 1e6
 
 BRAKES = frozenset(("workspace_box", "keep_out", "cbf", "contact", "separation", "stale", "torque"))
 """Filters that act at once, with all the acceleration there is."""
+
+
+class _NoAnswer(Exception):
+    """What a filter returned is none; the message says what was expected."""
 
 
 class Filter(Protocol):
@@ -62,7 +66,7 @@ def _one(said: Any, shape: tuple[int, ...]) -> Floats:
     """A single row's command; numpy would spread a number over the row."""
     given: Floats = np.asarray(said, np.float64)
     if given.shape != shape:
-        raise ValueError(f"returned a command of shape {given.shape}; expected {shape}")
+        raise _NoAnswer(f"returned a command of shape {given.shape}; expected {shape}")
     return given
 
 
@@ -129,15 +133,15 @@ class Chain:
         """Raises where the answer is none."""
         n, out = len(command), self.filters[index].certify(seen, command.copy())
         if not isinstance(out, Certified):
-            raise ValueError(f"returned {type(out).__name__}; expected twin.core.records.Certified")
+            raise _NoAnswer(f"returned {type(out).__name__}; expected twin.core.records.Certified")
         given = np.array(out.command, np.float64)
         margin, stop = np.asarray(out.margin, np.float64), np.asarray(out.stop, np.bool_)
         if given.shape != command.shape:
-            raise ValueError(f"returned commands of shape {given.shape}; expected {command.shape}")
+            raise _NoAnswer(f"returned commands of shape {given.shape}; expected {command.shape}")
         if not np.abs(given).max(initial=0.0) < ABSURD or np.isnan(margin).any():
-            raise ValueError(f"returned numbers that are not finite; expected {command.shape} of finite numbers")
+            raise _NoAnswer(f"returned numbers that are not finite; expected {command.shape} of finite numbers")
         if margin.shape != (n,) or stop.shape != (n,):
-            raise ValueError(f"returned margin {margin.shape} and stop {stop.shape}; expected ({n},) each")
+            raise _NoAnswer(f"returned margin {margin.shape} and stop {stop.shape}; expected ({n},) each")
         return Certified(given, (given != command).any(axis=1).astype(np.int64), margin, stop)
 
     def _failed(self, index: int, seen: Observation, command: Floats, error: BaseException) -> Certified:
@@ -145,7 +149,7 @@ class Chain:
         sent = seen.last.copy()
         if self.bounds is not None:
             sent[:, :-1] += braked(self.bounds, seen.last_v) * self.bounds.dt
-        why = str(error) if isinstance(error, ValueError) else f"raised {type(error).__name__}: {error}"
+        why = str(error) if isinstance(error, _NoAnswer) else f"raised {raised(error)}"
         return Certified(sent, np.ones(1, np.int64), np.full(1, -1.0), np.zeros(1, bool), failed=((0, self.names[index], why),))
 
     def label(self, changed: int) -> str:

@@ -17,9 +17,9 @@ from twin.judge.checks.result import (
     by_chance,
     counted,
     decide,
+    enough,
     episodes,
     percent,
-    z_of,
 )
 from twin.judge.columns import US, cells, duration_us, numbers
 from twin.judge.spec import AtLeast, Rate
@@ -60,15 +60,15 @@ def rate(spec: Rate, log: RunLog) -> CheckResult:
 
 def _more(found: Interval, hours: float, spec: Rate) -> str:
     """About how many hours would decide, if they went on as these did."""
-    value, z = found.value or 0.0, z_of(spec.confidence or 0.95)
-    away = [abs(value - bound) for bound in (spec.min_per_h, spec.max_per_h) if bound is not None]
-    away = [gap for gap in away if gap > 1e-9]
-    if not away:
-        return "; too near to the bound to say"
-    gap = min(away)
-    # The interval of a count of none reaches up to about 3.7, however many hours stand behind it.
-    needed = max(max(value, 1 / hours) * (z / gap) ** 2, -math.log((1 - (spec.confidence or 0.95)) / 2) / (value + gap))
-    return f"; too few to be sure, about {unit(math.ceil(10 * needed) / 10, HOURS[spec.per])} would do"
+    value, confidence = found.value or 0.0, spec.confidence or 0.95
+    times = enough(
+        lambda t: rate_of(count=round(value * t * hours), exposure=t * hours, confidence=confidence),
+        at_least=spec.min_per_h,
+        at_most=spec.max_per_h,
+    )
+    if times is None:
+        return "; too near to the bound to say how many would do"
+    return f"; too few to be sure, about {unit(times * hours, HOURS[spec.per])} would do"
 
 
 def at_least(spec: AtLeast, log: RunLog) -> CheckResult:

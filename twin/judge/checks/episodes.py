@@ -18,9 +18,9 @@ from twin.judge.checks.result import (
     by_chance,
     counted,
     decide,
+    enough,
     named,
     percent,
-    z_of,
 )
 from twin.judge.columns import answers, numbers
 from twin.judge.spec import FIGURES, Always, Quantile, SuccessRate
@@ -78,13 +78,15 @@ def failures(part: pd.DataFrame) -> Bools:
 
 def _more(share: Interval, spec: SuccessRate) -> str:
     """About how many episodes would decide, if they went on as these did."""
-    p, z = share.value or 0.0, z_of(spec.confidence or 0.95)
-    away = [abs(p - bound) for bound in (spec.min, spec.max) if bound is not None]
-    away = [gap for gap in away if gap > 1e-9]
-    if not away:
-        return "; too near to the bound to say"
-    spread = max(p * (1 - p), 0.05)
-    return f"; too few to be sure, about {math.ceil(spread * (z / min(away)) ** 2)} would do"
+    p, confidence = share.value or 0.0, spec.confidence or 0.95
+    times = enough(
+        lambda t: exact(k=round(p * round(t * share.n)), n=round(t * share.n), confidence=confidence),
+        at_least=spec.min,
+        at_most=spec.max,
+    )
+    if times is None:
+        return "; too near to the bound to say how many would do"
+    return f"; too few to be sure, about {max(round(times * share.n), share.n + 1)} would do"
 
 
 def always(spec: Always, log: RunLog) -> CheckResult:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats as sps
 
 from twin.core.records import Bools
 from twin.judge.columns import codes, parts
@@ -111,6 +110,8 @@ def percent(share: float | None) -> str:
     return "—" if share is None else f"{100 * share:.3g} %"
 
 
-def z_of(confidence: float) -> float:
-    """How many standard errors a two-sided interval reaches."""
-    return float(sps.norm.ppf(0.5 + confidence / 2))
+def enough(found: Callable[[float], Interval], *, at_least: float | None, at_most: float | None) -> float | None:
+    """How many times as much evidence, of the same kind, would decide: `found` is the interval at so many times as much.
+    None: not even a million times."""
+    times = (1.05**k for k in range(1, 284))
+    return next((t for t in times if decide(found(t), at_least=at_least, at_most=at_most) is not None), None)
