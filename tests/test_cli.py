@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import re
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from twin import cli
+from twin.__main__ import main as start
 from twin.cli import COMMANDS, main
 from twin.core.errors import Interrupted
 from twin.judge import certificate, gate
@@ -192,6 +194,18 @@ def test_check_never_imports_the_physics():
     heavy = "sum(name in sys.modules for name in ('mujoco', 'pandas', 'scipy', 'matplotlib'))"
     code = f"import sys; from twin.cli import main; sys.exit(main(['check', 'quickstart']) + {heavy})"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_the_help_loads_no_scenario_and_a_closed_stdout_is_no_bug():
+    code = "import sys; from twin.cli import main; main(['--help']); sys.exit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+    done = subprocess.run(["bash", "-c", f"{sys.executable} -m twin faults >&-"], check=False, capture_output=True, text=True)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+def test_whoever_interrupts_before_anything_runs_sees_no_traceback(monkeypatch, capsys):
+    monkeypatch.setattr("twin.cli.main", lambda: signal.raise_signal(signal.SIGINT))
+    assert start() == 130 and capsys.readouterr().err == "twin: interrupted\n"
 
 
 def test_python_m_twin_is_twin_and_a_closed_pipe_is_neither_told_nor_a_pass():

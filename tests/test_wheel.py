@@ -49,4 +49,4 @@ def test_an_installed_twin_knows_its_scenarios_by_name(installed):
 
 def test_the_console_script_is_the_command_line(installed):
     (entries,) = installed.glob("*.dist-info/entry_points.txt")
-    assert "twin = twin.cli:main" in entries.read_text()
+    assert "twin = twin.__main__:main" in entries.read_text()

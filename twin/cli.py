@@ -14,7 +14,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import metadata
 from typing import NoReturn
 
@@ -61,13 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal without µ or … shows something, and nothing breaks
             stream.reconfigure(errors="backslashreplace")
     try:
-        arguments = parser().parse_args(argv)
+        arguments = parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     try:
         _driver()
         status: int = arguments.run(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by whoever started us
+            sys.stdout.flush()
     except TwinError as error:
         return _refuse(error, as_json=arguments.json)
     except KeyboardInterrupt:
@@ -116,15 +117,16 @@ class _Parser(argparse.ArgumentParser):
         super().error(message)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(words: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The command line, with the arguments of the commands among `words`: those of others would only be loaded for nothing."""
     top = _Parser(prog="twin", description="A digital twin of a robot farm.", allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"twin {_version()}")
     commands = top.add_subparsers(dest="command", metavar="command", required=True)
     for name, (about, example, run, define) in COMMANDS.items():
         command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.", allow_abbrev=False)
         command.epilog, command.formatter_class = f"example:\n  {example}", argparse.RawDescriptionHelpFormatter
-        define(command)
+        if name in words:
+            define(command)
         command.add_argument("--json", action="store_true", help="print one JSON value instead of text")
         command.set_defaults(run=run)
     return top

@@ -16,6 +16,8 @@ def guarded(filter_: str) -> tuple[str, str]:
 
 
 ONE_MISTAKE: dict[str, Case] = {
+    "a name of many bytes": (("scenario: base", "scenario: " + "n" * 201), "n" * 201, "names run folders and may have 200"),
+    "a name with blanks": (("scenario: base", "scenario: my base"), "my base", "'my base' is no name; use letters, digits"),
     "unknown key": (
         ("sites:", "sites2:"),
         "sites2",

@@ -87,7 +87,8 @@ def _void(log: RunLog, receipts: pd.DataFrame) -> list[str]:
 def _failed(log: RunLog, results: Sequence[CheckResult]) -> list[str]:
     reasons = [f"{r.name}: {r.detail} (bound {r.bound})" for r in results if r.passed is False]
     if not episodes(log):
-        reasons.append("no episode ran: a farm that does nothing cannot pass")
+        arrived = sum(1 for _ in rows(log.events, (), table="events", kinds=("job.arrived",)))
+        reasons.append(f"no episode ran ({several(arrived, 'job')} arrived): a farm that does nothing cannot pass")
     elif _still(log):
         reasons.append(f"no robot moved faster than {STILL_MPS} m/s in any episode: a policy that commands nothing cannot pass")
     return reasons

@@ -124,6 +124,8 @@ def find(path: str | Path) -> Path:
     known = ships()
     if str(path) in known:
         return known[str(path)]
+    if (given / "run.json").is_file():
+        raise SpecError([Problem(str(path), 0, 0, "a run that has ended; `twin replay` runs it again, `twin report` shows it")])
     if given.is_dir():
         message = "a folder without a scenario.yaml"
     else:

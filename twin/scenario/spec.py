@@ -66,10 +66,15 @@ class PublishedThroughput(Spec):
         return self
 
 
+LONGEST = 200
+"""Bytes of a scenario's name: file systems take 255 for a folder, and seed, digest and engine follow it."""
+
+
 class ScenarioSpec(Spec):
     """A scenario file. `fleet` is a file beside it or the fleet itself."""
 
-    scenario: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
+    scenario: str = Field(pattern=r"^[^\W_][\w.-]*$")
+    """Names run folders, beside seed and digest."""
     about: str = ""
     fleet: FleetSpec
     overlay: str | None = None
@@ -104,6 +109,13 @@ class ScenarioSpec(Spec):
         if self.log.ticks is not None and self.tier != "physics":
             raise ValueError("log: ticks are of the physics tier; the outcome tier has none")
         return self
+
+    @field_validator("scenario")
+    @classmethod
+    def _names_folders(cls, name: str) -> str:
+        if (size := len(name.encode())) > LONGEST:
+            raise ValueError(f"names run folders and may have {LONGEST} bytes at the most, has {size}")
+        return name
 
     @field_validator("start_utc")
     @classmethod
