@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from twin.calibrate.logs import read_log
+from twin.calibrate.logspec import SignalLog
 from twin.calibrate.network.families import FITS, empirical_tail, gamma, loglogistic, lognormal
 from twin.calibrate.network.horizons import forecasts, horizons
 from twin.calibrate.network.mixing import Judged, mix
@@ -203,6 +205,49 @@ def test_a_delay_of_minutes_is_suspected_to_be_in_another_unit(plan):
     np.savetxt(plan.parent / "rtt.csv", 1e9 * bursts(400))
     (result,) = calibrate(load_plan(plan)).results
     assert any("another unit" in finding.text for finding in result.findings)
+
+
+PING = ["PING 10.0.0.7 (10.0.0.7) 56(84) bytes of data.", "64 bytes from 10.0.0.7: icmp_seq=65534 ttl=64 time=4.5 ms",
+        "64 bytes from 10.0.0.7: icmp_seq=65534 ttl=64 time=9 ms (DUP!)", "64 bytes from 10.0.0.7: icmp_seq=1 ttl=64 time=6 ms",
+        "--- 10.0.0.7 ping statistics ---"]  # fmt: skip
+WINDOWS = ["Pinging 10.0.0.7 with 32 bytes of data:", "Reply from 10.0.0.7: bytes=32 time=4ms TTL=64", "Request timed out.",
+           "Reply from 10.0.0.7: bytes=32 time<1ms TTL=64"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "ms"), [(PING, [4.5, np.nan, np.nan, 6]), (WINDOWS, [4, np.nan, 1])])
+def test_what_ping_prints_is_a_trace_with_its_losses(tmp_path, lines, ms):
+    (tmp_path / "log.txt").write_text("\n".join(lines))
+    spec = SignalLog(path="log.txt", columns={"rtt": {"column": "ms", "unit": "ms", "nan": "keep"}})
+    assert 1e3 * read_log("l", spec, tmp_path).signals["rtt"] == pytest.approx(ms, nan_ok=True)
+
+
+def trace(folder, text, **keys):
+    (folder / "rtt.csv").write_text(text)
+    spec = {"path": "rtt.csv", "header": False, "columns": {"rtt": {"column": "1", "unit": "ms", "nan": "keep"}}} | keys
+    return read_log("l", SignalLog.model_validate(spec), folder)
+
+
+def test_an_empty_line_among_delays_is_a_lost_message_and_one_at_the_end_is_none(tmp_path):
+    assert np.isnan(trace(tmp_path, "5\n\n6\n7\n\n").signals["rtt"]).tolist() == [False, True, False, False]
+
+
+def test_a_word_may_stand_for_a_lost_message(tmp_path):
+    with pytest.raises(TableError, match=r"row 2, column '1': '\*' is no number; where .* blank_values: \[\*\]"):
+        trace(tmp_path, "5\n*\n6\n")
+    assert np.isnan(trace(tmp_path, "5\n*\n6\n", blank_values=["*"]).signals["rtt"]).sum() == 1
+
+
+def test_how_a_file_is_written_is_guessed_aloud(tmp_path):
+    with pytest.raises(TableError, match="is it the header"):
+        trace(tmp_path, "rtt\n5\n6\n")
+    with pytest.raises(TableError, match="seems to be separated by ' '"):
+        trace(tmp_path, "17.1 4\n17.2 5\n", columns={"rtt": {"column": "2"}})
+    assert trace(tmp_path, "17.1  4\n17.2 5\n", columns={"rtt": {"column": "2"}}, separator=" ").signals["rtt"].tolist() == [
+        4,
+        5,
+    ]
+    assert "decimal comma" in trace(tmp_path, "5,125\n6,250\n7,000\n").findings[0].text
+    assert not trace(tmp_path, "1,5\n2,13\n3,7\n").findings
 
 
 @pytest.mark.real

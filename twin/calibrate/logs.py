@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,11 @@ from twin.calibrate.result import Finding
 from twin.calibrate.units import UNITS
 from twin.core.errors import TableError, nearest
 from twin.core.records import Bools, Floats
+from twin.log.delimited import lines_of
 
 Texts = NDArray[np.str_]
+LOOKED_AT = 200
+"""Lines of a file that are looked at for how its numbers are written."""
 GAP_STEPS = 20
 """Without `gap_s`: rows further apart than so many median steps have a gap between them."""
 
@@ -129,8 +134,23 @@ def _one(name: str, file: Path, spec: SignalLog) -> Log:
     labels = {key: raw.texts(column) for key, column in spec.labels.items()}
     labels = {"run": np.full(raw.n, file.name.split(".")[0])} | labels
     keep, findings = _complete(name, raw, spec, signals, t)
+    findings += _decimal_comma(file, spec) if raw.table is not None else []
     log = Log(name, raw.digest, t, signals, labels, np.zeros(raw.n, np.int64), tuple(findings))
     return log if keep.all() else log.take(keep)
+
+
+def _decimal_comma(file: Path, spec: SignalLog) -> list[Finding]:
+    """Without a header a number with a decimal comma looks like two columns of whole ones."""
+    if spec.header or spec.separator != "," or spec.decimal == ",":
+        return []
+    with lines_of(file, spec.encoding) as text:
+        seen = [line.strip() for line in islice(text, spec.skip_lines, spec.skip_lines + LOOKED_AT)]
+    parts = [re.fullmatch(r"-?\d+,(\d+)", line) for line in seen if line]
+    if len(parts) < 3 or not all(parts) or len({len(part[1]) for part in parts if part}) > 1:
+        return []
+    return [
+        Finding("warning", f'{file.name}: {seen[0]!r}: is this one number with a decimal comma (decimal: ",") or are they two?')
+    ]
 
 
 def numbers(raw: Raw, mapped: ColumnMap) -> Floats:

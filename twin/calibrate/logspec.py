@@ -12,7 +12,7 @@ from twin.core.records import EPISODE_COLUMNS
 from twin.core.spec import Spec
 from twin.log.mapspec import Dialect, Texts, time_zone
 
-Format = Literal["csv", "parquet", "jsonl", "hdf5", "npz", "rosbag", "lerobot"]
+Format = Literal["csv", "ping", "parquet", "jsonl", "hdf5", "npz", "rosbag", "lerobot"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.-]*$")]
 
 

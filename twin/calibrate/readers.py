@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from twin.calibrate import ping
 from twin.calibrate.logspec import Format, SignalLog
 from twin.core.errors import TableError, nearest
 from twin.core.records import Floats
@@ -121,6 +122,8 @@ def _form(path: Path) -> Format:
         return "rosbag"
     if name.endswith(PICKLES):
         raise TableError(f"{path}: a pickle runs code when it is read, so it is refused; save the arrays as NPZ or Parquet")
+    if name.endswith((".txt", ".log")) and ping.is_ping(path):
+        return "ping"
     for ending in sorted(ENDINGS, key=len, reverse=True):
         if name.endswith(ending):
             return ENDINGS[ending]
@@ -222,6 +225,11 @@ def _parquet(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
     return Raw(path, digest(path), table.num_rows, found)
 
 
+def _ping(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
+    check_columns(path, columns or (), ping.COLUMNS)
+    return _arrays(path, {name: values for name, values in ping.read(path).items() if name in (columns or ping.COLUMNS)})
+
+
 def _jsonl(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
     try:
         rows = [json.loads(line) for line in path.read_text(encoding=spec.encoding).splitlines() if line.strip()]
@@ -242,6 +250,7 @@ _READERS: Mapping[Format, Callable[[Path, SignalLog, Sequence[str] | None], Raw]
     "csv": _csv,
     "parquet": _parquet,
     "jsonl": _jsonl,
+    "ping": _ping,
     "npz": _npz,
     "hdf5": _hdf5,
     "lerobot": _lerobot,

@@ -36,6 +36,7 @@ class Table:
     lines: Ints
     columns: dict[str, list[str]]
     decimal: str
+    header: bool = True
 
     def refuse(self, row: int, column: str, message: str) -> TableError:
         """An error that names file, line, row (from 1, without the header) and column."""
@@ -49,7 +50,7 @@ class Table:
         """The rows where `keep`."""
         index = np.flatnonzero(keep).tolist()
         columns = {name: [texts[i] for i in index] for name, texts in self.columns.items()}
-        return Table(self.path, self.lines[keep], columns, self.decimal)
+        return Table(self.path, self.lines[keep], columns, self.decimal, self.header)
 
     def numbers(self, column: str) -> Floats:
         """(rows,) float64, NaN where blank; anything that is no finite number is refused."""
@@ -62,8 +63,15 @@ class Table:
         value = float(plain) if _NUMBER.fullmatch(plain) else np.nan
         if np.isfinite(value):
             return value
-        hint = '; has the log a decimal comma (decimal: "," in the map)?' if "," in text and self.decimal == "." else ""
-        raise self.refuse(row, column, f"{text[:_NARROW]!r} is no number{hint}")
+        raise self.refuse(row, column, f"{text[:_NARROW]!r} is no number{self._hint(row, text)}")
+
+    def _hint(self, row: int, text: str) -> str:
+        """What may be meant by a text that is no number."""
+        if "," in text and self.decimal == ".":
+            return '; has the log a decimal comma (decimal: ",")?'
+        if row == 0 and not self.header:
+            return "; is it the header (header: true), or a line to skip (skip_lines: 1)?"
+        return f"; where it stands for nothing, say so: blank_values: [{text[:_NARROW]}]"
 
     def levels(self, flag: Flag) -> Ints:
         """(rows,) 1 where the flag is up, 0 where it is down, -1 where it is not known."""
@@ -124,7 +132,7 @@ def read_columns(
 ) -> Table:
     """The named columns of delimited text (None: all; without a `header` they are called 1, 2, …). Raises `TableError`."""
     try:
-        with _text(path, dialect.encoding) as file:
+        with lines_of(path, dialect.encoding) as file:
             return _table(path, file, dialect, columns, header, whose)
     except (OSError, EOFError) as error:
         raise TableError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
@@ -134,7 +142,8 @@ def read_columns(
         raise TableError(f"{path} is not a table separated by {dialect.separator!r}: {error}") from error
 
 
-def _text(path: Path, encoding: str) -> IO[str]:
+def lines_of(path: Path, encoding: str) -> IO[str]:
+    """A text file, packed or not, opened to be read."""
     if path.suffix == ".gz":
         return io.TextIOWrapper(gzip.open(path, "rb"), encoding=encoding, newline="")
     return path.open(encoding=encoding, newline="")
@@ -143,53 +152,63 @@ def _text(path: Path, encoding: str) -> IO[str]:
 def _table(path: Path, file: IO[str], dialect: Dialect, columns: Sequence[str] | None, header: bool, whose: str) -> Table:
     for _ in islice(file, dialect.skip_lines):
         pass
-    reader = csv.reader(file, delimiter=dialect.separator)
+    reader = csv.reader(file, delimiter=dialect.separator, skipinitialspace=dialect.separator == " ")
     first = [name.strip() for name in next(reader, [])]
     if not any(first):
         raise TableError(f"{path} is empty: a header and rows are wanted" if header else f"{path} is empty: rows are wanted")
     head = first if header else [str(i) for i in range(1, len(first) + 1)]
     names = list(dict.fromkeys(columns if columns is not None else [name for name in head if name]))
-    where = _positions(path, head, names, dialect, whose)
+    where = _positions(path, head, names, _other_separator(first, names, dialect, whose, header), whose)
     blank = {"", *(text.casefold() for text in dialect.blank_values)}
     lines: list[int] = []
     found: list[list[str]] = [[] for _ in names]
-    for line, row in chain([] if header else [(1, first)], _rows(path, reader, len(head))):
+    for line, row in chain([] if header else [(1, first)], _rows(path, reader, len(head), header)):
         lines.append(line + dialect.skip_lines)
         for texts, index in zip(found, where, strict=True):
             text = row[index].strip() if index < len(row) else ""
             texts.append("" if text.casefold() in blank else text)
     if not lines:
         raise TableError(f"{path} has a header but no rows")
-    return Table(path, np.array(lines, dtype=np.int64), dict(zip(names, found, strict=True)), dialect.decimal)
+    return Table(path, np.array(lines, dtype=np.int64), dict(zip(names, found, strict=True)), dialect.decimal, header)
 
 
-def _rows(path: Path, reader: Iterator[list[str]], width: int) -> Iterator[tuple[int, list[str]]]:
-    """Rows that hold anything, with their lines; what stands beyond the header must be blank."""
+def _rows(path: Path, reader: Iterator[list[str]], width: int, header: bool) -> Iterator[tuple[int, list[str]]]:
+    """Rows that hold anything, with their lines; what stands beyond the header must be blank. Of a single column an empty line
+    among others is a row without a value."""
     lines: Iterator[int] = iter(lambda: reader.line_num, -1)  # type: ignore[attr-defined]
+    empty: list[int] = []
     for row, line in zip(reader, lines, strict=False):
         if any(text.strip() for text in row[width:]):
-            raise TableError(f"{path}:{line}: {len(row)} values, but the header names {width} columns")
+            what = f"the header names {width} columns" if header else f"the first line has {width}"
+            raise TableError(f"{path}:{line}: {len(row)} values, but {what}")
         if any(text.strip() for text in row):
+            yield from ((number, [""]) for number in empty)
+            empty = []
             yield line, row
+        elif width == 1:
+            empty.append(line)
 
 
-def _positions(path: Path, header: Sequence[str], names: Sequence[str], dialect: Dialect, whose: str) -> list[int]:
+def _positions(path: Path, header: Sequence[str], names: Sequence[str], hint: str, whose: str) -> list[int]:
     missing = [name for name in names if name not in header]
     if missing:
         known = [name for name in header if name]
         lacks = "; ".join(f"no column {name!r}" + (nearest(name, known, what="columns") if i == 0 else "")
                           for i, name in enumerate(missing))  # fmt: skip
-        raise TableError(f"{path}: {lacks}{_other_separator(header, missing, dialect, whose)} ({whose})")
+        raise TableError(f"{path}: {lacks}{hint} ({whose})")
     twice = [name for name in names if header.count(name) > 1]
     if twice:
         raise TableError(f"{path}: the header names column {twice[0]!r} {header.count(twice[0])} times; rename one")
     return [header.index(name) for name in names]
 
 
-def _other_separator(header: Sequence[str], missing: Sequence[str], dialect: Dialect, whose: str) -> str:
-    line = dialect.separator.join(header)
-    for other in (";", ",", "\t", "|"):
-        if other != dialect.separator and set(missing) & {name.strip() for name in line.split(other)}:
+def _other_separator(first: Sequence[str], names: Sequence[str], dialect: Dialect, whose: str, header: bool) -> str:
+    """A hint where the first line, cut at another sign, has columns that are wanted and not there."""
+    line = dialect.separator.join(first)
+    for other in (";", ",", "\t", "|", " "):
+        parts = [part.strip() for part in line.split(other) if part.strip()]
+        there = set(parts) if header else {str(i) for i in range(len(first) + 1, len(parts) + 1)}
+        if other != dialect.separator and (set(names) - set(first)) & there:
             return (
                 f"; the file seems to be separated by {other!r}, the {whose.split()[0]} says separator: {dialect.separator!r}"
             )

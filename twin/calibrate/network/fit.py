@@ -34,8 +34,8 @@ FEWEST = 100
 """Delays that a fit needs: fewer say nothing of a tail."""
 MOST = 200_000
 """Delays on each side of the split that are looked at; more tell no more that a link can hold."""
-SLOWEST_S = 600.0
-"""A delay beyond this is no delay of a message: the unit is suspected."""
+USUAL_S = 2e-5, 5.0
+"""Between these lies the median delay of any network, from shared memory to orbit, or its unit is suspected."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,9 @@ def _delays(spec: NetworkSpec, log: Log) -> Floats:
         raise TableError(f"log {log.name!r}: {len(x)} delays in this part are too few to tell a tail (at least {FEWEST})")
     if (x <= 0).any():
         row = int(np.argmax(x <= 0))
-        raise TableError(
-            f"log {log.name!r}: {spec.signal} is {x[row]:g} s at row {row + 1}; a delay is above zero (sign? lost?)"
-        )
+        text = f"log {log.name!r}: {spec.signal} is {x[row]:g} s at row {row + 1}; a delay is above zero"
+        mend = 'of a lost message say blank_values: ["-1"] with nan: keep, of a coarse clock add half its step (offset)'
+        raise TableError(f"{text}: {mend}")
     if np.ptp(x) == 0:
         raise TableError(f"log {log.name!r}: {spec.signal} is {x[0]:g} s throughout: a frozen signal tells no distribution")
     return x
@@ -134,11 +134,9 @@ def _delays(spec: NetworkSpec, log: Log) -> Floats:
 
 def _suspected(spec: NetworkSpec, x: Floats) -> list[Finding]:
     middle = float(np.median(x))
-    if middle > SLOWEST_S or middle < 1e-6:
-        return [
-            Finding("warning", f"half of all delays are beyond {middle:.3g} s: is {spec.signal} in another unit than said?")
-        ]
-    return []
+    if USUAL_S[0] <= middle <= USUAL_S[1]:
+        return []
+    return [Finding("warning", f"half of all delays are beyond {middle:.3g} s: is {spec.signal} in another unit than said?")]
 
 
 def _scores(static: Floats, ahead: Floats, before: Floats, after: Floats, p: Floats) -> tuple[Score, ...]:
