@@ -160,3 +160,78 @@ def test_the_humanoids_data_set_is_read_joint_by_joint(real_data):
     keys = {"time": {"column": "timestamp"}, "columns": {"elbow": "observation.state.kLeftElbow", "asked": "action.kLeftElbow"}}
     log = read(real_data / "lerobot_g1", **keys)
     assert len(log.runs) > 20 and np.corrcoef(log.signal("elbow"), log.signal("asked"))[0, 1] > 0.9
+
+
+def test_a_number_of_a_column_of_lists_is_picked_by_its_place(tmp_path):
+    np.savez(tmp_path / "log.npz", q=Q)
+    assert read(tmp_path / "log.npz", columns={"b": "q.1"}).signal("b") == pytest.approx(Q[:, 1])
+    pq.write_table(pa.table({"q": list(Q), "plain": T}), tmp_path / "log.parquet")
+    assert read(tmp_path / "log.parquet", columns={"b": ["q.1", "q.0"]}).signal("b") == pytest.approx(Q[:, ::-1])
+    with pytest.raises(TableError, match=r"no column 'q.2': 'q' has 2 numbers a row"):
+        read(tmp_path / "log.parquet", columns={"b": "q.2"})
+    with pytest.raises(TableError, match=r"no column 'plain.0': 'plain' holds no lists"):
+        read(tmp_path / "log.parquet", columns={"b": "plain.0"})
+
+
+def test_data_sets_of_hdf5_without_time_are_read_at_a_rate(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "episode_0.hdf5", "w") as file:
+        file["observations/qpos"] = Q
+    log = read(
+        tmp_path / "episode_0.hdf5", rate_hz=50, columns={"arm": ["observations/qpos.0"], "grip": "/observations/qpos.1"}
+    )
+    assert log.signal("grip") == pytest.approx(Q[:, 1]) and np.diff(log.time()) == pytest.approx(0.02)
+    with pytest.raises(ValueError, match="two clocks"):
+        read(tmp_path / "episode_0.hdf5", rate_hz=50, time={"column": "t"})
+
+
+def test_a_row_without_its_list_lacks_a_number(tmp_path):
+    pq.write_table(pa.table({"q": [None, [1.0, 2.0], [3.0, 4.0]]}), tmp_path / "log.parquet")
+    with pytest.raises(TableError, match="row 1, column 'q': no number"):
+        read(tmp_path / "log.parquet", columns={"q": "q"})
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
+def test_moments_of_parquet_are_read_with_and_without_a_zone_and_may_lack(tmp_path, zone):
+    t = pa.array([1_700_000_000_000_000, None, 1_700_000_001_500_000], pa.timestamp("us", tz=zone))
+    pq.write_table(pa.table({"t": t}), tmp_path / "log.parquet")
+    log = read(tmp_path / "log.parquet", time={"column": "t", "unit": "iso8601", "nan": "drop"})
+    assert log.time() == pytest.approx([1_700_000_000, 1_700_000_001.5])
+
+
+def test_dates_read_as_numbers_are_told_with_their_unit(tmp_path):
+    (tmp_path / "log.csv").write_text("t,q\n2026-01-02 10:00:00.5,1\n2026-01-02 10:00:01,2\n")
+    with pytest.raises(TableError, match="holds dates with a time of day: say unit: iso8601"):
+        read(tmp_path / "log.csv", time={"column": "t"}, columns={"q": "q"})
+
+
+def test_files_of_one_name_are_runs_of_their_own(tmp_path):
+    for folder, name in (("a", "log.csv"), ("b", "log.csv"), (".", "x.1.csv"), (".", "x.2.csv")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).write_text("t\n0\n1\n")
+    both = read_log("log", SignalLog(path="*/log.csv", time={"column": "t"}), tmp_path)
+    assert both.runs == ["a/log.csv", "b/log.csv"]
+    assert read_log("log", SignalLog(path="x.*.csv", time={"column": "t"}), tmp_path).runs == ["x.1", "x.2"]
+    with pytest.raises(TableError, match="has this file twice"):
+        read_log("log", SignalLog(path=("x.1.csv", "x.1.csv"), time={"column": "t"}), tmp_path)
+
+
+def test_a_file_of_many_episodes_is_as_many_runs(tmp_path):
+    lerobot(tmp_path / "set")
+    features = {"observation.state": {"names": {"motors": ["pan.pos", "lift.pos"]}}, "timestamp": {"names": None}}
+    (tmp_path / "set" / "meta" / "info.json").write_text(json.dumps({"features": features, "codebase_version": "v3.0"}))
+    (tmp_path / "set" / "data" / "chunk-000" / "episode_000000.parquet").unlink()
+    table = {"timestamp": [*T, *T], "episode_index": [0] * 50 + [1] * 50, "observation.state": [*Q, *Q]}
+    pq.write_table(pa.table(table), tmp_path / "set" / "data" / "chunk-000" / "file-000.parquet")
+    log = read(tmp_path / "set", columns={"lift": "observation.state.lift.pos", "too": "observation.state.1"})
+    assert log.runs == ["0", "1"] and log.time() == pytest.approx([*T, *T]) and len(np.unique(log.segment)) == 2
+    assert log.signal("lift") == pytest.approx([*Q[:, 1], *Q[:, 1]]) == log.signal("too")
+
+
+def test_a_joint_of_a_bag_is_found_by_its_name(tmp_path):
+    rosbag(tmp_path / "bag")
+    assert read(tmp_path / "bag", columns={"b": "/joints.position.b"}).signal("b") == pytest.approx(Q[:, 1])
+    with pytest.raises(TableError, match=r"no message names 'c' \(names: a, b\)"):
+        read(tmp_path / "bag", columns={"c": "/joints.position.c"})
+    with pytest.raises(TableError, match="holds no numbers"):
+        read(tmp_path / "bag", columns={"c": "/joints.header"})

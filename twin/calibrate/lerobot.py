@@ -1,4 +1,4 @@
-"""LeRobot data sets (v2.1): a folder of Parquet files, one an episode, with the names of joints beside them."""
+"""LeRobot data sets: a folder of Parquet files, an episode each (v2) or many (v3), with the names of joints beside them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from twin.calibrate.logspec import SignalLog, TimeMap
 from twin.core.errors import TableError, nearest
 
 
@@ -25,22 +26,45 @@ def episodes(path: Path) -> list[Path]:
     return files
 
 
-def picks(path: Path, columns: Sequence[str]) -> dict[str, tuple[str, int | None]]:
-    """Each column's name in the file, and the place in its list: `observation.state.kLeftElbow` is one joint."""
+def filled(spec: SignalLog, path: Path) -> SignalLog:
+    """A log of a data set with what every one has: stamps, and, where files hold many episodes (v3), who is a run."""
+    more: dict[str, Any] = {"format": "lerobot"}
+    if spec.time is None and spec.rate_hz is None and "timestamp" in _info(path).get("features", {}):
+        more["time"] = TimeMap(column="timestamp")
+    if "run" not in spec.labels and not str(_info(path).get("codebase_version", "v2")).startswith(("v1", "v2")):
+        more["labels"] = spec.labels | {"run": "episode_index"}
+    return spec.model_copy(update=more)
+
+
+def _info(path: Path) -> dict[str, Any]:
+    """What the data set of a file says of itself."""
     base = root(path)
     if base is None:
         raise TableError(f"{path}: no meta/info.json above it, so it is no LeRobot data set")
-    features: dict[str, Any] = json.loads((base / "meta" / "info.json").read_text(encoding="utf-8")).get("features", {})
-    return {column: _pick(path, features, column) for column in columns}
+    file = base / "meta" / "info.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TableError(f"{file} cannot be read: {error}") from error
+    if not isinstance(found, dict) or not isinstance(found.get("features", {}), dict):
+        raise TableError(f"{file} is no description of a LeRobot data set")
+    return found
+
+
+def picks(path: Path, wanted: Sequence[str], known: Sequence[str]) -> dict[str, tuple[str, int | None]]:
+    """Each wanted column: its name among the file's own (`known`), and the place in its list: `observation.state.kLeftElbow` is
+    one joint, as is `observation.state.3`."""
+    features: dict[str, Any] = _info(path).get("features", {})
+    return {column: (column, None) if column in known else _pick(path, features, column) for column in wanted}
 
 
 def _pick(path: Path, features: dict[str, Any], column: str) -> tuple[str, int | None]:
-    if column in features:
-        return column, None
     for feature in sorted(features, key=len, reverse=True):
         if column.startswith(feature + "."):
             names = _names(features[feature].get("names"))
             joint = column[len(feature) + 1 :]
+            if joint not in names and joint.isdecimal():
+                return feature, int(joint)
             if joint not in names:
                 raise TableError(f"{path}: {feature} has no {joint!r}{nearest(joint, names, what='names')}")
             return feature, names.index(joint)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from twin.calibrate import lerobot
 from twin.calibrate.files import expand, found
 from twin.calibrate.logspec import ColumnMap, SignalLog, TimeMap
-from twin.calibrate.readers import Raw, read_raw
+from twin.calibrate.readers import Raw, plain, read_raw
 from twin.calibrate.result import Finding
 from twin.calibrate.units import UNITS
 from twin.core.errors import TableError, nearest
@@ -61,7 +62,7 @@ class Log:
     def time(self) -> Floats:
         """(n,) time in s; `TableError` where the log has none."""
         if self.t is None:
-            raise TableError(f"log {self.name!r} has no time; say `time: {{column: …}}` in the plan")
+            raise TableError(f"log {self.name!r} has no time; say `time: {{column: …}}` in the plan, or `rate_hz:`")
         return self.t
 
     def signal(self, name: str, *, whole: bool = True) -> Floats:
@@ -106,14 +107,14 @@ class Log:
 def read_log(name: str, spec: SignalLog, folder: Path) -> Log:
     """The log called `name` of a plan in `folder`. Raises `TableError`: file, row and column named."""
     files = [file for given in found(spec.path, folder) for file in lerobot.episodes(given)]
-    if any(lerobot.root(file) for file in files) and spec.format is None:
-        spec = spec.model_copy(update={"format": "lerobot"})
-    parts = [_one(name, file, spec) for file in files]
+    if spec.format in (None, "lerobot") and any(lerobot.root(file) for file in files):
+        spec = lerobot.filled(spec, files[0])
+    parts = [_one(name, file, run, spec) for file, run in zip(files, run_names(files), strict=True)]
     widths = {key: {values.shape[1:] for values in (part.signals[key] for part in parts)} for key in spec.columns}
     for key, shapes in widths.items():
         if len(shapes) > 1:
             raise TableError(f"log {name!r}: signal {key!r} has not as many columns in every file: {sorted(shapes)}")
-    t = None if spec.time is None else np.concatenate([part.time() for part in parts])
+    t = None if parts[0].t is None else np.concatenate([part.time() for part in parts])
     signals = {key: np.concatenate([part.signals[key] for part in parts]) for key in spec.columns}
     labels = {key: np.concatenate([part.labels[key] for part in parts]) for key in parts[0].labels}
     if spec.runs is not None:
@@ -124,15 +125,28 @@ def read_log(name: str, spec: SignalLog, folder: Path) -> Log:
     return Log(name, digest, t, signals, labels, segment, findings + more)
 
 
-def _one(name: str, file: Path, spec: SignalLog) -> Log:
+def run_names(files: Sequence[Path]) -> list[str]:
+    """A name for the run of every file: its own without its ending, after the folders in which files of one name differ.
+    Raises `TableError` for a file that is there twice."""
+    names = [plain(file) for file in files]
+    if len(set(names)) == len(names):
+        return names
+    if len(set(files)) < len(files):
+        twice = next(file for file in files if files.count(file) > 1)
+        raise TableError(f"{twice}: the log has this file twice")
+    common = Path(os.path.commonpath([file.parent for file in files]))
+    return [(file.parent.relative_to(common) / file.name).as_posix() for file in files]
+
+
+def _one(name: str, file: Path, run: str, spec: SignalLog) -> Log:
     """One file."""
     columns = [column for mapped in spec.columns.values() for column in mapped.names]
     columns += [*(spec.time.names if spec.time else ()), *spec.labels.values()]
     raw = read_raw(file, spec, list(dict.fromkeys(columns)))
     signals = {key: numbers(raw, mapped) for key, mapped in spec.columns.items()}
-    t = None if spec.time is None else moments(raw, spec.time)
+    t = moments(raw, spec.time) if spec.time else np.arange(raw.n) / spec.rate_hz if spec.rate_hz else None
     labels = {key: raw.texts(column) for key, column in spec.labels.items()}
-    labels = {"run": np.full(raw.n, file.name.split(".")[0])} | labels
+    labels = {"run": np.full(raw.n, run)} | labels
     keep, findings = _complete(name, raw, spec, signals, t)
     findings += _decimal_comma(file, spec) if raw.table is not None else []
     log = Log(name, raw.digest, t, signals, labels, np.zeros(raw.n, np.int64), tuple(findings))
@@ -167,10 +181,12 @@ def numbers(raw: Raw, mapped: ColumnMap) -> Floats:
 
 def moments(raw: Raw, mapped: TimeMap) -> Floats:
     """(n,) s of the column of time."""
-    if mapped.unit != "iso8601":
-        return numbers(raw, mapped)
     if not isinstance(mapped.column, str):
         raise TableError(f"{raw.path}: time is one column, and not {len(mapped.column)}")
+    if mapped.unit != "iso8601":
+        if raw.dated(mapped.column):
+            raise TableError(f"{raw.path}: column {mapped.column!r} holds dates with a time of day: say unit: iso8601")
+        return numbers(raw, mapped)
     return raw.moments(mapped.column, mapped.zone)
 
 

@@ -24,7 +24,8 @@ class ColumnMap(Spec):
     """
 
     column: str | tuple[str, ...]
-    """Names in the file (HDF5: paths of data sets; rosbag: topic and field, `/joint_states.position`; no header: 1, 2, …)."""
+    """Names in the file (HDF5: paths of data sets; rosbag: topic and field, `/joint_states.position`; no header: 1, 2, …). A
+    column of lists is many columns; `action.3` is the fourth of them."""
     unit: str = ""
     """`rad`, `deg`, `ms`, `mA` …; left out: taken as it is."""
     sign: Literal[1, -1] | tuple[Literal[1, -1], ...] = 1
@@ -106,12 +107,20 @@ class SignalLog(Dialect):
     header: bool = True
     """CSV: whether the first line names the columns; if not they are called 1, 2, …"""
     time: TimeMap | None = None
+    rate_hz: float | None = Field(default=None, gt=0)
+    """Rows a second, where the log has no column of time; every file then starts at zero."""
     columns: dict[Name, ColumnMap] = Field(default_factory=dict)
     labels: dict[Name, str] = Field(default_factory=dict)
     """Columns that tell rows apart (`run`, `robot`, a gain): read as text."""
     runs: RunTable | None = None
     gap_s: float | None = Field(default=None, gt=0)
     """Rows further apart have a gap between them; left out: twenty median steps."""
+
+    @model_validator(mode="after")
+    def _one_clock(self) -> SignalLog:
+        if self.time is not None and self.rate_hz is not None:
+            raise ValueError("time: and rate_hz: are two clocks; say one of them")
+        return self
 
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -54,13 +56,26 @@ class Raw:
         if values.dtype.kind in "biuf":
             return values.astype(np.float64)
         if values.dtype.kind == "M":
-            return values.astype("datetime64[ns]").astype(np.int64) / 1e9
-        if values.dtype.kind == "O" and len(values) and isinstance(values[0], np.ndarray | list):
+            return np.where(np.isnat(values), np.nan, values.astype("datetime64[ns]").astype(np.int64) / 1e9)
+        if values.dtype.kind == "O" and any(isinstance(value, np.ndarray | list) for value in values[:1000]):
             return self._stacked(column, values)
         try:
             return values.astype(np.float64)
         except (TypeError, ValueError):
             raise TableError(f"{self.path}: column {column!r} holds {values.dtype}, not numbers") from None
+
+    def dated(self, column: str) -> bool:
+        """Whether a column holds dates with a time of day, by its type or its first text."""
+        values = self.columns[column]
+        if values.dtype.kind not in "OU":
+            return values.dtype.kind == "M"
+        first = next((str(text).strip() for text in values.tolist() if text not in (None, "")), "")
+        if not re.match(r"\d{4}-?\d\d-?\d\d\D", first):
+            return False
+        try:
+            return datetime.fromisoformat(first) is not None
+        except ValueError:
+            return False
 
     def moments(self, column: str, zone: str | None = None) -> Floats:
         """(n,) s since 1970 of dates with a time of day (ISO 8601; without a zone: of `zone`, else UTC), NaN where there is
@@ -83,11 +98,13 @@ class Raw:
         return out
 
     def _stacked(self, column: str, values: NDArray[Any]) -> Floats:
-        """A column of lists."""
-        lengths = {len(row) for row in values}
+        """A column of lists; a row without one has no numbers."""
+        there = [row if isinstance(row, np.ndarray | list) else None for row in values]
+        lengths = {len(row) for row in there if row is not None}
         if len(lengths) > 1:
             raise TableError(f"{self.path}: column {column!r}: its lists are not equally long ({min(lengths)}–{max(lengths)})")
-        return np.array([np.asarray(row, np.float64) for row in values])
+        nothing = np.full(max(lengths), np.nan)
+        return np.array([nothing if row is None else np.asarray(row, np.float64) for row in there])
 
     def values(self, column: str) -> list[Any]:
         """(n,) as they stand in the file; None where there is none."""
@@ -130,6 +147,12 @@ def _form(path: Path) -> Format:
     raise TableError(f"{path}: unknown ending; say its format in the plan{nearest('', ENDINGS.values(), what='formats')}")
 
 
+def plain(path: Path) -> str:
+    """A file's name without the ending that says its format."""
+    ending = max((e for e in ENDINGS if path.name.lower().endswith(e)), key=len, default="")
+    return path.name[: len(path.name) - len(ending)] or path.name
+
+
 def digest(path: Path) -> str:
     """sha256 of a file."""
     with path.open("rb") as file:
@@ -143,6 +166,33 @@ def check_columns(path: Path, wanted: Sequence[str], known: Sequence[str]) -> No
         tail = nearest(missing[0], known, what="columns")
         more = f"; nor {', '.join(map(repr, missing[1:]))}" if len(missing) > 1 else ""
         raise TableError(f"{path}: no column {missing[0]!r}{tail}{more}")
+
+
+def picks(path: Path, wanted: Sequence[str] | None, known: Sequence[str]) -> dict[str, tuple[str, int | None]]:
+    """Each wanted column (None: all): its name in the file, and the place in its lists: `action.3` is the fourth number of
+    `action`. Refuses columns that are not there, all at once."""
+    if wanted is None:
+        return {name: (name, None) for name in known}
+    out: dict[str, tuple[str, int | None]] = {}
+    for name in wanted:
+        base, _, place = name.rpartition(".")
+        out[name] = (base, int(place)) if name not in known and base in known and place.isdecimal() else (name, None)
+    check_columns(path, [name for name, _ in out.values()], known)
+    return out
+
+
+def picked(
+    path: Path, found: Mapping[str, NDArray[Any]], wanted: Mapping[str, tuple[str, int | None]]
+) -> dict[str, NDArray[Any]]:
+    """Columns out of arrays and their lists. Raises `TableError` for a place that no list has."""
+    raw, out = Raw(path, "", 0, found), {}
+    for column, (name, place) in wanted.items():
+        values = found[name] if place is None else raw.numbers(name)
+        if place is not None and (values.ndim != 2 or place >= values.shape[1]):
+            has = f"has {values.shape[1]} numbers a row, the first is .0" if values.ndim == 2 else "holds no lists"
+            raise TableError(f"{path}: no column {column!r}: {name!r} {has}")
+        out[column] = values if place is None else values[:, place]
+    return out
 
 
 def _csv(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
@@ -163,8 +213,8 @@ def _arrays(path: Path, found: Mapping[str, NDArray[Any]]) -> Raw:
 def _npz(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
     try:
         with np.load(path, allow_pickle=False) as file:
-            check_columns(path, columns or (), file.files)
-            return _arrays(path, {name: np.atleast_1d(file[name]) for name in columns or file.files})
+            wanted = picks(path, columns, file.files)
+            return _arrays(path, picked(path, {name: np.atleast_1d(file[name]) for name, _ in wanted.values()}, wanted))
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         pickled = "; arrays of objects are pickles, which are refused" if "pickle" in str(error).lower() else ""
         raise TableError(f"{path} is no NPZ file that can be read: {error}{pickled}") from error
@@ -176,10 +226,10 @@ def _hdf5(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
         with h5py.File(path, "r") as file:
             known: list[str] = []
             file.visititems(lambda name, item: known.append(name) if isinstance(item, h5py.Dataset) and item.shape else None)
-            wanted = [name.strip("/") for name in columns or known]
-            check_columns(path, wanted, known)
-            found = {name: np.asarray(file[name.strip("/")]) for name in columns or known}
-            return _arrays(path, {name: v.astype(str) if v.dtype.kind in "SO" else v for name, v in found.items()})
+            wanted = picks(path, None if columns is None else [name.strip("/") for name in columns], known)
+            found = {name: np.asarray(file[name]) for name, _ in wanted.values()}
+            found = picked(path, {name: v.astype(str) if v.dtype.kind in "SO" else v for name, v in found.items()}, wanted)
+            return _arrays(path, found if columns is None else {name: found[name.strip("/")] for name in columns})
     except OSError as error:
         raise TableError(f"{path} is no HDF5 file that can be read: {error}") from error
 
@@ -187,16 +237,7 @@ def _hdf5(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
 def _lerobot(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
     from twin.calibrate import lerobot
 
-    picked = lerobot.picks(path, columns or ())
-    raw = (
-        _parquet(path, spec, list(dict.fromkeys(picked[name][0] for name in columns)))
-        if columns
-        else _parquet(path, spec, None)
-    )
-    if not columns:
-        return raw
-    found = {name: raw.columns[column] if i is None else raw.numbers(column)[:, i] for name, (column, i) in picked.items()}
-    return Raw(path, raw.digest, raw.n, found)
+    return _parquet_columns(path, lambda known: lerobot.picks(path, known if columns is None else columns, known))
 
 
 def _rosbag(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
@@ -215,14 +256,25 @@ def extra(module: str, path: Path) -> Any:
 
 
 def _parquet(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
+    return _parquet_columns(path, lambda known: picks(path, columns, known))
+
+
+def _parquet_columns(path: Path, choose: Callable[[Sequence[str]], Mapping[str, tuple[str, int | None]]]) -> Raw:
     try:
-        known = pq.read_schema(path).names
-        check_columns(path, columns or (), known)
-        table = pq.read_table(path, columns=None if columns is None else list(columns))
+        wanted = choose(pq.read_schema(path).names)
+        table = pq.read_table(path, columns=list(dict.fromkeys(name for name, _ in wanted.values())))
     except BROKEN as error:
         raise TableError(f"{path} is no Parquet file that can be read: {error}") from error
-    found = {name: table[name].to_pandas().to_numpy() for name in table.column_names}
-    return Raw(path, digest(path), table.num_rows, found)
+    found = {name: _array(table[name]) for name in table.column_names}
+    return Raw(path, digest(path), table.num_rows, picked(path, found, wanted))
+
+
+def _array(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column of a table; moments with a zone as those of UTC."""
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = column.cast(pa.timestamp(column.type.unit))
+    out: NDArray[Any] = column.to_pandas().to_numpy()
+    return out
 
 
 def _ping(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
