@@ -70,13 +70,13 @@ def _xl330(results: tuple[PartResult, ...]) -> Told:
 
 
 def _delays(results: tuple[PartResult, ...]) -> Told:
-    """Command to motion, with intervals; whether the delay foretells the runs that were held out."""
+    """Command to motion, with intervals; whether delay and servo foretell the runs that were held out."""
     known = [e for result in results for e in result.estimates if e.identified]
-    rows = [Row(f"{e.name}", float(str(e.value)), "", f"interval {e.low} to {e.high} ms, n {e.n}") for e in known]
+    rows = [Row(f"{e.name}", float(str(e.value)), "", f"interval {e.low:.4g} to {e.high:.4g} {e.unit}, n {e.n}") for e in known]
     scores = [score for result in results for score in result.scores]
-    rows += [Row(f"held out: {score.name}", score.ours, "more than without", f"without a delay {score.reference:.3g}")
-             for score in scores]  # fmt: skip
-    return rows, {"delay_ms": [float(str(e.value)) for e in known]}
+    rows += [Row(f"held out: {score.name}", score.ours, "more than" if score.more_is_better else "less than",
+                 f"{score.reference_name} {score.reference:.3g}") for score in scores]  # fmt: skip
+    return rows, {"delay_ms": [float(str(e.value)) for e in known if e.path[-1] == "command_delay_ms"]}
 
 
 def _lerobot_g1(results: tuple[PartResult, ...]) -> Told:

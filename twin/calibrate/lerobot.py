@@ -27,12 +27,18 @@ def episodes(path: Path) -> list[Path]:
 
 
 def filled(spec: SignalLog, path: Path) -> SignalLog:
-    """A log of a data set with what every one has: stamps, and, where files hold many episodes (v3), who is a run."""
+    """A log of a data set with what it says of itself: stamps, who is a run where files hold many episodes (v3), names."""
     more: dict[str, Any] = {"format": "lerobot"}
     if spec.time is None and spec.rate_hz is None and "timestamp" in _info(path).get("features", {}):
         more["time"] = TimeMap(column="timestamp")
     if "run" not in spec.labels and not str(_info(path).get("codebase_version", "v2")).startswith(("v1", "v2")):
         more["labels"] = spec.labels | {"run": "episode_index"}
+    features = _info(path).get("features", {})
+    for key, mapped in spec.columns.items():
+        names = _names(features.get(mapped.column, {}).get("names")) if isinstance(mapped.column, str) else []
+        if len(names) > 1:
+            column = tuple(f"{mapped.column}.{name}" for name in names)
+            more["columns"] = more.get("columns", spec.columns) | {key: mapped.model_copy(update={"column": column})}
     return spec.model_copy(update=more)
 
 

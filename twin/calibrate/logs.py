@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Log:
     labels: Mapping[str, Texts]
     segment: NDArray[np.int64]
     findings: tuple[Finding, ...] = ()
+    maps: Mapping[str, ColumnMap] = field(default_factory=dict)
+    """How each signal was read."""
 
     def __len__(self) -> int:
         return len(self.segment)
@@ -89,7 +91,7 @@ class Log:
         t = None if self.t is None else self.t[keep]
         signals = {name: values[keep] for name, values in self.signals.items()}
         labels = {name: values[keep] for name, values in self.labels.items()}
-        return Log(self.name, self.digest, t, signals, labels, self.segment[keep], self.findings)
+        return Log(self.name, self.digest, t, signals, labels, self.segment[keep], self.findings, self.maps)
 
     def in_pieces(self, count: int) -> Log:
         """The same rows, every unbroken stretch cut into so many runs of its own."""
@@ -122,7 +124,7 @@ def read_log(name: str, spec: SignalLog, folder: Path) -> Log:
     digest = hashlib.sha256("".join(part.digest for part in parts).encode()).hexdigest() if len(parts) > 1 else parts[0].digest
     findings = tuple(finding for part in parts for finding in part.findings)
     segment, more = _segments(name, spec, t, labels["run"])
-    return Log(name, digest, t, signals, labels, segment, findings + more)
+    return Log(name, digest, t, signals, labels, segment, findings + more, spec.columns)
 
 
 def run_names(files: Sequence[Path]) -> list[str]:

@@ -58,8 +58,8 @@ def _listed(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     inner = {key: _listed(value) for key, value in node.items()}
-    if inner and all(isinstance(key, int) for key in inner):
-        return [inner[i] for i in sorted(inner)]
+    if inner and set(inner) == set(range(len(inner))):
+        return [inner[i] for i in range(len(inner))]
     return {str(key): value for key, value in inner.items()}
 
 

@@ -186,8 +186,9 @@ def picked(
 ) -> dict[str, NDArray[Any]]:
     """Columns out of arrays and their lists. Raises `TableError` for a place that no list has."""
     raw, out = Raw(path, "", 0, found), {}
+    lists = {name: raw.numbers(name) for name in dict.fromkeys(name for name, place in wanted.values() if place is not None)}
     for column, (name, place) in wanted.items():
-        values = found[name] if place is None else raw.numbers(name)
+        values = found[name] if place is None else lists[name]
         if place is not None and (values.ndim != 2 or place >= values.shape[1]):
             has = f"has {values.shape[1]} numbers a row, the first is .0" if values.ndim == 2 else "holds no lists"
             raise TableError(f"{path}: no column {column!r}: {name!r} {has}")
@@ -290,12 +291,12 @@ def _jsonl(path: Path, spec: SignalLog, columns: Sequence[str] | None) -> Raw:
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise TableError(f"{path} is no JSON of one object a line")
     known = list(dict.fromkeys(key for row in rows for key in row))
-    check_columns(path, columns or (), known)
+    wanted = picks(path, columns, known)
     found = {}
-    for name in columns or known:
+    for name, _ in wanted.values():
         found[name] = np.empty(len(rows), dtype=object)
         found[name][:] = [row.get(name) for row in rows]
-    return Raw(path, digest(path), len(rows), found)
+    return Raw(path, digest(path), len(rows), picked(path, found, wanted))
 
 
 _READERS: Mapping[Format, Callable[[Path, SignalLog, Sequence[str] | None], Raw]] = {

@@ -22,15 +22,32 @@ _names.__name__, _numbers.__name__ = "list of columns", "list of numbers"  # arg
 
 
 def _define(command: argparse.ArgumentParser) -> None:
-    command.add_argument("log", type=Path, metavar="LOG", help="signals over time (.csv, .csv.gz, .parquet, .npz, .h5, a bag)")
+    command.add_argument(
+        "log",
+        type=Path,
+        metavar="LOG",
+        help="signals over time (CSV, Parquet, NPZ, HDF5, a bag, a LeRobot data set), or a calibration plan that maps them",
+    )
+    command.add_argument("--log", default="", dest="of", metavar="NAME", help="which log of a plan")
     command.add_argument("--robot", required=True, metavar="MODEL", help="an MJCF or URDF file, or a robot that ships")
     command.add_argument("--time", default="", metavar="COLUMN", help="default: guessed from the names, as all columns are")
     command.add_argument(
         "--time-unit", default="", choices=("s", "ms", "us", "ns", "iso8601"), help="default: as the column's name ends, or s"
     )
-    command.add_argument("--position", type=_names, default=(), metavar="A,B,…", help="positions, a joint each")
+    command.add_argument("--rate-hz", type=float, metavar="F", help="rows a second, where the log has no column of time")
     command.add_argument(
-        "--drive", type=_names, default=(), metavar="A,B,…", help="what drives the robot: torques, or commands"
+        "--position",
+        type=_names,
+        default=(),
+        metavar="A,B,…",
+        help="positions, a joint each; of a plan: its signal (default: q)",
+    )
+    command.add_argument(
+        "--drive",
+        type=_names,
+        default=(),
+        metavar="A,B,…",
+        help="what drives the robot: torques, or commands; of a plan: its signal (default: tau, or command)",
     )
     command.add_argument(
         "--drive-scale",
@@ -39,7 +56,25 @@ def _define(command: argparse.ArgumentParser) -> None:
         metavar="X,Y,…",
         help="torque of one count of the drive, Nm (of a current: constant times gear); one for all, or one a column",
     )
-    command.add_argument("--actuators", action="store_true", help="the drive is what the model's actuators are commanded")
+    command.add_argument(
+        "--actuators",
+        action="store_true",
+        help="the drive is what the model's actuators are commanded; a model without any is given position servos",
+    )
+    command.add_argument(
+        "--servo-radps",
+        type=_numbers,
+        default=(30.0,),
+        metavar="X,Y,…",
+        help="how stiff those are, critically damped, as the part `delays` fits them; default 30",
+    )
+    command.add_argument(
+        "--delay-ms",
+        type=_numbers,
+        default=(0.0,),
+        metavar="X,Y,…",
+        help="the drive takes effect so much later than it is logged",
+    )
     command.add_argument(
         "--joints", type=_names, default=None, metavar="A,B,…", help="the model's joints in the columns' order"
     )
@@ -53,11 +88,13 @@ def _replay(arguments: argparse.Namespace) -> int:
     from twin.calibrate.dynamics.replay import Asked, replay
     from twin.core.errors import InputError
 
-    if not arguments.resync_s > 0:
-        raise InputError(f"--resync-s {arguments.resync_s:g}: it must be more than zero")
     a = arguments
-    units = {"unit": a.unit, "time_unit": a.time_unit, "scale": a.drive_scale}
-    ask = Asked(a.time, a.position, a.drive, actuators=a.actuators, joints=a.joints, resync_s=a.resync_s, **units)
+    for option, value in (("--resync-s", a.resync_s), ("--rate-hz", a.rate_hz), ("--servo-radps", min(a.servo_radps))):
+        if value is not None and not value > 0:
+            raise InputError(f"{option} {value:g}: it must be more than zero")
+    units = {"unit": a.unit, "time_unit": a.time_unit, "scale": a.drive_scale, "rate_hz": a.rate_hz}
+    drives = {"actuators": a.actuators, "delay_ms": a.delay_ms, "servo_radps": a.servo_radps}
+    ask = Asked(a.time, a.position, a.drive, joints=a.joints, resync_s=a.resync_s, log=a.of, **units, **drives)
     found = replay(a.log, a.robot, ask)
     if a.json:
         both = {"resync": _table(found.resync, found.joints), "open_loop": _table(found.open_loop, found.joints)}

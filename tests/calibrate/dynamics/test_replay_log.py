@@ -1,7 +1,15 @@
 import json
 
+import mujoco
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tests.calibrate.test_formats import rosbag
+from twin.calibrate.dynamics.models import robot, with_servos
+from twin.calibrate.dynamics.rollouts import windows
+from twin.calibrate.dynamics.signals import Motion
 from twin.cli import main
 
 
@@ -57,3 +65,72 @@ def test_time_in_milliseconds_is_read_by_its_name_or_unit_and_else_suspected(log
     assert main(command) == 2 and "is time in another unit" in capsys.readouterr().out
     assert main([*command, "--time-unit", "ms"]) == 0
     assert json.loads(capsys.readouterr().out)["open_loop"][-1]["horizon_s"] > 4
+
+
+def test_a_plan_says_units_signs_and_files_of_a_log(log, arm, capsys):
+    plain = ["replay-log", str(log), "--robot", "double_pendulum", "--json"]
+    assert main(plain) == 0
+    expected = json.loads(capsys.readouterr().out)["resync"]
+    arm.q, arm.tau = np.degrees(arm.q), -arm.tau
+    arm.write()
+    maps = "q: {column: [q1, q2], unit: deg}, tau: {column: [u1, u2], sign: -1}"
+    plan = log.with_name("plan.yaml")
+    plan.write_text(f"calibrate: arm\nlogs: {{run: {{path: run.csv, time: t, columns: {{{maps}}}}}}}\n"
+                    "parts: [{kind: dynamics, log: run, model: double_pendulum}]\n")  # fmt: skip
+    assert main(["replay-log", str(plan), *plain[2:]]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["columns"] == {"position": ["q1", "q2"], "drive": ["u1", "u2"]}
+    assert told["resync"][-1]["simulated_rad"] == pytest.approx(expected[-1]["simulated_rad"], rel=0.02)
+
+
+@pytest.fixture
+def commanded(tmp_path):
+    """A two-joint arm without actuators in its file, whose servos followed their commands 40 ms late, as columns of lists."""
+    file = tmp_path / "arm.xml"
+    link = (
+        '<body pos="0 0 -.3"><joint name="{}" axis="0 1 0" armature=".01"/><geom size=".03" mass=".5" pos="0 0 -.2"/>{}</body>'
+    )
+    file.write_text(f"<mujoco><worldbody>{link.format('j', link.format('k', ''))}</worldbody></mujoco>")
+    bot = with_servos(robot(str(file), tmp_path, None, 2), np.array([25.0, 15.0]))
+    t = np.arange(0, 8, 1e-3)
+    asked = 0.4 * np.sin(2 * np.pi * np.outer(t, [0.4, 0.7]) + [0, 1])
+    bot.model.opt.timestep, data, moved = 1e-3, mujoco.MjData(bot.model), np.empty_like(asked)
+    data.qpos[:] = asked[0]
+    for k in range(len(t)):
+        moved[k], data.ctrl[:] = data.qpos, asked[max(k - 40, 0)]
+        mujoco.mj_step(bot.model, data)
+    pq.write_table(pa.table({"action": list(asked[::20, ::-1]), "qpos": list(moved[::20, ::-1])}), tmp_path / "log.parquet")
+    return tmp_path / "log.parquet", file
+
+
+def test_commands_drive_servos_where_the_model_has_none(commanded, capsys):
+    log, file = commanded
+    command = ["replay-log", str(log), "--robot", str(file), "--actuators", "--rate-hz", "50", "--joints", "k,j", "--json"]
+    left = []
+    for more in ([], ["--servo-radps", "15,25", "--delay-ms", "40"]):
+        assert main([*command, *more]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert "has no actuators: position servos of" in told["doubts"][0] and told["columns"]["drive"] == ["action"]
+        left.append(told["open_loop"][-1])
+    assert left[1]["simulated_rad"]["k"] < 0.2 * left[0]["simulated_rad"]["k"] < 0.2 * left[1]["standing_still_rad"]["k"]
+    assert main([*command, "--servo-radps", "1,2,3"]) == 2 and "3 values for 2 columns" in capsys.readouterr().out
+
+
+def test_a_bag_asks_for_its_topics(tmp_path, capsys):
+    pytest.importorskip("rosbags")
+    rosbag(tmp_path / "bag")
+    command = ["replay-log", str(tmp_path / "bag"), "--robot", "double_pendulum"]
+    assert main(command) == 2 and "name topics and fields (topics: /joints)" in capsys.readouterr().err
+    columns = ["--time", "/joints.header.stamp", "--position", "/joints.position", "--drive", "/joints.effort"]
+    assert main([*command, *columns]) == 2 and "no stretch of the log lasts" in capsys.readouterr().err
+
+
+def test_shapes_of_neighbours_that_overlap_do_not_push():
+    links = '<body name="{}" pos=".05 0 0"><joint axis="0 0 1"/><geom size=".08" mass="1"/>{}</body>'
+    tree = links.format("a", links.format("b", links.format("c", "")))
+    model = mujoco.MjModel.from_xml_string(f'<mujoco><option gravity="0 0 0"/><worldbody>{tree}</worldbody></mujoco>')
+    still = np.full((60, 3), 0.4)
+    (found, *_) = windows(
+        model, [Motion("run", 0.02, still, 0 * still, 0 * still, 0 * still)], horizon_s=1, every_s=1, step_s=0.002
+    )
+    assert found.simulated == pytest.approx(still[:51])

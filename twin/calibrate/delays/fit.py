@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
+from scipy.stats import norm
+
+from twin.calibrate.delays import follow
 from twin.calibrate.delays.lag import FEWEST, Windows, interval, joined, peak, windows
 from twin.calibrate.delays.spec import DelaysSpec
-from twin.calibrate.figures import line
+from twin.calibrate.figures import line, overlaid
 from twin.calibrate.given import Given
 from twin.calibrate.logs import Log
-from twin.calibrate.result import Estimate, Figure, Finding, PartResult, Score
+from twin.calibrate.result import Estimate, Figure, Finding, PartResult, Path, Score
 from twin.calibrate.split import split, usual
 from twin.calibrate.suspicion import never_moves
-from twin.core.errors import TableError
+from twin.calibrate.units import UNITS
+from twin.core.errors import InputError, TableError
 from twin.core.records import Floats
 
 WEAK = 0.3
@@ -24,26 +30,101 @@ def fit(spec: DelaysSpec, given: Given) -> PartResult:
     log = given.signals(spec.log)
     training, held = split(log, spec.split or usual(log))
     step = _step(log)
-    longest = spec.max_delay_ms / 1e3
     count = _columns(log, spec)
-    estimates, scores, figures, findings = [], [], [], list(log.findings)
-    for joint in range(count):
-        name = "" if count == 1 else f" of joint {joint + 1}"
-        given.say(f"{given.name(spec)}: delay{name}")
-        path = ("models", spec.robot, *(() if count == 1 else ("joints", joint)), "command_delay_ms")
-        seen = _windows(training, spec, joint, step, longest)
-        told = _judged(seen, spec, name)
-        findings += told
-        correlation = seen.correlation()
-        lag = peak(correlation, step)
-        low, high = interval(seen, given.confidence, given.stream(spec, "windows", joint))
-        known = not any(finding.level != "note" for finding in told)
-        low, high = min(low, lag), max(high, lag)
-        estimates.append(Estimate(path, 1e3 * lag, 1e3 * low, 1e3 * high, len(seen.power), "ms", log.source,
-                                  "cross-correlation of rates, windows resampled", known))  # fmt: skip
-        scores += _scores(_windows(held, spec, joint, step, longest), lag, name)
-        figures.append(_picture(correlation, step, lag, name))
-    return PartResult("delays", given.name(spec), tuple(estimates), tuple(scores), tuple(findings), tuple(figures))
+    unit = {"angle": "rad", "length": "m"}.get(UNITS[mapped.unit][0], "") if (mapped := log.maps[spec.motion]).unit else ""
+    found = [PartResult("", "", findings=log.findings)]
+    for joint, name in enumerate(_names(spec, log, count)):
+        given.say(f"{given.name(spec)}: delay{name and f' of {name}'}")
+        path = ("models", spec.robot, *(("joints", name) if name else ()))
+        found.append(_joint(spec, given, _Joint(training, held, joint, step, name and f" of {name}", unit), path))
+    return PartResult(
+        "delays",
+        given.name(spec),
+        tuple(one for part in found for one in part.estimates),
+        tuple(one for part in found for one in part.scores),
+        tuple(one for part in found for one in part.findings),
+        tuple(one for part in found for one in part.figures),
+    )
+
+
+@dataclass(frozen=True)
+class _Joint:
+    """One joint: training and held-out log, which column, the grid's step, what follows `delay` in words, the motion's unit."""
+
+    training: Log
+    held: Log
+    number: int
+    step_s: float
+    of: str
+    unit: str
+
+
+def _joint(spec: DelaysSpec, given: Given, joint: _Joint, path: Path) -> PartResult:
+    """What is found of one joint."""
+    longest, step, of = spec.max_delay_ms / 1e3, joint.step_s, joint.of
+    seen = _windows(joint.training, spec, joint, longest)
+    findings = _judged(seen, spec, of)
+    correlation = seen.correlation()
+    lag = peak(correlation, step)
+    low, high = interval(seen, given.confidence, given.stream(spec, "windows", joint.number))
+    known = not any(finding.level != "note" for finding in findings)
+    n, source, how = len(seen.power), joint.training.source, "cross-correlation of rates, windows resampled"
+    where, ends = (*path, "command_delay_ms"), (1e3 * min(low, lag), 1e3 * max(high, lag))
+    estimates = [Estimate(where, 1e3 * lag, *ends, n, "ms", source, how, known)]
+    scores = _scores(_windows(joint.held, spec, joint, longest), lag, of)
+    figures = [_picture(correlation, step, lag, of)]
+    if known:
+        servo = follow.fit(_stretches(joint.training, spec, joint), lag, longest)
+        score, figure = _followed(servo, joint, spec)
+        estimates += _servo(servo, given, joint, path, better=bool(score.better))
+        scores, figures = [*scores, score], [*figures, figure]
+    return PartResult("", "", tuple(estimates), tuple(scores), tuple(findings), tuple(figures))
+
+
+def _servo(servo: follow.Servo, given: Given, joint: _Joint, path: Path, *, better: bool) -> list[Estimate]:
+    """Delay and servo as estimates; not identified where held-out motion does not tell it from one that obeys at once."""
+    z = float(norm.ppf(0.5 + given.confidence / 2))
+    late, wide, off = (z * servo.spread).tolist()
+    told = better and servo.told and wide < 1
+    factor = float(np.exp(min(wide, 50.0)))
+    rows = (
+        ("servo_radps", servo.radps, servo.radps / factor, servo.radps * factor, "rad/s"),
+        ("servo_delay_ms", 1e3 * servo.delay_s, 1e3 * max(servo.delay_s - late, 0.0), 1e3 * (servo.delay_s + late), "ms"),
+        ("servo_offset", servo.offset, servo.offset - off, servo.offset + off, joint.unit),
+    )
+    n, source, how = servo.pieces, joint.training.source, "a critically damped servo, free-running"
+    return [Estimate((*path, key), value, low, high, n, unit, source, how, told or key == "servo_offset")
+            for key, value, low, high, unit in rows]  # fmt: skip
+
+
+def _followed(servo: follow.Servo, joint: _Joint, spec: DelaysSpec) -> tuple[Score, Figure]:
+    """The servo on held-out stretches, beside one that obeys at once."""
+    held = _stretches(joint.held, spec, joint)
+    moved = follow.foretold(held, servo.delay_s, servo.radps, servo.offset)
+    ours, other = (float(np.sqrt(np.mean(held.left(x) ** 2))) for x in (moved, held.command))
+    n = int(held.there.sum())
+    score = Score(f"motion{joint.of}, rms, a servo free-running", ours, other, "one that obeys at once", joint.unit, n)
+    row = int(np.argmax(held.there.sum(axis=1)))
+    t = np.arange(held.there[row].sum(), dtype=np.float64) * joint.step_s
+    caption = f"Motion{joint.of}, held out: solid the servo, free-running from its command, dashed measured."
+    pair = (x[row, : len(t)] for x in (moved, held.motion))
+    return score, overlaid(t, *pair, axis="time, s", left="motion", caption=caption)
+
+
+def _names(spec: DelaysSpec, log: Log, count: int) -> list[str]:
+    """What the joints are called: as the plan says, by their columns, or by number; nothing where there is one."""
+    if spec.joints is not None:
+        if len(set(spec.joints)) != count or len(spec.joints) != count:
+            raise InputError(f"`joints` names {len(set(spec.joints))} joints for {count} columns of {spec.motion}")
+        return list(spec.joints)
+    columns = log.maps[spec.motion].names
+    if count == 1:
+        return [""]
+    if len(columns) != count:
+        return [str(i + 1) for i in range(count)]
+    steps = [name.split(".") for name in columns]
+    shared = next(i for i, own in enumerate(zip(*steps, strict=False)) if len(set(own)) > 1)
+    return [".".join(own[shared:]) for own in steps]
 
 
 def _columns(log: Log, spec: DelaysSpec) -> int:
@@ -62,16 +143,22 @@ def _step(log: Log) -> float:
     return float(np.median(steps[steps > 0]))
 
 
-def _windows(log: Log, spec: DelaysSpec, joint: int, step: float, longest: float) -> Windows:
-    """All windows of a joint; nothing is correlated across a gap."""
+def _pieces(log: Log, spec: DelaysSpec, joint: _Joint) -> Iterator[tuple[Floats, Floats, Floats]]:
+    """Time, command and motion of a joint, of every stretch without a gap."""
     t, asked, moved = log.time(), log.signal(spec.command), log.signal(spec.motion)
-    found = []
     for segment in np.unique(log.segment):
         rows = log.segment == segment
-        a, b = (values[rows] if values.ndim == 1 else values[rows, joint] for values in (asked, moved))
-        part = windows(t[rows], a, b, step, longest)
-        if part is not None:
-            found.append(part)
+        yield t[rows], *(values[rows] if values.ndim == 1 else values[rows, joint.number] for values in (asked, moved))
+
+
+def _stretches(log: Log, spec: DelaysSpec, joint: _Joint) -> follow.Stretches:
+    return follow.padded(list(_pieces(log, spec, joint)), joint.step_s)
+
+
+def _windows(log: Log, spec: DelaysSpec, joint: _Joint, longest: float) -> Windows:
+    """All windows of a joint; nothing is correlated across a gap."""
+    cut = (windows(*piece, joint.step_s, longest) for piece in _pieces(log, spec, joint))
+    found = [part for part in cut if part is not None]
     if not found:
         need = f"lasts the {(FEWEST + 1) * longest:g} s that looking for delays up to {longest:g} s takes"
         raise TableError(f"log {log.name!r}: no stretch without a gap {need}; give a smaller max_delay_ms")

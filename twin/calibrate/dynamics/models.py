@@ -16,7 +16,7 @@ from twin.calibrate.dynamics.regressor import HINGE, body_parameters, check_tree
 from twin.core.assets import names
 from twin.core.errors import InputError, nearest
 from twin.core.records import Bools, Floats
-from twin.world.own.mount import load_bare
+from twin.world.own.mount import load_bare, set_servo
 from twin.world.own.trial import compiles
 
 
@@ -66,10 +66,13 @@ def robot(
     columns: int,
     locked: Mapping[str, float] = MappingProxyType({}),
     gravity: Sequence[float] | None = None,
+    *,
+    drives: bool = False,
 ) -> Robot:
     """The robot of a log of so many columns; joints that the log does not tell of are welded where they rest, or, where they
-    are `locked`, at an angle (rad, m). `gravity` (3, m/s², along the base's axes): None is as the model has it."""
-    spec = _bare(read(model, folder))
+    are `locked`, at an angle (rad, m). `gravity` (3, m/s², along the base's axes): None is as the model has it. `drives`: the
+    actuators of its joints stay, and what compensates its weight."""
+    spec = _bare(read(model, folder), drives=drives)
     if gravity is not None:
         spec.option.gravity = np.array(gravity)
     full = _compile(spec, model)
@@ -87,6 +90,8 @@ def robot(
         if joint.name not in wanted:
             if joint.name in locked:
                 _turn(joint, full, locked[joint.name])
+            for drive in [drive for drive in spec.actuators if drive.target == joint.name]:
+                spec.delete(drive)
             spec.delete(joint)
     small = _compile(spec, model)
     check_tree(small)
@@ -119,19 +124,36 @@ def _turn(joint: mujoco.MjsJoint, full: mujoco.MjModel, at: float) -> None:
     body.pos, body.quat, body.alt.type = place, quat, mujoco.mjtOrientation.mjORIENTATION_QUAT
 
 
-def _bare(spec: mujoco.MjSpec) -> mujoco.MjSpec:
-    """The arm alone: nothing drives, holds or touches it; what its drives can do stays as the joints' limit; all have names."""
+def with_servos(bot: Robot, radps: Floats) -> Robot:
+    """The robot with a position servo a joint, its weight compensated, as a farm drives an arm that is brought as a file:
+    critically damped at `radps` (nv,) about the inertia that each joint feels where the model rests."""
+    spec = bot.spec.copy()
+    model, data, inertia = bot.model, mujoco.MjData(bot.model), np.zeros((bot.model.nv, bot.model.nv))
+    mujoco.mj_forward(model, data)
+    mujoco.mj_fullM(model, data, inertia)
+    for name, w, felt in zip(bot.joints, radps.tolist(), np.diag(inertia).tolist(), strict=True):
+        drive = spec.add_actuator(name=f"servo {name}", target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+        set_servo(drive, w**2 * felt, 2.0 * w * felt)
+    for body in spec.bodies:
+        body.gravcomp = 1.0
+    return replace(bot, spec=spec, model=spec.compile())
+
+
+def _bare(spec: mujoco.MjSpec, *, drives: bool = False) -> mujoco.MjSpec:
+    """The arm alone: nothing holds or touches it, nor drives it but for `drives` of joints; what these can do stays as the
+    joints' limit; all have names."""
     for drive in spec.actuators:
         if drive.trntype == mujoco.mjtTrn.mjTRN_JOINT and drive.forcerange[0] < drive.forcerange[1]:
             joint = spec.joint(drive.target)
             if joint.actfrcrange[0] >= joint.actfrcrange[1]:
                 joint.actfrcrange = np.array(drive.forcerange) * abs(float(drive.gear[0]))
-    for items in (spec.actuators, spec.sensors, spec.keys, spec.tendons, spec.equalities, spec.excludes, spec.pairs):
+    others = [drive for drive in spec.actuators if not drives or drive.trntype != mujoco.mjtTrn.mjTRN_JOINT]
+    for items in (others, spec.sensors, spec.keys, spec.tendons, spec.equalities, spec.excludes, spec.pairs):
         for item in list(items):
             spec.delete(item)
     for k, joint in enumerate(spec.joints):
         joint.name = joint.name or f"joint{k + 1}"
-    for body in spec.bodies:
+    for body in spec.bodies if not drives else ():
         body.gravcomp = 0.0
     return spec
 

@@ -128,6 +128,7 @@ def _driven(spec: mujoco.MjSpec, bot: Robot) -> mujoco.MjSpec:
         kind, what = mujoco.mjtSensor.mjSENS_JOINTPOS, mujoco.mjtObj.mjOBJ_JOINT
         spec.add_sensor(name=f"twin {name}", type=kind, objtype=what, objname=name)
     spec.option.timestep = STEP_S
+    spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_CONTACT)  # as roll-outs
     return spec
 
 

@@ -43,6 +43,9 @@ def windows(
     """Simulated pieces of the log. `ctrl`: the logged input goes to the actuators, else to the joints as torque."""
     quiet()
     model.opt.timestep = step_s
+    model.opt.disableflags |= int(
+        mujoco.mjtDisableBit.mjDSBL_CONTACT
+    )  # shapes of neighbours overlap; the log is of free motion
     data, shape = mujoco.MjData(model), dry.read(model)
     rubs = None if shape is None else dry.Rubbing(shape, model)
     if ctrl and model.nu != motions[0].tau.shape[1]:

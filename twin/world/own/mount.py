@@ -284,12 +284,12 @@ def _close(out: mujoco.MjSpec, file: Path, own: OwnSpec) -> None:
     both.solref = [0.006, 1.0]
     both.data[:5] = [0.0, 1.0, 0.0, 0.0, 0.0]
     grip = out.add_actuator(name="hand_grip", target="hand_grip", trntype=mujoco.mjtTrn.mjTRN_TENDON)
-    _servo(grip, 2500.0, 120.0)
+    set_servo(grip, 2500.0, 120.0)
     grip.ctrllimited = grip.forcelimited = True
     grip.ctrlrange, grip.forcerange = [0.0, 0.08], [-40.0, 40.0]  # until the fleet file sizes it
 
 
-def _servo(actuator: Any, stiffness: float, damping: float) -> None:
+def set_servo(actuator: Any, stiffness: float, damping: float) -> None:
     """A position servo, as MJCF's <position>."""
     actuator.gaintype, actuator.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
     actuator.gainprm = [stiffness] + [0.0] * (len(actuator.gainprm) - 1)
@@ -306,4 +306,4 @@ def set_servos(cell: mujoco.MjSpec, file: Path, own: OwnSpec) -> None:
     inertia = np.zeros((model.nv, model.nv))
     mujoco.mj_fullM(model, data, inertia)
     for k, felt in enumerate(np.diag(inertia)[:nq]):
-        _servo(cell.actuators[k], own.servo_radps**2 * float(felt), 2.0 * own.servo_radps * float(felt))
+        set_servo(cell.actuators[k], own.servo_radps**2 * float(felt), 2.0 * own.servo_radps * float(felt))
