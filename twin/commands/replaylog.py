@@ -22,6 +22,19 @@ _names.__name__, _numbers.__name__ = "list of columns", "list of numbers"  # arg
 
 
 def _define(command: argparse.ArgumentParser) -> None:
+    _define_log(command)
+    command.add_argument("--robot", required=True, metavar="MODEL", help="an MJCF or URDF file, or a robot that ships")
+    command.add_argument(
+        "--joints", type=_names, default=None, metavar="A,B,…", help="the model's joints in the columns' order"
+    )
+    command.add_argument(
+        "--resync-s", type=float, default=1.0, metavar="S", help="start again from the log so often; default 1"
+    )
+    _define_drive(command)
+
+
+def _define_log(command: argparse.ArgumentParser) -> None:
+    """What the log's columns are."""
     command.add_argument(
         "log",
         type=Path,
@@ -29,7 +42,6 @@ def _define(command: argparse.ArgumentParser) -> None:
         help="signals over time (CSV, Parquet, NPZ, HDF5, a bag, a LeRobot data set), or a calibration plan that maps them",
     )
     command.add_argument("--log", default="", dest="of", metavar="NAME", help="which log of a plan")
-    command.add_argument("--robot", required=True, metavar="MODEL", help="an MJCF or URDF file, or a robot that ships")
     command.add_argument("--time", default="", metavar="COLUMN", help="default: guessed from the names, as all columns are")
     command.add_argument(
         "--time-unit", default="", choices=("s", "ms", "us", "ns", "iso8601"), help="default: as the column's name ends, or s"
@@ -42,6 +54,11 @@ def _define(command: argparse.ArgumentParser) -> None:
         metavar="A,B,…",
         help="positions, a joint each; of a plan: its signal (default: q)",
     )
+    command.add_argument("--unit", default="rad", choices=("rad", "deg"), help="of the positions")
+
+
+def _define_drive(command: argparse.ArgumentParser) -> None:
+    """What drives the robot, and how."""
     command.add_argument(
         "--drive",
         type=_names,
@@ -74,13 +91,6 @@ def _define(command: argparse.ArgumentParser) -> None:
         default=(0.0,),
         metavar="X,Y,…",
         help="the drive takes effect so much later than it is logged",
-    )
-    command.add_argument(
-        "--joints", type=_names, default=None, metavar="A,B,…", help="the model's joints in the columns' order"
-    )
-    command.add_argument("--unit", default="rad", choices=("rad", "deg"), help="of the positions")
-    command.add_argument(
-        "--resync-s", type=float, default=1.0, metavar="S", help="start again from the log so often; default 1"
     )
 
 
