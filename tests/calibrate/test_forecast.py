@@ -110,6 +110,16 @@ def test_without_hypotheses_of_change_they_do_not(monkeypatch):
     assert windows_inside(0.1) < 15
 
 
+def test_a_spell_that_passes_is_not_taken_for_the_level():
+    s, bad, had = stream("spells"), False, []
+    for _ in range(300):
+        bad = bad if s.random() < 0.9 else not bad
+        had.append(s.random() < (0.6 if bad else 0.05))
+    level = follow(np.array([*had, *[False] * 12], float))
+    assert level.kinds["clusters"] > 0.9
+    assert level.path[-1, 1] < 0.15 < level.quantile(0.05) < np.mean(had) < level.quantile(0.95) < 0.5
+
+
 @pytest.mark.parametrize("cycles", [1, 40])
 def test_a_share_that_wanders_stays_on_average(cycles):
     (walk,) = [h for _, h in hypotheses() if h.kind == "walk" and 0.04 < h.step[0] < 0.06]

@@ -53,6 +53,14 @@ class Hypothesis:
             return _rows(z, keep * z, float(self.step[1]) * np.sqrt(1 - keep * keep))
         return np.eye(1)
 
+    def lasting(self) -> Floats:
+        """(m, z) log odds of the share that every state goes back to on average; of what does not swing its own."""
+        here = self.stays[:, None] + self.moves
+        if self.kind != "clusters":
+            return here
+        mean = (special.expit(here) * self.first).sum(1, keepdims=True) / self.first.sum(1, keepdims=True)
+        return np.asarray(np.broadcast_to(special.logit(mean), here.shape))
+
 
 def _rows(z: Floats, centre: Floats, sd: float) -> Floats:
     """Rows of normal weights; a step finer than the grid moves to the neighbours as often as gives its mean and variance."""
@@ -168,14 +176,16 @@ class Level:
         return np.asarray(total / total.sum())
 
     def quantile(self, p: float) -> float:
-        """A quantile of the share now."""
-        return float(_quantiles(self.now, (p,))[0])
+        """A quantile of the share as it is now, without the spell that it may be in: that passes."""
+        return float(_quantiles(self.now, (p,), lasting=True)[0])
 
 
-def _quantiles(states: tuple[Floats, ...], ps: tuple[float, ...]) -> Floats:
-    logit = np.concatenate([(h.stays[:, None] + h.moves).ravel() for _, h in hypotheses()])
+def _quantiles(states: tuple[Floats, ...], ps: tuple[float, ...], *, lasting: bool = False) -> Floats:
+    """Of the shares that states are known with; `lasting`: of their means over the part that swings."""
+    kinds = [h.lasting() if lasting else h.stays[:, None] + h.moves for _, h in hypotheses()]
+    logit = np.concatenate([z.ravel() for z in kinds])
     weights = np.concatenate([at.ravel() for at in states])
-    order = np.argsort(logit)
+    order = np.argsort(logit, kind="stable")
     total = np.cumsum(weights[order])
     return np.asarray(special.expit(np.interp(ps, (total - 0.5 * weights[order]) / total[-1], logit[order])))
 
