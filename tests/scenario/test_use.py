@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.farm.scenes import Played
 from twin.core.errors import UseError
 from twin.scenario.load import load
 from twin.scenario.use import METHODS, lacking, resolve
@@ -93,3 +94,12 @@ def test_what_a_class_makes_pickles(use, folder):
     assert use(STRATEGY) == []
     made = resolve("mine:Mine", folder)(None, patience_s=9)
     assert pickle.loads(pickle.dumps(made)).patience_s == 9
+
+
+def test_the_example_of_ones_own_code_gives_short_jobs_their_cells_first(root):
+    played = Played(load(root / "examples" / "own", duration_s=100, engine="kinematic"))
+    at_once = {e.job: e.payload["episodes"] for e in played.of("job.arrived") if not e.t_us}
+    first = played.of("job.assigned")[0].job
+    assert at_once[first] == min(at_once.values()) < max(at_once.values())
+    assert len(played.of("episode.end")) > 10 and played.of("filter.acted")
+    assert not played.of("filter.failed", "authority.refused")
