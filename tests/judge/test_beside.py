@@ -8,7 +8,7 @@ import pytest
 
 from tests.judge.synthetic import farm, make_log, real_table
 from tests.judge.test_report import FARM, Tree, judged, section
-from twin.core.errors import AssetError, TableError
+from twin.core.errors import AssetError, InputError, TableError
 from twin.judge.compare import compare
 from twin.judge.report import beside
 from twin.judge.report.page import build
@@ -39,6 +39,11 @@ def test_margins_are_the_users_own_where_given():
     wide = {"duration_median_s": 9.0, "duration_p10_s": 9.0, "duration_p90_s": 9.0}
     said = section(build(FARM, [real_table()], margins=wide), "trust")
     assert re.search(r"Trust it for.*median of cycle duration.*Do not trust", said)
+
+
+def test_a_margin_of_no_statistic_is_refused_with_nothing_to_compare_too():
+    with pytest.raises(InputError, match="did you mean 'success'"):
+        build([FARM], [], margins={"sucess": 0.1})
 
 
 def test_the_summary_holds_every_statistic_once_under_its_verdict():

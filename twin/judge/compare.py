@@ -136,7 +136,7 @@ def compare(
     Groups are by the columns `by`, of which one that a side never fills in is not used, and said. `TableError` where tables are
     empty, lack a column, hold NaN or share no group; `InputError` for a margin that is none.
     """
-    wanted = _margins(margins or {})
+    wanted = margins_of(margins or {})
     a, b = _side(sim, "sim"), _side(real, "real")
     if _sources(sim) == {"real"} and _sources(real) == {"sim"}:
         raise TableError("sim: every row has source 'real', and in real 'sim': the two tables are swapped")
@@ -167,7 +167,8 @@ def _group(own: Mapping[str, str], x: Episodes, y: Episodes, rows: Sequence[Row]
     )
 
 
-def _margins(asked: Mapping[str, Any]) -> dict[str, float]:
+def margins_of(asked: Mapping[str, Any]) -> dict[str, float]:
+    """Every statistic's margin, some as asked. `InputError` for a statistic that is none, or a margin that is none."""
     out = {key: margin for key, (_, margin, _) in STATISTICS.items()}
     for key, value in asked.items():
         if key not in out:

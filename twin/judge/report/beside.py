@@ -13,7 +13,7 @@ from markupsafe import Markup
 from twin.core.errors import TableError
 from twin.judge import words
 from twin.judge.columns import column
-from twin.judge.compare import Comparison, Group, Row, by_pairs, compare
+from twin.judge.compare import Comparison, Group, Row, by_pairs, compare, margins_of
 from twin.judge.engines import SPELT, tell
 from twin.judge.report import curves, plots, published
 from twin.judge.report.pools import Pool, scenario_of
@@ -73,6 +73,7 @@ def gather(
 ) -> list[Beside]:
     """Every scenario beside every table. `TableError` where a table fits none of the scenarios that have episodes at all."""
     out: list[Beside] = []
+    margins_of(margins or {})  # a misspelt one is told, whether or not there is a table to use it on
     for index, table in enumerate(real):
         out += _each(pools, name_of(table, index), "real table", lambda sim, table=table: compare(sim, table, margins))
     for path in cited:
