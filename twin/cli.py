@@ -78,14 +78,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        if error.errno in BARRED:
-            return _refuse(InputError(f"{str(error.filename or 'a file')[:80]}: {error.strerror}"), as_json=arguments.json)
-        if error.errno not in FULL:
+        if (told := _of_the_disk(error)) is None:
             raise
-        where = f" ({error.filename})" if error.filename else ""
-        message = f"the disk cannot take what has to be written{where}: {error.strerror}; make room and repeat the command"
-        return _refuse(StorageError(message), as_json=arguments.json)
+        return _refuse(told, as_json=arguments.json)
     return status
+
+
+def _of_the_disk(error: OSError) -> TwinError | None:
+    """What a file system refused, in words; None where it may be a bug."""
+    if error.errno in BARRED:
+        return InputError(f"{str(error.filename or 'a file')[:80]}: {error.strerror}")
+    if error.errno not in FULL:
+        return None
+    where = f" ({error.filename})" if error.filename else ""
+    mend = "make room and repeat the command"
+    return StorageError(f"the disk cannot take what has to be written{where}: {error.strerror}; {mend}")
 
 
 def _driver() -> None:

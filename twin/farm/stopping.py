@@ -78,18 +78,24 @@ class Stopping:
             cell.stopped_from_us = self.clock.now_us
             self._interrupt(cell)
         cell.stop, cell.stops, cell.stopped_by = category, cell.stops + 1, cause
-        self.recovery.cancel(cell, "stop")
-        episode = cell.episode if cell.state == "episode" else None
-        self.book.emit(f"stop.{kind}", cell, job=cell.job, episode=episode, reason=cause, category=category)
-        if episode is not None and self.tier.assisting is not None:
-            self.tier.assisting.over(cell, "stop")
-        if episode is not None and kind == "protective" and "protective_stop" not in cell.symptoms:
-            cell.symptoms.append("protective_stop")
+        self._tell(cell, kind)
         if not held:
             stream = self.chance.stream(cell.name, f"stop/{cell.stops}", cell.count)
             after = draw(cell.robot_spec.stop_recover_s if recover_s is None else recover_s, stream)
             cell.timers["stop"] = self.clock.after(after, "stop.recover", cell.name)
         return True
+
+    def _tell(self, cell: Cell, kind: Kind) -> None:
+        """Whoever has to do with a cell that stops: whoever was on the way to it, the log, whoever helps in its episode."""
+        self.recovery.cancel(cell, "stop")
+        episode = cell.episode if cell.state == "episode" else None
+        self.book.emit(f"stop.{kind}", cell, job=cell.job, episode=episode, reason=cell.stopped_by, category=cell.stop)
+        if episode is None:
+            return
+        if self.tier.assisting is not None:
+            self.tier.assisting.over(cell, "stop")
+        if kind == "protective" and "protective_stop" not in cell.symptoms:
+            cell.symptoms.append("protective_stop")
 
     def _interrupt(self, cell: Cell) -> None:
         """Between episodes a stop takes the cell out of work, or out of its automatic reset."""

@@ -54,23 +54,26 @@ class Stored:
         self, names: Sequence[str], kinds: Collection[str] | None = None, around: np.ndarray[Any, Any] | None = None
     ) -> Iterator[pd.DataFrame]:
         """Frames one after the other, numbered through; only events of some kinds, or only batches that hold some rows."""
-        at = 0
         read = list(names) if kinds is None or "kind" in names else [*names, "kind"]
-        texts = [name for name in read if pa.types.is_string(self.schema.field(name).type) and name not in PLAIN]
+        for first, part in self._parts(read, around):
+            index = np.arange(first, first + part.num_rows)
+            if kinds is None:
+                yield frame(part).set_axis(index)
+            elif (mask := pc.is_in(part["kind"], pa.array(sorted(kinds)))).to_numpy().any():
+                yield frame(part.filter(mask)).set_axis(index[mask.to_numpy()])
+
+    def _parts(self, names: list[str], around: np.ndarray[Any, Any] | None) -> Iterator[tuple[int, Any]]:
+        """Some columns, texts as codes, batch by batch, each after the number of its first row; those that hold some rows."""
+        texts = [name for name in names if pa.types.is_string(self.schema.field(name).type) and name not in PLAIN]
         coded = pa.dictionary(pa.int32(), pa.string())
-        schema = pa.schema([pa.field(name, coded) if name in texts else self.schema.field(name) for name in read])
+        schema = pa.schema([pa.field(name, coded) if name in texts else self.schema.field(name) for name in names])
+        at = 0
         try:
             with pq.ParquetFile(self.path, read_dictionary=texts, pre_buffer=False) as file:
-                for batch in file.iter_batches(BATCH, columns=read):
+                for batch in file.iter_batches(BATCH, columns=names):
                     first, at = at, at + batch.num_rows
-                    if around is not None and not ((around >= first) & (around < at)).any():
-                        continue
-                    table, index = pa.Table.from_batches([batch]).select(read).cast(schema), np.arange(first, at)
-                    if kinds is not None:
-                        mask = pc.is_in(table["kind"], pa.array(sorted(kinds)))
-                        table, index = table.filter(mask), index[mask.to_numpy()]
-                    if table.num_rows:
-                        yield frame(table).set_axis(index)
+                    if batch.num_rows and (around is None or ((around >= first) & (around < at)).any()):
+                        yield first, pa.Table.from_batches([batch]).select(names).cast(schema)
         except BROKEN as error:
             raise unreadable(self.path, error) from error
 

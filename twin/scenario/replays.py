@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,19 +57,24 @@ def read_onsets(path: Path, shown: str) -> tuple[list[dict[str, float]], Problem
     for row in rows:
         if not any(field.strip() for field in row):
             continue
-        given = dict(zip(header, row, strict=False))
-        moment = {name: _number(given[name]) for name in header if given.get(name, "").strip()}
-        wrong = next(
-            (f"column {k!r}: {given[k].strip()!r} is no time in s" for k, v in moment.items() if not 0 <= v <= LONGEST_S), None
-        )
-        if wrong is None and "at_s" not in moment:
-            wrong = "column 'at_s' is empty"
-        if wrong is None and moments and moment["at_s"] < moments[-1]["at_s"]:
-            wrong = f"{moment['at_s']:g} s comes before {moments[-1]['at_s']:g} s; sort the table"
-        if wrong is not None:
+        given = {name: field.strip() for name, field in zip(header, row, strict=False) if field.strip()}
+        moment = {name: _number(field) for name, field in given.items()}
+        if (wrong := _wrong(given, moment, moments[-1]["at_s"] if moments else 0.0)) is not None:
             return [], Problem(shown, rows.line_num, 1, f"row {len(moments) + 1}: {wrong}")
         moments.append(moment)
     return moments, None if moments else Problem(shown, 1, 1, "the table holds no onset")
+
+
+def _wrong(given: Mapping[str, str], moment: Mapping[str, float], before_s: float) -> str | None:
+    """What is wrong with a row, as written and as numbers, after one at `before_s`; None: nothing."""
+    for name, value in moment.items():
+        if not 0 <= value <= LONGEST_S:
+            return f"column {name!r}: {given[name]!r} is no time in s"
+    if "at_s" not in moment:
+        return "column 'at_s' is empty"
+    if moment["at_s"] < before_s:
+        return f"{moment['at_s']:g} s comes before {before_s:g} s; sort the table"
+    return None
 
 
 def _number(text: str) -> float:

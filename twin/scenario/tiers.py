@@ -17,14 +17,24 @@ from twin.scenario.refs import Checker, written_jobs
 
 def check_tier(check: Checker) -> None:
     """Everything that depends on the tier."""
-    view = check.view
     _reverses(check)
-    if view.tier == "physics":
-        if view.learning is not None:
-            check.refuse(check.fleet("learning"), "a declared learning curve is drawn from: use tier: outcome")
-        if isinstance(view.policy, KnownPolicy):
-            check.refuse(("policy", "kind"), "a policy that is known by its outcomes only commands no robot: use tier: outcome")
-        return
+    if check.view.tier == "physics":
+        _simulated(check)
+    else:
+        _drawn(check)
+
+
+def _simulated(check: Checker) -> None:
+    """What only the outcome tier has."""
+    if check.view.learning is not None:
+        check.refuse(check.fleet("learning"), "a declared learning curve is drawn from: use tier: outcome")
+    if isinstance(check.view.policy, KnownPolicy):
+        check.refuse(("policy", "kind"), "a policy that is known by its outcomes only commands no robot: use tier: outcome")
+
+
+def _drawn(check: Checker) -> None:
+    """What the outcome tier needs, and what only physics has."""
+    view = check.view
     if view.outcomes is None:
         if not view.outcomes_broken:
             check.refuse(("tier",), "tier outcome needs the fleet's 'outcomes': write them, or fit them with twin fit-outcomes")

@@ -55,7 +55,19 @@ def apart(spec: ScenarioSpec) -> str | None:
 def copied(data: Data, prefix: str, seed: int, duration_s: float) -> Data:
     """A copy: every name with the prefix; jobs that arrive at random are drawn and written down."""
     data = copy.deepcopy(data)
-    fleet = data["fleet"]
+    _named(data["fleet"], prefix)
+    for number, fault in enumerate(data["faults"], start=1):
+        fault["name"] = fault["name"] or f"{fault['component']}-{fault['mode']}-{number}"
+    for fault in (*data["faults"], *data["fleet"]["faults"].values()):
+        fault["target"] = prefix + fault["target"]
+    chance = Chance(seed)
+    jobs = [job for i, load in enumerate(data["jobs"]) for job in _jobs(load, i, prefix, chance, duration_s)]
+    data["jobs"] = [{"kind": "list", "jobs": jobs}]
+    return data
+
+
+def _named(fleet: Data, prefix: str) -> None:
+    """Every name of a fleet with the prefix, in place."""
     only = next(iter(fleet["sites"])) if len(fleet["sites"]) == 1 else None
 
     def named(name: str | None) -> str | None:
@@ -73,14 +85,6 @@ def copied(data: Data, prefix: str, seed: int, duration_s: float) -> Data:
     for rung in fleet["resets"]:
         if rung["kind"] == "person":
             rung["pool"] = prefix + rung["pool"]
-    for number, fault in enumerate(data["faults"], start=1):
-        fault["name"] = fault["name"] or f"{fault['component']}-{fault['mode']}-{number}"
-    for fault in (*data["faults"], *fleet["faults"].values()):
-        fault["target"] = prefix + fault["target"]
-    chance = Chance(seed)
-    data["jobs"] = [{"kind": "list", "jobs": [job for i, load in enumerate(data["jobs"])
-                                              for job in _jobs(load, i, prefix, chance, duration_s)]}]  # fmt: skip
-    return data
 
 
 def _jobs(load: Data, index: int, prefix: str, chance: Chance, duration_s: float) -> Iterable[Data]:

@@ -5,9 +5,10 @@ that share a seed resemble each other, which makes these intervals wider than th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,16 +76,20 @@ def _find(name: str, log: RunLog) -> Baseline:
     if not metas:
         only = "only this run itself" if any(f.resolve() == own for f in folders) else "no run of this scenario"
         return Baseline(name, why=f"no baseline: the folder {name!r} holds {only}")
-    for meta in metas.values():
-        for key in ("tier", "engine"):
-            if meta.get(key) != log.meta.get(key):
-                return Baseline(name, why=f"the baseline's {key} is {meta.get(key)}, this run's {log.meta.get(key)}")
-        if meta.get("verdict") == "void":
-            return Baseline(name, why="a run of the baseline is void and says nothing")
+    if wrong := next(filter(None, (_unlike(meta, log.meta) for meta in metas.values())), None):
+        return Baseline(name, why=wrong)
     logs = tuple(open_run(folder) for folder in metas)
     for other in logs:
         refuse_nan(other)
     return Baseline(name, logs)
+
+
+def _unlike(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str | None:
+    """Why a run is no baseline of another; None: it is one."""
+    for key in ("tier", "engine"):
+        if theirs.get(key) != ours.get(key):
+            return f"the baseline's {key} is {theirs.get(key)}, this run's {ours.get(key)}"
+    return "a run of the baseline is void and says nothing" if theirs.get("verdict") == "void" else None
 
 
 def gap(ours: Interval, theirs: Interval) -> Interval:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from twin.core.errors import TableError, nearest
 from twin.judge.checks.result import SHOWN, CheckResult
 from twin.judge.columns import US, column, duration_us, payload, rows
 from twin.judge.spec import Within
+from twin.judge.words import several
 from twin.log.tables import RunLog
 
 MARK_KINDS: Mapping[str, str] = {
@@ -120,33 +121,36 @@ def within(spec: Within, log: RunLog) -> CheckResult:
     """Whether each cause got its answer in time."""
     limit = round(spec.seconds * US)
     name, bound = f"within {spec.from_} → {spec.to}", f"≤ {spec.seconds:g} s"
-    begun, ended = _marks(log, spec.from_, spec.to)
-    end = duration_us(log)
-    waits: list[int] = []
-    late: list[tuple[int, Any]] = []
-    still = 0
-    for key, moments in begun.items():
-        for t, seq in moments:
-            after = ended.get(key, [])
-            i = bisect_left(after, (t, seq))
-            wait = after[i][0] - t if i < len(after) else None
-            if wait is None and end - t <= limit:
-                still += 1
-            elif wait is None or wait > limit:
-                late.append((end - t if wait is None else wait, seq))
-            if wait is not None:
-                waits.append(wait)
-    cases = sum(map(len, begun.values()))
+    cases = list(_waits(log, spec))
     if not cases:
         return CheckResult(name, None, None, bound, f"nothing was ever {spec.from_}: nothing to judge")
-    value = max(waits + [w for w, _ in late], default=None)
-    seconds = None if value is None else value / US
-    longest = f", longest {seconds:.1f} s" if seconds is not None else ""
-    detail = f"{cases} case{'s' if cases > 1 else ''}{longest}, {len(late)} late or never" + (
-        f", {still} still open" if still else ""
-    )
-    passed = False if late else (True if waits else None)
-    return CheckResult(name, passed, seconds, bound, detail, tuple(f"event {seq}" for _, seq in late[:SHOWN]), unit="s")
+    young = [case for case in cases if not case.over and case.wait_us <= limit]
+    late = [case for case in cases if case.wait_us > limit]
+    seconds = max((case.wait_us / US for case in cases if case.over or case.wait_us > limit), default=None)
+    told = [several(len(cases), "case")] + ([] if seconds is None else [f"longest {seconds:.1f} s"])
+    told += [f"{len(late)} late or never"] + [f"{len(young)} still open"] * bool(young)
+    passed = False if late else True if len(young) < len(cases) else None
+    evidence = tuple(f"event {case.seq}" for case in late[:SHOWN])
+    return CheckResult(name, passed, seconds, bound, ", ".join(told), evidence, unit="s")
+
+
+class Wait(NamedTuple):
+    """How long something waited for its answer, up to the end of the log where none came (`over`: it did)."""
+
+    wait_us: int
+    over: bool
+    seq: int
+
+
+def _waits(log: RunLog, spec: Within) -> Iterator[Wait]:
+    """Every cause, with the first answer after it."""
+    begun, ended = _marks(log, spec.from_, spec.to)
+    end = duration_us(log)
+    for key, moments in begun.items():
+        after = ended.get(key, [])
+        for t, seq in moments:
+            i = bisect_left(after, (t, seq))
+            yield Wait(after[i][0] - t, True, seq) if i < len(after) else Wait(end - t, False, seq)
 
 
 Moments = dict[str, list[tuple[int, int]]]

@@ -134,22 +134,24 @@ class PybulletWorld:
         plans = _plans(FINER * steps, HOLD, 1e-6 * self.step_us / FINER)
         servos.plan(rows, 0, len(rows), table, self.cell.model.nq, command, plans[0][1], 2)
         put = servos.put[self._at(rows)].tolist()
+
+        def planned(i: int, row: int, spans: Spans, played: int) -> Any:
+            """What to keep in the next two holds of a row, from where its arm is by now."""
+            self.rows[row].feel()
+            servos.plan(rows, i, i + 1, arms, nq, command, spans, played)
+            return servos.put[row].tolist()
+
         for i, (row, asked) in enumerate(zip(rows.tolist(), command.tolist(), strict=True)):
             self._done[row].append(("step", asked, steps))
-            one = self.rows[row]
+            one, torques = self.rows[row], put[i]
             try:
                 one.close_on(asked[-1])
-                torques = put[i]
                 for k, ((first, second), spans) in enumerate(plans):
                     if k:
-                        one.feel()
-                        servos.plan(rows, i, i + 1, arms, nq, command, spans, 2)
-                        torques = servos.put[row].tolist()
+                        torques = planned(i, row, spans, 2)
                     one.go(torques[0], first)
                     if second and one.felt:
-                        one.feel()
-                        servos.plan(rows, i, i + 1, arms, nq, command, (spans[1], 0.0), 1)
-                        one.go(servos.put[row, 0].tolist(), second)
+                        one.go(planned(i, row, (spans[1], 0.0), 1)[0], second)
                     elif second:
                         one.go(torques[1], second)
                 one.read()
