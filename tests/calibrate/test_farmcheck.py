@@ -81,3 +81,9 @@ def test_every_run_draws_what_is_believed_and_keeps_what_is_known():
     values = [drawn(node, rng("drawn", i)) for i in range(200)]
     assert np.quantile([v["a"]["value"] for v in values], [0.05, 0.95]) == pytest.approx([0.4, 0.6], abs=0.02)
     assert all(v["b"] == {"value": 2.0} and v["c"] == [3] for v in values)
+    surer = [drawn(node, rng("drawn", i), 0.99)["a"]["value"] for i in range(200)]
+    assert np.quantile(surer, [0.005, 0.995]) == pytest.approx([0.4, 0.6], abs=0.03) and np.std(surer) < 0.045
+
+
+def test_too_few_runs_judge_nothing():
+    assert judge({"a": 0.0}, [{"a": float(v)} for v in range(18)]) == []

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from twin.calibrate import overlay
+from twin.calibrate.episodelog import Episodes
 from twin.calibrate.farmcheck.adjust import Adjusted, adjust, put, uncertain
 from twin.calibrate.farmcheck.perturb import drawn
 from twin.calibrate.farmcheck.spec import FarmSpec
@@ -26,6 +28,8 @@ from twin.suite.code import surroundings
 from twin.suite.plan import Unit
 from twin.suite.pool import run_units
 
+FEWEST = 19
+"""Runs with which the outer 5 % on either side are a rank of their own: fewer make 90 % intervals narrower than they say."""
 SHORT_H, TRIALS = 0.5, 2
 """Length and number of the runs that a number of the scenario is adjusted by."""
 
@@ -50,6 +54,8 @@ def fit(spec: FarmSpec, given: Given) -> PartResult:
     judged = [row for row in rows if not row["adjusted"]]
     outside = [row for row in judged if not row["inside"]]
     findings = [Finding("warning", _words(row, len(sims))) for row in outside]
+    if not judged:
+        raise InputError("nothing of the log can be held against the runs: they share no summary")
     told = f"{len(judged) - len(outside)} of {len(judged)} summaries of the log lie inside the 90 % predictive intervals"
     findings.insert(0, Finding("note", f"{told} of {len(sims)} runs ({spec.engine}, {hours:.3g} h each)"))
     findings += [
@@ -57,15 +63,16 @@ def fit(spec: FarmSpec, given: Given) -> PartResult:
     ]
     figures = (picture(rows, len(sims)),) if rows else ()
     told_by = {one.path: given.episodes(spec.adjust[one.path].log or spec.log) for one in adjusted}
-    estimates = tuple(_estimate(name, one, len(told_by[one.path].frame), told_by[one.path].source) for one in adjusted)
+    estimates = tuple(_estimate(name, one, told_by[one.path], given.confidence) for one in adjusted)
     facts: dict[str, object] = {"summaries": rows, "runs": len(sims), "hours": hours}
     return PartResult("farm", name, estimates, (), tuple(findings), figures, facts)
 
 
-def _estimate(name: str, one: Adjusted, n: int, source: str) -> Estimate:
-    low, high = (float(one.value * np.exp(z * one.error)) for z in (-1.645, 1.645))
+def _estimate(name: str, one: Adjusted, log: Episodes, confidence: float) -> Estimate:
+    z = float(ndtri(0.5 + confidence / 2))
+    low, high = float(one.value * np.exp(-z * one.error)), float(one.value * np.exp(z * one.error))
     path = ("models", name, *one.path.split("."))
-    return Estimate(path, one.value, low, high, n, "", source, f"runs have the log's {one.summary}")
+    return Estimate(path, one.value, low, high, len(log.frame), "", log.source, f"runs have the log's {one.summary}")
 
 
 def _adjusted(farm: _Farm, seconds: float) -> list[Adjusted]:
@@ -117,11 +124,14 @@ class _Farm:
 
     def _unit(self, seed: int, values: Mapping[str, float], seconds: float, drawing: bool) -> Unit:
         spec, path = self.spec, self.temp / f"overlay-{seed}.yaml"
-        overlay.write(drawn(self.data, self.given.stream(spec, "parameters", seed)) if drawing else self.data, path)
+        overlay.write(self._drawn(seed) if drawing else self.data, path)
         scenario = load(self.given.folder / spec.scenario, seed=seed, duration_s=seconds, engine=spec.engine, overlay=path)
         if values:
             scenario = remade(scenario, put(scenario.spec.model_dump(mode="json", by_alias=True), values))
         return Unit(scenario, str(spec.scenario), surroundings(scenario))
+
+    def _drawn(self, seed: int) -> Any:
+        return drawn(self.data, self.given.stream(self.spec, "parameters", seed), self.given.confidence)
 
     def _seen(self, _: object) -> None:
         self.done += 1
@@ -139,7 +149,7 @@ def judge(
     rows: list[dict[str, object]] = []
     for name, value in real.items():
         values: Floats = np.array([sim[name] for sim in sims if name in sim])
-        if values.size < 9:
+        if values.size < FEWEST:
             continue
         low, mid, high = (float(v) for v in np.quantile(values, (0.05, 0.5, 0.95), method="normal_unbiased"))
         same = blur_s if name.endswith("(s)") else 0.0

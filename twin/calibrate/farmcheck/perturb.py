@@ -10,25 +10,31 @@ from scipy import special
 from twin.core.chance import Stream
 
 
-def drawn(node: Any, stream: Stream) -> Any:
+def drawn(node: Any, stream: Stream, confidence: float = 0.9) -> Any:
     """A copy of an overlay in which every number with an interval is drawn from it.
 
-    The interval is taken for a 90 % one of a normal on the logarithm (on the logit for a share, as it is where it passes 0).
+    The interval is taken for one of that confidence of a normal on the logarithm (on the logit where all of it is below 1; as
+    it is, and cut at its ends, where it passes 0).
     """
+    return _drawn(node, stream, 2 * float(special.ndtri(0.5 + confidence / 2)))
+
+
+def _drawn(node: Any, stream: Stream, width: float) -> Any:
     if isinstance(node, dict) and isinstance(node.get("value"), float) and node.get("low") is not None is not node.get("high"):
-        return {**node, "value": _value(float(node["value"]), float(node["low"]), float(node["high"]), stream)}
+        return {**node, "value": _value(float(node["value"]), float(node["low"]), float(node["high"]), stream, width)}
     if isinstance(node, dict):
-        return {key: drawn(value, stream) for key, value in node.items()}
-    return [drawn(item, stream) for item in node] if isinstance(node, list) else node
+        return {key: _drawn(value, stream, width) for key, value in node.items()}
+    return [_drawn(item, stream, width) for item in node] if isinstance(node, list) else node
 
 
-def _value(value: float, low: float, high: float, stream: Stream) -> float:
-    z = float(stream.standard_normal())
+def _value(value: float, low: float, high: float, stream: Stream, width: float) -> float:
+    """width: of the interval, in standard deviations."""
+    z = float(stream.standard_normal()) / width
     if not low < high:
         return value
     if low > 0 and high < 1:
         a, m, b = (float(special.logit(v)) for v in (low, min(max(value, low), high), high))
-        return float(special.expit(m + z * (b - a) / 3.29))
+        return float(special.expit(m + z * (b - a)))
     if low > 0:
-        return float(value * np.exp(z * np.log(high / low) / 3.29))
-    return float(np.clip(value + z * (high - low) / 3.29, low, high))
+        return float(value * np.exp(z * np.log(high / low)))
+    return float(np.clip(value + z * (high - low), low, high))

@@ -31,8 +31,8 @@ class FarmSpec(PartSpec):
     scenario: str
     """Beside the plan; what was asked of the real farm."""
     engine: Literal["kinematic", "mujoco"] = "kinematic"
-    seeds: int = Field(default=19, ge=9, le=10_000)
-    """Runs. Each has parameters of its own, drawn from what is believed of them."""
+    seeds: int = Field(default=19, ge=19, le=10_000)
+    """Runs, as many at least as 90 % intervals need. Each has parameters of its own, drawn from what is believed of them."""
     hours: float | None = Field(default=None, gt=0)
     """Of each run; left out: as long as the log, without its pauses."""
     set: dict[str, float | int | str] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtri
 
 from twin.calibrate.episodelog import Episodes
 from twin.calibrate.found import Found, survival
@@ -64,6 +65,9 @@ def _resets(spec: OperationsSpec, given: Given, log: Episodes, found: Found) -> 
     at = [0, 1, 2, 3]
     if given.fleet is not None:
         at = [i for i, rung in enumerate(given.fleet.resets) if isinstance(rung, AutomaticRung)]
+    if len(rungs) > len(at):
+        text = f"the log has {len(rungs)} automatic rungs and the fleet {len(at)}: the others have no place in it"
+        found.findings.append(Finding("warning", text))
     for k, rung in enumerate(rungs[: len(at)]):
         path: Path = ("resets", str(at[k]))
         known = share(rung.good, rung.tries)
@@ -90,7 +94,8 @@ def _turnround(spec: OperationsSpec, given: Given, log: Episodes, at: list[int],
     said = f"is given to rung {at[0]}, whose share of success is not identified"
     if np.median(gaps) < 2 * step:  # each end is seen up to a step late or early, one step in all on average
         value, error = float(gaps.mean()) - step, float(gaps.std() / np.sqrt(gaps.size))
-        low, value, high = (max(v, 0.0) for v in (value - 1.645 * error, value, value + 1.645 * error))
+        z = float(ndtri(0.5 + given.confidence / 2))
+        low, value, high = (max(v, 0.0) for v in (value - z * error, value, value + z * error))
         text = f"the log tells of no resets; from one episode to the next it takes {value:.2g} s [{low:.2g}, {high:.2g}], the "
         found.findings.append(Finding("warning", f"{text}recorder's step of {step:.3g} s taken off; that {said}"))
         method = "mean less the recorder's step"
