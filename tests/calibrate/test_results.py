@@ -104,6 +104,11 @@ def plan(tmp_path):
     return load_plan(tmp_path / "plan.yaml")
 
 
+def test_a_score_that_looks_like_its_reference_is_alike_and_neither_better_nor_worse():
+    ours = [Score("loss", v, 0.69184, "resampling") for v in (0.69181, 0.68, 0.7)]
+    assert [page.verdict(s) for s in ours] == ["alike", "better", "worse"] and page.verdict(Score("x", 1.0)) == ""
+
+
 def test_the_page_says_everything_and_asks_for_nothing(plan, tmp_path):
     unknown = value(3.0, path=("models", "x", "mass"), identified=False)
     moved = drift.Drift((), (drift.Change("x.kind", "gamma", None),))

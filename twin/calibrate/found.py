@@ -9,6 +9,7 @@ import numpy as np
 from twin.calibrate.figures import BOTTOM, LEFT, RIGHT, TOP, frame
 from twin.calibrate.result import Estimate, Figure, Finding
 from twin.calibrate.stats.lifetimes import Curve, Law, Times, kaplan_meier
+from twin.core.records import Floats
 from twin.judge.report import svg
 
 
@@ -45,11 +46,13 @@ def _curve(curve: Curve, x: svg.Scale, y: svg.Scale) -> list[str]:
     keep = keep[curve.t[keep] <= x.high]
     inside = keep[np.isfinite(curve.low[keep]) & np.isfinite(curve.high[keep])]
     if inside.size > 1:
-        upper = [(x(float(curve.t[i])), y(float(curve.high[i]))) for i in inside]
-        lower = [(x(float(curve.t[i])), y(float(curve.low[i]))) for i in inside]
+        upper, lower = (_steps(curve.t[inside], ends[inside], x, y) for ends in (curve.high, curve.low))
         body.append(svg.path([*upper, *reversed(lower)], cls="band real"))
-    points, at = [(x(0.0), y(1.0))], 1.0
-    for i in keep:
-        points += [(x(float(curve.t[i])), y(at)), (x(float(curve.t[i])), y(float(curve.lasting[i])))]
-        at = float(curve.lasting[i])
-    return [*body, svg.path(points, cls="curve real")]
+    t, lasting = np.concatenate(([0.0], curve.t[keep])), np.concatenate(([1.0], curve.lasting[keep]))
+    return [*body, svg.path(_steps(t, lasting, x, y), cls="curve real")]
+
+
+def _steps(t: Floats, level: Floats, x: svg.Scale, y: svg.Scale) -> list[tuple[float, float]]:
+    """A level (k,) that holds from each of t (k,) until the next."""
+    corners = zip(np.repeat(t, 2)[1:], np.repeat(level, 2)[:-1], strict=True)
+    return [(x(float(a)), y(float(b))) for a, b in corners]

@@ -80,7 +80,9 @@ def _plumbing(estimate: Estimate) -> bool:
 
 
 def verdict(score: Score) -> str:
-    """A score beside its reference in one word."""
+    """A score beside its reference in one word; two that look the same in the table are alike."""
+    if score.reference is not None and number(float(score.ours)) == number(float(score.reference)):
+        return "alike"
     return {True: "better", False: "worse", None: ""}[score.better]
 
 
@@ -90,7 +92,8 @@ def _counts(results: Sequence[PartResult]) -> dict[str, int]:
     return {
         "known": sum(e.identified for e in estimates),
         "unknown": sum(not e.identified for e in estimates),
-        "better": sum(bool(s.better) for s in scores),
+        "better": sum(verdict(s) == "better" for s in scores),
+        "alike": sum(verdict(s) == "alike" for s in scores),
         "scores": len(scores),
         "refused": sum(f.level == "refused" for result in results for f in result.findings),
         "warnings": sum(f.level == "warning" for result in results for f in result.findings),

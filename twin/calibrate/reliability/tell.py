@@ -42,7 +42,8 @@ def laws(label: str, told: Sequence[Law], data: Times, unit: str, count: int, ho
     rest = ", ".join(f"{law.family} {law.held_out:.3f}" for law in told if law.held_out is not None)
     gap = largest_gap(best, data)
     far = "none seen from its start to its end" if gap is None else f"{gap:.0%} at most from Kaplan and Meier"
-    text = f"{label}: {count}{over}; {best.family}, {far} (log score held out, nats: {rest})"
+    scored = f" (log score held out, nats: {rest})" if rest else ""
+    text = f"{label}: {count}{over}; {best.family}, {far}{scored}"
     found.findings.append(Finding("note", text))
     found.figures.append(survival(label, best, data, unit))
 
