@@ -10,7 +10,7 @@ from twin.calibrate.network.horizons import forecasts, horizons
 from twin.calibrate.network.mixing import Judged, mix
 from twin.calibrate.network.regimes import fit_chain
 from twin.calibrate.network.score import choose_regimes, contradicted, pinball, rank_regimes
-from twin.calibrate.network.stationary import compare_halves
+from twin.calibrate.network.stationary import block_quantiles, compare_halves
 from twin.calibrate.network.tail import fit_tail
 from twin.calibrate.overlay import Made, as_data, write
 from twin.calibrate.spec import load_plan
@@ -205,6 +205,32 @@ def test_a_delay_of_minutes_is_suspected_to_be_in_another_unit(plan):
     np.savetxt(plan.parent / "rtt.csv", 1e9 * bursts(400))
     (result,) = calibrate(load_plan(plan)).results
     assert any("another unit" in finding.text for finding in result.findings)
+
+
+def lasting(n, stay, name):
+    """Delays about 5 ms, and about 40 ms for some 1 / (1 - stay) messages together."""
+    stream, slow, out = rng(name), False, 5e-3 * np.exp(0.5 * rng(name + "x").standard_normal(n))
+    for i, u in enumerate(stream.random(n)):
+        slow = u < (stay if slow else (1 - stay) / 4)
+        out[i] *= 8 if slow else 1
+    return out
+
+
+def test_intervals_of_a_link_that_stays_bad_for_long_are_wide_enough():
+    p = np.array([0.5, 0.9])
+    truth = np.quantile(lasting(400_000, 0.98, "truth"), p)
+    ends = [block_quantiles(lasting(3000, 0.98, f"t{i}"), p, 0.9, rng(f"b{i}"), draws=100) for i in range(60)]
+    inside = np.array([(low <= truth) & (truth <= high) for low, high in ends])
+    assert inside.mean() >= 0.77  # with blocks of 43 messages, whatever hangs together: 0.66
+
+
+def test_far_out_an_interval_is_the_tails_own():
+    s = rng("far")
+    inside = []
+    for _ in range(80):
+        low, high = fit_tail(np.sort(s.pareto(2.0, 2000) + 1), 100).quantile_interval(0.999, 0.9)
+        inside.append(low <= 1000**0.5 <= high)
+    assert 0.82 <= np.mean(inside) <= 0.98
 
 
 PING = ["PING 10.0.0.7 (10.0.0.7) 56(84) bytes of data.", "64 bytes from 10.0.0.7: icmp_seq=65534 ttl=64 time=4.5 ms",

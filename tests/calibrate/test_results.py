@@ -86,6 +86,7 @@ def test_a_law_of_another_kind_is_told_and_its_mean_is_compared():
     new = [Estimate((*LIFE, "kind"), "weibull"), value(1.5, path=(*LIFE, "shape")), value(9.0, 2, ("models", *LIFE, "mean"))]
     told = drift.compare(old, [result(*new)], 0.9)
     assert [(m.old, m.new, m.moved) for m in told.moves] == [(90.0, 9.0, True)]
+    assert "links.lan.loss" not in {c.name for c in drift.compare(old, [result(*new)], 0.9, whole=False).changes}
     rest = {c.name.rpartition(".")[2]: (c.old, c.new) for c in told.changes}
     assert rest == {"kind": ("exponential", "weibull"), "shape": (None, 1.5), "loss": (0.1, None)}
 

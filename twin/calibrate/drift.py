@@ -45,16 +45,25 @@ class Drift:
 
 
 def compare(
-    old: Mapping[str, Mapping[str, Any]], results: Sequence[PartResult], confidence: float, then: float | None = None
+    old: Mapping[str, Mapping[str, Any]],
+    results: Sequence[PartResult],
+    confidence: float,
+    then: float | None = None,
+    *,
+    whole: bool = True,
 ) -> Drift:
-    """Old values by name against new ones. confidence: of all intervals now; `then`: of the old ones (None: the same)."""
+    """Old values by name against new ones. confidence: of all intervals now; `then`: of the old ones (None: the same).
+
+    whole: whether all parts of the plan were fitted; otherwise what only the old one says is of others.
+    """
     z_then, z_now = (float(sps.norm.ppf(0.5 + c / 2)) for c in (then or confidence, confidence))
     new = {e.name: e for result in results for e in result.estimates}
     same = {_alias(name, old): name for name in new}
     pairs = [(name, old[other], new[name]) for other, name in same.items() if other in old and _known(new[name])]
     found = [move for name, was, now in pairs if (move := _move(name, was, now, z_then, z_now)) is not None]
     changes = [Change(name, _told(was.get("value")), _told(now.value)) for name, was, now in pairs if _reworded(was, now)]
-    changes += [Change(name, _told(was.get("value")), None) for name, was in old.items() if not _stays(name, same, new)]
+    changes += [Change(name, _told(was.get("value")), None) for name, was in old.items()
+                if whole and not _stays(name, same, new)]  # fmt: skip
     changes += [Change(name, None, _told(new[name].value)) for other, name in same.items() if other not in old
                 and _known(new[name])]  # fmt: skip
     return Drift(_judged(found), tuple(change for change in changes if change.old is not None or change.new is not None))

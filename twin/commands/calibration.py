@@ -39,7 +39,8 @@ def _calibrate(arguments: argparse.Namespace) -> int:
         raise InputError("\n".join(map(str, found.failed)))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     made = overlay.Made(plan.spec.calibrate, today, tuple(one.name for one in found.failed), plan.spec.confidence)
-    told = None if old is None else drift.compare(old, found.results, plan.spec.confidence, sure)
+    whole = not arguments.only and not found.failed
+    told = None if old is None else drift.compare(old, found.results, plan.spec.confidence, sure, whole=whole)
     out = overlay.write(overlay.as_data(found.results, made), arguments.out or Path(f"{plan.spec.calibrate}-overlay.yaml"))
     if arguments.report is not None:
         page.render(plan, found.results, made, arguments.report, told, found.failed)

@@ -6,6 +6,7 @@ import numpy as np
 
 from twin.calibrate.given import Given
 from twin.calibrate.network.regimes import Chain
+from twin.calibrate.network.score import SPEAKS
 from twin.calibrate.network.spec import NetworkSpec
 from twin.calibrate.network.stationary import block_quantiles
 from twin.calibrate.result import Estimate
@@ -50,14 +51,17 @@ def link_estimates(spec: NetworkSpec, given: Given, chain: Chain, x: Floats, sou
             Estimate((*here, "latency_ms", "values"), _tuple(table), n=n, unit="ms", source=source, method=how),
             Estimate((*here, "next"), _tuple(_rounded(chain.transitions[k])), n=n, source=source),
         ]
+    tail = chain.marginal.tail
     p = np.array(spec.quantiles)
     low, high = block_quantiles(x, p, given.confidence, given.stream(spec, "quantiles"))
-    for share, value, a, b in zip(p, chain.marginal.quantile(p), low, high, strict=True):
-        name = f"p{100 * share:g}".replace(".", "_") + "_ms"
+    for share, value, a, b in zip(p.tolist(), chain.marginal.quantile(p).tolist(), low.tolist(), high.tolist(), strict=True):
+        name, method = f"p{100 * share:g}".replace(".", "_") + "_ms", "block bootstrap"
+        if tail is not None and n * (1 - share) < SPEAKS and 1 - share <= tail.above:  # too few lie beyond to be drawn again
+            far, method = tail.quantile_interval(share, given.confidence), "block bootstrap and tail"
+            a, b = min(a, far[0]), max(b, far[1])  # noqa: PLW2901
         enough = n * (1 - share) >= 1
-        out.append(Estimate(("models", spec.link, name), 1e3 * float(value), 1e3 * float(min(a, value)),
-                            1e3 * float(max(b, value)), n, "ms", source, "block bootstrap", bool(enough)))  # fmt: skip
-    tail = chain.marginal.tail
+        out.append(Estimate(("models", spec.link, name), 1e3 * value, 1e3 * min(a, value), 1e3 * max(b, value), n, "ms", source,
+                            method, bool(enough)))  # fmt: skip
     if tail is not None:
         a, b = tail.shape_interval(given.confidence)
         out.append(Estimate(("models", spec.link, "tail_shape"), tail.shape, min(a, tail.shape), max(b, tail.shape), tail.count,

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin.core.chance import Stream
-from twin.core.records import Floats, Ints
+from twin.core.records import Bools, Floats, Ints
 
 BLOCKS = 40
 """Contiguous blocks that are shuffled: what hangs together for less than one of them does not mislead the test."""
 SHUFFLES = 999
+LEAST_BLOCKS = 12
+"""An interval rests on so many blocks at least."""
 LEVEL, EACH = 0.01, 0.05
 """Chance of a false alarm over all quantiles together; what a single quantile then needs to be named."""
 
@@ -63,9 +65,10 @@ def compare_halves(x: Floats, shares: Floats, stream: Stream) -> Halves | None:
 
 
 def block_quantiles(x: Floats, shares: Floats, confidence: float, stream: Stream, draws: int = 300) -> tuple[Floats, Floats]:
-    """(P,) lower and upper ends of the intervals of quantiles: circular block bootstrap (Politis and Romano 1992)."""
+    """(P,) lower and upper ends of the intervals of quantiles: circular block bootstrap (Politis and Romano 1992), in
+    blocks as long as what hangs together asks for."""
     n = len(x)
-    length = max(1, round(n ** (1 / 3) * 3))
+    length = block_length(x, shares)
     count = -(-n // length)
     got = np.empty((draws, len(shares)))
     offsets = np.arange(length)
@@ -75,3 +78,30 @@ def block_quantiles(x: Floats, shares: Floats, confidence: float, stream: Stream
     tail = (1 - confidence) / 2
     low, high = np.quantile(got, [tail, 1 - tail], axis=0)
     return low, high
+
+
+def block_length(x: Floats, shares: Floats) -> int:
+    """The blocks that are best for the share of delays x (n,) beyond a quantile, the longest of `shares` (Politis and White
+    2004, corrected by Patton, Politis and White 2009, for circular blocks)."""
+    n = len(x)
+    return int(min(max((_best_block(x > q) for q in np.quantile(x, shares)), default=1.0), n / LEAST_BLOCKS))
+
+
+def _best_block(beyond: Bools) -> float:
+    """Of the mean of a series (n,)."""
+    n = beyond.size
+    u = beyond - beyond.mean()
+    if not u.any():
+        return 1.0
+    spread = np.abs(np.fft.rfft(u, 2 * n)) ** 2
+    covariance = np.fft.irfft(spread)[: n // 2] / n
+    correlation = covariance / covariance[0]
+    run = max(5, int(np.sqrt(np.log10(n))))
+    small = np.abs(correlation[1:]) < 2 * np.sqrt(np.log10(n) / n)
+    quiet = np.convolve(small, np.ones(run), "valid") == run
+    lag = 2 * max(1, int(np.argmax(quiet)) if quiet.any() else n // 8)
+    k = np.arange(1, min(lag, n // 2 - 1) + 1)
+    taper = np.clip(2 * (1 - k / lag), 0, 1)
+    long_run = covariance[0] + 2 * float(taper @ covariance[k])
+    slope = 2 * float((taper * k) @ covariance[k])
+    return float((1.5 * slope**2 / max(long_run, 1e-300) ** 2 * n) ** (1 / 3)) if long_run > 0 else 1.0

@@ -41,6 +41,14 @@ class Tail:
         low, high = np.interp([(1 - confidence) / 2, (1 + confidence) / 2], mass, SHAPES[:, 0])
         return float(low), float(high)
 
+    def quantile_interval(self, p: float, confidence: float) -> tuple[float, float]:
+        """The posterior interval of the value that a share p ≥ 1 - above lies below."""
+        reach = self.scales / SHAPES * np.expm1(SHAPES * np.log(self.above / (1 - p)))
+        order = np.argsort(reach, axis=None)
+        mass = np.cumsum(self.weights.ravel()[order])
+        low, high = np.interp([(1 - confidence) / 2, (1 + confidence) / 2], mass, reach.ravel()[order])
+        return self.threshold + float(low), self.threshold + float(high)
+
     def survival(self, x: Floats) -> Floats:
         """(n,) share of all values beyond x (n,) ≥ threshold."""
         likely = self.weights > 1e-6 * self.weights.max()
