@@ -30,7 +30,7 @@ from twin.calibrate.stats.forecast import rolling
 from twin.calibrate.whole import calibrate
 from twin.core.chance import Chance, Stream
 from twin.core.records import Floats
-from twin.faults.onset import Onset
+from twin.faults.onset import Onset, Wanders
 from twin.faults.wander import Course
 from twin.log.episodes import episode_frame
 
@@ -96,7 +96,7 @@ def _played(onset: Onset, cycles: int, stream: Stream) -> pd.DataFrame:
 def farm(sd: float, cycles: int, number: int) -> dict[bool, list[bool]]:
     """Whether the summaries of as many cycles again lie inside 90 % of 19 runs, with the wandering and without it."""
     stream = Chance(number).stream("farm", f"{sd:g}", cycles)
-    log = _played(Onset(per_episode=0.15, wanders_per_sqrt_h=sd), 2 * cycles, stream)
+    log = _played(Onset(per_episode=0.15, wanders=Wanders(per_sqrt_h=sd)), 2 * cycles, stream)
     with tempfile.TemporaryDirectory() as temp:
         log.iloc[:cycles].to_parquet(Path(temp) / "before.parquet")
         (Path(temp) / "plan.yaml").write_text(PLAN)
@@ -104,7 +104,8 @@ def farm(sd: float, cycles: int, number: int) -> dict[bool, list[bool]]:
     real, out = summarise(log.iloc[cycles:], ["grip_loss"]), {}
     told = overlay.as_data(fitted, overlay.Made("", ""))["faults"]["grip loss"]["onset"]
     for wanders in (True, False):
-        onsets = [drawn(told, Chance(number).stream("run", "level", k)) for k in range(19)]
+        way = told if wanders else {key: value for key, value in told.items() if key != "wanders"}
+        onsets = [drawn(way, Chance(number).stream("run", "level", k)) for k in range(19)]
         runs = [
             _played(_onset(onset, wanders), cycles, Chance(number).stream("run", "course", k)) for k, onset in enumerate(onsets)
         ]
@@ -115,10 +116,10 @@ def farm(sd: float, cycles: int, number: int) -> dict[bool, list[bool]]:
 
 def _onset(told: dict[str, Any], wanders: bool) -> Onset:
     """An onset of the overlay as the fleet file has it."""
-    law = told.get("wanders_per_sqrt_h")
-    sd = {"kind": "empirical", "values": law["values"]["value"]} if wanders and law else None
-    back = told["returns_h"]["value"] if sd else None
-    return Onset.model_validate({"per_episode": told["per_episode"]["value"], "wanders_per_sqrt_h": sd, "returns_h": back})
+    courses = {key: law["value"] for key, law in told.get("wanders", {}).items()}
+    return Onset.model_validate(
+        {"per_episode": told["per_episode"]["value"], "wanders": courses if wanders and courses else None}
+    )
 
 
 def main() -> int:

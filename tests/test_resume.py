@@ -22,7 +22,7 @@ LADDER = [
 FAULTS = [
     {"component": "safety", "mode": "protective_stop", "onset": {"rate_per_h": 900}, "recover_s": 1.5},
     {"component": "link", "mode": "loss", "loss": 0.3, "target": "[ab]", "onset": {"at_s": 6}, "duration_s": 9},
-    {"component": "sensor", "mode": "stuck", "joint": 1, "onset": {"per_episode": 0.3, "wanders_per_sqrt_h": 20}},
+    {"component": "sensor", "mode": "stuck", "joint": 1, "onset": {"per_episode": 0.3, "wanders": {"per_sqrt_h": 20}}},
     {"component": "gripper", "mode": "slips", "onset": {"per_episode": 0.3}},
     {"component": "actuator", "mode": "weak", "joint": 2, "torque": 0.3, "onset": {"at_s": 4}, "duration_s": 12},
     breaks(7, "b"),

@@ -45,7 +45,7 @@ class Onsets:
     def _course(self, fault: Injection) -> Course | Onset:
         """How a rate or share goes on: as its onset says, or as it wanders in this run."""
         onset: Onset = fault.spec.onset
-        if onset.wanders_per_sqrt_h and fault.number not in self.courses:
+        if onset.wanders is not None and fault.number not in self.courses:
             stream = self.chance.stream(f"fault/{fault.name}", "wanders")
             self.courses[fault.number] = Course(onset, self.duration_us / US, stream)
         return self.courses.get(fault.number, onset)

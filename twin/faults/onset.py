@@ -38,6 +38,45 @@ class Varies(Spec):
         return float(np.interp(now_s / 3600, self.at_h, self.times))
 
 
+Several = float | tuple[float, ...]
+"""One number for every run, or a list of which a run draws its own."""
+
+
+class Wanders(Spec):
+    """How a rate or a share may go on that nobody can foretell: in each run its own way, on average as its onset says.
+
+    Of lists each run draws one place, the same in all of them: what is known of a level and its wandering together.
+    """
+
+    per_sqrt_h: Several
+    """Standard deviation after an hour of the rate's logarithm or of the share's log odds, at first twice that after four."""
+    returns_h: Several | None = None
+    """Time in which a course comes back by a factor of e; never, if not given. Short: it comes in spells."""
+    times: Several = 1.0
+    """Around so many times what the onset says."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> Wanders:
+        sizes = {len(value) for value in (self.per_sqrt_h, self.returns_h, self.times) if isinstance(value, tuple)}
+        if len(sizes) > 1 or 0 in sizes:
+            raise ValueError("its lists must be of one length, with one number at least")
+        for name, least in (("per_sqrt_h", 0.0), ("returns_h", 1e-6), ("times", 1e-6)):
+            if not all(least <= value <= 1e9 for value in np.atleast_1d(getattr(self, name) or 1.0)):
+                raise ValueError(f"{name} must be {f'at least {least:g}' if least else 'zero or more'} and at most 1e9")
+        return self
+
+    def one(self, stream: Stream) -> tuple[float, float | None, float]:
+        """What a run draws: per_sqrt_h, returns_h, times."""
+        count = max(np.size(self.per_sqrt_h), np.size(self.returns_h or 0.0), np.size(self.times))
+        at = int(stream.integers(count)) if count > 1 else 0
+        back = None if self.returns_h is None else _at(self.returns_h, at)
+        return _at(self.per_sqrt_h, at), back, _at(self.times, at)
+
+
+def _at(value: Several, at: int) -> float:
+    return value[at] if isinstance(value, tuple) else value
+
+
 class Moment(Spec):
     """One onset of a table, in s; `duration_s` where the table has it."""
 
@@ -51,8 +90,7 @@ BESIDE = {
     "within_s": ("per_episode",),
     "after_s": ("per_episode",),
     "varies": ("rate_per_h", "per_episode"),
-    "wanders_per_sqrt_h": ("rate_per_h", "per_episode"),
-    "returns_h": ("wanders_per_sqrt_h",),
+    "wanders": ("rate_per_h", "per_episode"),
     "of": ("event",),
     "probability": ("event",),
     "delay_s": ("event",),
@@ -80,12 +118,8 @@ class Onset(Spec):
     """With per_episode: or so long after the episode's start (a number or a law); in an episode that ends before it is none."""
     varies: Varies | None = None
     """With rate_per_h and per_episode: how they change."""
-    wanders_per_sqrt_h: NonNegative | None = None
-    """With rate_per_h and per_episode: they wander from where they are, in each run its own way; on average they stay.
-    Standard deviation after an hour of the rate's logarithm or of the share's log odds, twice that after four hours. Of a law
-    each run draws one."""
-    returns_h: float | None = Field(default=None, gt=0, le=1e9)
-    """With wanders_per_sqrt_h: time in which a course comes back to the start by a factor of e; never, if not given."""
+    wanders: Wanders | None = None
+    """With rate_per_h and per_episode: they go on as nobody can foretell."""
     operating_h: Law | None = None
     """After so many operating hours of the robot, drawn from this law; anew after each repair, or when it has cleared."""
     event: str | None = None

@@ -13,13 +13,12 @@ import numpy as np
 from scipy import signal, special
 
 from twin.core.chance import Stream
-from twin.core.quantity import draw
 from twin.core.records import Floats
 from twin.core.shares import centred
 from twin.faults.onset import Onset
 
-STEP_S = 60.0
-"""A course keeps its level for so long, or for a hundred thousandth of a longer run."""
+STEP_S, STEPS = 60.0, 100_000
+"""A course keeps its level for so long, or for a quarter of the time in which it comes back; at most so many steps a run."""
 FURTHEST = 30.0
 """Of a logarithm or log odds: no course goes beyond."""
 WIDEST = 100.0
@@ -30,11 +29,13 @@ class Course:
     """The course of one onset over a run of `seconds`, drawn from `stream`."""
 
     def __init__(self, onset: Onset, seconds: float, stream: Stream) -> None:
-        self.step_s = max(STEP_S, seconds / 1e5)
+        sd, back, times = onset.wanders.one(stream) if onset.wanders else (0.0, None, 1.0)
+        self.step_s = max(min(STEP_S, math.inf if back is None else 900 * back), seconds / STEPS)
         count = math.ceil(seconds / self.step_s) + 1
-        walk, variance = _walk(onset, self.step_s / 3600, count, stream)
+        walk, variance = _walk(sd, back, self.step_s / 3600, stream.standard_normal(count - 1))
         hours = self.step_s / 3600 * np.arange(count)
-        factors = np.ones(count) if onset.varies is None else np.interp(hours, onset.varies.at_h, onset.varies.times)
+        varies = np.ones(count) if onset.varies is None else np.interp(hours, onset.varies.at_h, onset.varies.times)
+        factors = times * varies
         shares = np.minimum((onset.per_episode or 0.0) * factors, 1.0)
         self.shares = special.expit(centred(shares, np.minimum(variance, WIDEST)) + np.clip(walk, -FURTHEST, FURTHEST))
         """(count,) probability for an episode, step by step."""
@@ -57,10 +58,10 @@ class Course:
         return max(0.0, float(np.interp(wanted, self.expected, self.at_s)) - now_s)
 
 
-def _walk(onset: Onset, step_h: float, count: int, stream: Stream) -> tuple[Floats, Floats]:
-    """(count,) the walk, 0 at first, and its variance over all runs."""
-    sd = draw(onset.wanders_per_sqrt_h or 0.0, stream)
-    steps = np.concatenate(([0.0], sd * math.sqrt(step_h) * stream.standard_normal(count - 1)))
-    keep = 1.0 if onset.returns_h is None else math.exp(-step_h / onset.returns_h)
-    variance = signal.lfilter([0.0, sd * sd * step_h], [1.0, -keep * keep], np.ones(count))
-    return np.asarray(signal.lfilter([1.0], [1.0, -keep], steps)), np.asarray(variance)
+def _walk(sd: float, back: float | None, step_h: float, normal: Floats) -> tuple[Floats, Floats]:
+    """(count,) the walk, 0 at first, from standard normal steps (count - 1,); and its variance over all runs."""
+    keep = 1.0 if back is None else math.exp(-step_h / back)
+    each = sd * sd * (step_h if back is None else back / 2 * (1 - keep * keep))
+    walk = signal.lfilter([1.0], [1.0, -keep], np.concatenate(([0.0], math.sqrt(each) * normal)))
+    variance = signal.lfilter([0.0, each], [1.0, -keep * keep], np.ones(len(walk)))
+    return np.asarray(walk), np.asarray(variance)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy import special
 
 from twin.calibrate.figures import BOTTOM, LEFT, RIGHT, TOP, frame
 from twin.calibrate.found import Found
@@ -28,8 +29,8 @@ intervals of farms held 80 % of what came where shares wander, with this 83 to 9
 RETURNS = 4
 """A course comes back in so many times the length of the log: a log cannot tell one that does from one that never does, and
 one that never does leaves in a long run nothing but none and all."""
-DRAWN: Floats = (np.arange(20) + 0.5) / 20
-"""Shares at which the law of how much a rate wanders is tabled."""
+COURSES, COURSES_FROM = 40, "posterior of the level and of how it goes on"
+"""Equally likely ones, of which a run draws its own."""
 Verdict = Literal["stays", "open", "changes"]
 
 
@@ -84,7 +85,7 @@ class Onset:
         """As it was all the time."""
         return [self._said(self.flat, "Jeffreys")]
 
-    def _times(self, level: Level, share: Floats) -> Floats:
+    def times(self, level: Level, share: Floats) -> Floats:
         """What shares of cycles are of the mean over the log; of a rate by the onsets that make such a share."""
         path = level.path[:, 1]
         if self.key == "rate_per_h":
@@ -95,7 +96,7 @@ class Onset:
         """As it is at the end of the log."""
 
         def quantile(p: float) -> float:
-            value = float(self.flat.value * self._times(level, np.array(level.quantile(p))))
+            value = float(self.flat.value * self.times(level, np.array(level.quantile(p))))
             return value if self.key == "rate_per_h" else min(value, 1.0)
 
         low, high = level.quantile(0.05), level.quantile(0.95)
@@ -109,7 +110,7 @@ class Onset:
         knots = np.unique(np.linspace(0, len(path) - 1, KNOTS).round().astype(int))
         hours = without_holes(began)[block[knots]] / 3600
         keep = np.concatenate(([True], np.diff(hours) > 0))
-        factors = tuple(np.maximum(self._times(level, path[knots][keep]), 1e-3).tolist())
+        factors = tuple(np.maximum(self.times(level, path[knots][keep]), 1e-3).tolist())
         n = self.flat.n
         return [
             self._said(self.flat, "mean over the log"),
@@ -119,30 +120,35 @@ class Onset:
 
 
 def wandering(label: str, onset: Onset, level: Level, began: Floats, found: Found) -> list[Estimate]:
-    """How far it may go from where it is, as a law of which each run draws one; none where the log leaves no room for it."""
+    """How it may go on from where it is: courses of which each run draws one; none where the log leaves no room for it."""
     hours = float(without_holes(began)[-1]) / 3600
-    if hours <= 0 or level.wanders(DRAWN)[-1] == 0:
+    share, sd, cycles = level.draws(COURSES)
+    if hours <= 0 or not sd.any():
         return []
-    share = level.quantile(0.5)
-    to_log = -share / np.log1p(-share) if onset.key == "rate_per_h" else 1.0
-    per_hour = to_log * np.sqrt((began.size - 1) / hours)
-    sds = per_hour * level.wanders(DRAWN)
-    low, middle, high = (float(v) for v in per_hour * level.wanders(np.array([0.05, 0.5, 0.95])))
-    what = "rate" if onset.key == "rate_per_h" else "odds"
-    factor = "1 (it stays)" if middle == 0 else f"{np.exp(1.645 * middle):.3g}"
+    cycle_h = hours / (began.size - 1)
+    per_sqrt_h = sd / np.sqrt(cycle_h) * (-share / np.log1p(-share) if onset.key == "rate_per_h" else 1.0)
+    returns_h = np.minimum(cycle_h * cycles, RETURNS * hours)
+    times = onset.times(level, share) / onset.times(level, np.array(level.quantile(0.5)))
+    low, middle, high = (float(v) for v in np.quantile(_after_an_hour(per_sqrt_h, returns_h, times), (0.05, 0.5, 0.95)))
+    kinds, what = level.kinds, "rate" if onset.key == "rate_per_h" else "odds"
     text = (
-        f"{label}: it may wander: in an hour nine of ten courses of its {what} stay within a factor of {factor}, at even odds"
+        f"{label}: it stays with probability {kinds['steady']:.2f}, comes in spells with {kinds['clusters']:.2f}, and "
+        f"wanders or jumps with {level.may_change:.2f}; "
+        f"at a moment an hour later nine of ten runs have {low:.2g} to {high:.2g} times its {what} now"
     )
-    text += f"; of {np.exp(1.645 * high):.3g}, with 95 %"
     found.findings.append(Finding("note", text))
-    told = Estimate(
-        ("models", "wandering", label, "per_sqrt_h"), middle, low, high, onset.flat.n, "1/√h", onset.source, "local level"
-    )
-    at, n, source = (*onset.at, "wanders_per_sqrt_h"), onset.flat.n, onset.source
-    values = tuple(float(sd) for sd in sds)
-    law = Estimate((*at, "values"), values, n=n, unit="1/√h", source=source, method="posterior of a local level")
-    back = Estimate((*onset.at, "returns_h"), RETURNS * hours, n=n, unit="h", source=source, method="length of the log")
-    return [told, Estimate((*at, "kind"), "empirical", source=source), law, back]
+    n, source, at = onset.flat.n, onset.source, (*onset.at, "wanders")
+    told = Estimate(("models", "wandering", label, "after_an_hour_times"), middle, low, high, n, "", source, COURSES_FROM)
+    columns = {"per_sqrt_h": (per_sqrt_h, "1/√h"), "returns_h": (returns_h, "h"), "times": (times, "")}
+    return [told, *(Estimate((*at, key), tuple(values.tolist()), n=n, unit=unit, source=source, method=COURSES_FROM)
+                    for key, (values, unit) in columns.items())]  # fmt: skip
+
+
+def _after_an_hour(per_sqrt_h: Floats, returns_h: Floats, times: Floats) -> Floats:
+    """(n,) equally likely factors on the level now."""
+    variance = per_sqrt_h**2 * returns_h / 2 * -np.expm1(-2 / returns_h)
+    away = special.ndtri((np.arange(COURSES) + 0.5) / COURSES)
+    return np.asarray((times * np.exp(np.sqrt(variance) * away[:, None] - variance / 2)).ravel())
 
 
 def without_holes(began: Floats) -> Floats:

@@ -61,6 +61,15 @@ class Hypothesis:
         mean = (special.expit(here) * self.first).sum(1, keepdims=True) / self.first.sum(1, keepdims=True)
         return np.asarray(np.broadcast_to(special.logit(mean), here.shape))
 
+    def wandering(self) -> tuple[float, float]:
+        """Standard deviation by which the logit wanders in a cycle at first, and the cycles in which that comes back; one that
+        jumps wanders as much on average."""
+        if self.kind == "clusters":
+            back = -1 / np.log(self.step[0])
+            return float(self.step[1] * np.sqrt(2 / back)), float(back)
+        sd = {"walk": self.step[0], "jumps": np.sqrt(self.step[0])}.get(self.kind, 0.0)
+        return float(sd), np.inf
+
 
 def _rows(z: Floats, centre: Floats, sd: float) -> Floats:
     """Rows of normal weights; a step finer than the grid moves to the neighbours as often as gives its mean and variance."""
@@ -136,14 +145,18 @@ class Level:
         """The same for who must say what comes next, and leaves room for it until the log rules it out."""
         return self.kinds["walk"] + self.kinds["jumps"]
 
-    def wanders(self, shares: Floats) -> Floats:
-        """Quantiles of how much the logit wanders a cycle (standard deviation); one that jumps wanders as much on average."""
-        power = {"walk": 1.0, "jumps": 0.5}
-        sds = np.array([float(h.step[0]) ** power[h.kind] if h.kind in power else 0.0 for _, h in hypotheses()])
-        weights = np.array([float(at.sum()) for at in self.now])
-        order = np.argsort(sds, kind="stable")
-        total = np.cumsum(weights[order])
-        return np.asarray(sds[order][np.minimum(np.searchsorted(total / total[-1], shares), sds.size - 1)])
+    def draws(self, count: int) -> tuple[Floats, Floats, Floats]:
+        """Courses (count,) that are equally likely, level and wandering together: the share that lasts, how much its logit
+        wanders a cycle at first (standard deviation), and the cycles in which that comes back (infinite: never)."""
+        states = []
+        for at, (_, h) in zip(self.now, hypotheses(), strict=True):
+            logit, (sd, back) = h.lasting().ravel(), h.wandering()
+            order = np.argsort(logit, kind="stable")
+            states.append([at.ravel()[order], special.expit(logit[order]), *np.broadcast_arrays(sd, back, logit)[:2]])
+        weights, shares, sds, backs = (np.concatenate(column) for column in zip(*states, strict=True))
+        total = np.cumsum(weights)
+        drawn = np.searchsorted(total / total[-1], (np.arange(count) + 0.5) / count)
+        return shares[drawn], sds[drawn], backs[drawn]
 
     def ahead(self, cycles: int) -> Floats:
         """(cycles,) probability that each of the next cycles has the thing."""
