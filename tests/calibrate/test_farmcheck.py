@@ -87,3 +87,10 @@ def test_every_run_draws_what_is_believed_and_keeps_what_is_known():
 
 def test_too_few_runs_judge_nothing():
     assert judge({"a": 0.0}, [{"a": float(v)} for v in range(18)]) == []
+
+
+def test_what_is_not_known_of_a_level_is_not_drawn_twice_where_an_onset_has_courses_of_its_own():
+    share = {"value": 0.2, "low": 0.1, "high": 0.4}
+    node = {"onset": {"per_episode": share, "after_s": share}}
+    plain, courses = (drawn({"onset": node["onset"] | more}, rng())["onset"] for more in ({}, {"wanders": {"times": [1, 2]}}))
+    assert plain["per_episode"]["value"] != 0.2 == courses["per_episode"]["value"] != courses["after_s"]["value"]
