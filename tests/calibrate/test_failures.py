@@ -153,3 +153,15 @@ def test_lives_are_those_of_a_kind_or_of_a_serial_and_a_stranger_is_told(tmp_pat
     names = {e.name for e in result.estimates}
     assert {f"{at}.reliability.fails_h.kind", f"{at}.reliability.repair_h.kind"} <= names
     assert any("the fleet has no robot" in f.text and "'x3'" in f.text for f in result.findings)
+
+
+def test_components_have_lives_of_their_own_which_the_overlay_gives_the_fleet(tmp_path):
+    rows = [(r, t, m, "gripper") for r, t, m in lives(600)] + [(r, t + 0.1, m, "") for r, t, m in lives(2000)]
+    book = [(r, (START + pd.Timedelta(hours=h)).isoformat(), m, part) for r, h, m, part in rows if h < 8700]
+    pd.DataFrame(book, columns=["robot", "failed", "minutes", "what"]).to_csv(tmp_path / "book.csv", index=False)
+    more = 'component: what, watched: ["2025-01-06", "2026-01-06"]'
+    (tmp_path / "plan.yaml").write_text(PLAN.replace("MORE", more))
+    (result,) = calibrate(load_plan(tmp_path / "plan.yaml")).results
+    known = {e.name.removeprefix("models.reliability."): e for e in result.estimates}
+    assert known["components.gripper.fails_h.mean"].low < 600 < known["components.gripper.fails_h.mean"].high
+    assert known["fails_h.mean"].low < 2000 < known["fails_h.mean"].high and "components.gripper.repair_h.kind" in known

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ class Episodes:
     events: pd.DataFrame | None = None
     map: str | None = None
     findings: tuple[Finding, ...] = ()
+    components: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Events by what failed, where the log tells components apart ("": the robot as a whole)."""
 
     @property
     def sampled_s(self) -> float | None:

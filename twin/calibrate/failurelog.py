@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from twin.calibrate.episodelog import Episodes
@@ -31,7 +32,7 @@ def read_failures(name: str, spec: FailureLog, folder: Path) -> Episodes:
 
     Raises `TableError`: a failure outside of what was watched, or of a robot that was not; a repair shorter than no time.
     """
-    robot, at, mends, digest = _rows(name, spec, folder)
+    robot, part, at, mends, digest = _rows(name, spec, folder)
     low, high = (at.min(), at.max()) if spec.watched is None else (_moment(name, spec, end) for end in spec.watched)
     if ((at < low) | (at > high)).any():
         row = int(np.argmax((at < low) | (at > high)))
@@ -45,9 +46,10 @@ def read_failures(name: str, spec: FailureLog, folder: Path) -> Episodes:
     for one in robots:
         own = np.array([i for i, other in enumerate(robot) if other == one], dtype=int)
         own = own[np.argsort(at[own], kind="stable")]
-        lives.add(one, at[own] - low, mends[own], float(high - low))
-    findings = _unsaid(name, spec, lives)
-    return Episodes(name, folder, digest, episode_frame(lives.episodes), lives.table(), findings=findings)
+        lives.add(one, at[own] - low, mends[own], [part[i] for i in own], float(high - low))
+    findings, events = _unsaid(name, spec, lives), lives.table()
+    components = {} if spec.component is None else {one: lives.table(one) for one in sorted(set(part))}
+    return Episodes(name, folder, digest, episode_frame(lives.episodes), events, findings=findings, components=components)
 
 
 def _unsaid(name: str, spec: FailureLog, lives: _Lives) -> tuple[Finding, ...]:
@@ -71,26 +73,26 @@ class _Lives:
     def __init__(self, spec: FailureLog) -> None:
         self.spec = spec
         self.episodes: list[dict[str, object]] = []
-        self.events: list[tuple[int, str, str, dict[str, object]]] = []
+        self.events: list[tuple[int, str, str, str, dict[str, object]]] = []
         self.twice = self.broken = 0
 
-    def add(self, robot: str, at: Floats, mends: Floats, until: float) -> None:
-        """One that fails at `at` (n,) s, works again `mends` (n,) s later, and is watched for `until` s.
+    def add(self, robot: str, at: Floats, mends: Floats, parts: list[str], until: float) -> None:
+        """One that fails at `at` (n,) s by `parts` (n,), works again `mends` (n,) s later, and is watched for `until` s.
 
         NaN: not yet, where it is the last failure; where it failed again it worked by then, and how long it took is not known.
         """
         new = np.diff(at, prepend=-np.inf) > 0
         self.twice += int((~new).sum())
-        at, mends = at[new], mends[new]
+        at, mends, parts = at[new], mends[new], [part for part, once in zip(parts, new, strict=True) if once]
         back = 0.0
-        for i, (t, mend) in enumerate(zip(at.tolist(), mends.tolist(), strict=True)):
+        for i, (t, mend, part) in enumerate(zip(at.tolist(), mends.tolist(), parts, strict=True)):
             if t < back:
                 self.broken += 1
                 back = back if np.isnan(mend) else max(back, t + mend)
                 continue
             self._operates(robot, back, t, censored=False)
             again = np.isnan(mend) and i + 1 < at.size
-            self._breaks(robot, t, mend, told=not again)
+            self._breaks(robot, part, t, mend, told=not again)
             if np.isnan(mend) and not again:
                 return
             back = max(back, t if again else t + mend)
@@ -103,27 +105,29 @@ class _Lives:
         known = {"episode": len(self.episodes), "source": "real", "schema": 1, "cell": robot, "robots": [robot]}
         self.episodes.append(known | {"start_s": start, "duration_s": end - start, "censored": censored})
 
-    def _breaks(self, robot: str, t: float, mend: float, *, told: bool) -> None:
+    def _breaks(self, robot: str, part: str, t: float, mend: float, *, told: bool) -> None:
         page = {"page": len(self.events), "why": "repair", "pool": "repair", "person": "", "call": 1}
-        self.events.append((to_us(t), "repair.start", robot, {"call": 1}))
+        self.events.append((to_us(t), "repair.start", robot, part, {"call": 1}))
         if (self.spec.repair or self.spec.back) is not None and told:
-            self.events += [(to_us(t), kind, robot, page) for kind in ("page.sent", "page.answered")]
-            self.events += [] if np.isnan(mend) else [(to_us(t + mend), "page.done", robot, page)]
+            self.events += [(to_us(t), kind, robot, part, page) for kind in ("page.sent", "page.answered")]
+            self.events += [] if np.isnan(mend) else [(to_us(t + mend), "page.done", robot, part, page)]
 
-    def table(self) -> object:
-        """The events as a table, in order of time."""
+    def table(self, part: str | None = None) -> pd.DataFrame:
+        """The events as a table, in order of time: of one component, or of all."""
+        own = sorted((e for e in self.events if part in (None, e[3])), key=lambda e: e[0])
         told = [Event(i, t, t, kind, None, robot, robot, None, None, None, payload)
-                for i, (t, kind, robot, payload) in enumerate(sorted(self.events, key=lambda e: e[0]))]  # fmt: skip
+                for i, (t, kind, robot, _, payload) in enumerate(own)]  # fmt: skip
         return frame(pa.Table.from_pylist([event_row(event) for event in told], schema=EVENTS))
 
 
-def _rows(name: str, spec: FailureLog, folder: Path) -> tuple[list[str], Floats, Floats, str]:
-    """Robot, moment (s), time until it worked again (s) of every row, in any order; what they came from."""
+def _rows(name: str, spec: FailureLog, folder: Path) -> tuple[list[str], list[str], Floats, Floats, str]:
+    """Robot, component, moment (s), time until it worked again (s) of every row, in any order; what they came from."""
     dialect = {key: getattr(spec, key) for key in Dialect.model_fields}
     as_signals = SignalLog(path=spec.path, format=spec.format, **dialect)
     mends = spec.repair or spec.back
-    wanted = [*spec.at.names, *(mends.names if mends else ()), *([spec.robot] if spec.robot else [])]
+    wanted = [*spec.at.names, *(mends.names if mends else ()), *(column for column in (spec.robot, spec.component) if column)]
     robots: list[str] = []
+    parts: list[str] = []
     times, lasts, digests = [], [], []
     for file in found(spec.path, folder):
         if spec.watched and spec.robots and _nothing(file, spec):
@@ -134,11 +138,12 @@ def _rows(name: str, spec: FailureLog, folder: Path) -> tuple[list[str], Floats,
         if np.isnan(t).any():
             raise TableError(f"{raw.place(int(np.argmax(np.isnan(t))))}, column {spec.at.names[0]!r}: no moment")
         robots += ["robot"] * raw.n if spec.robot is None else raw.texts(spec.robot).tolist()
+        parts += [""] * raw.n if spec.component is None else [str(v or "").strip() for v in raw.values(spec.component)]
         times.append(t)
         lasts.append(_lasts(raw, spec, t))
         digests.append(raw.digest)
     digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    return robots, np.concatenate([*times, np.zeros(0)]), np.concatenate([*lasts, np.zeros(0)]), digest
+    return robots, parts, np.concatenate([*times, np.zeros(0)]), np.concatenate([*lasts, np.zeros(0)]), digest
 
 
 def _lasts(raw: Raw, spec: FailureLog, at: Floats) -> Floats:

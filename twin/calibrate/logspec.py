@@ -231,6 +231,8 @@ class FailureLog(Dialect):
     at: TimeMap
     robot: str | None = None
     """The column that names the robot; left out: all are of one."""
+    component: str | None = None
+    """The column that names what failed, each with a life of its own; left out, or empty in a row: the robot as a whole."""
     repair: ColumnMap | None = None
     """How long until it worked again; with neither this nor `back`: no time."""
     back: TimeMap | None = None

@@ -37,6 +37,10 @@ def fit(spec: EpisodesSpec, given: Given) -> PartResult:
         raise TableError(f"log {spec.log!r}: no episode has an outcome or a duration")
     given.say(f"{given.name(spec)}: success")
     if told_by:
+        labelled = int(log.frame["label"].notna().sum())
+        if told_by == "truth" and labelled > (known := int((~np.isnan(good)).sum())):
+            text = f"the truth is told of {known} episodes, and a label of {labelled}: success is that of the truth alone"
+            found.findings.append(Finding("warning", f"{text}; what labels are worth, operations says"))
         for group in success.groups(log.frame, good, spec.robot, spec.covariates):
             _success(spec, given, log, group, told_by, found)
     else:

@@ -22,17 +22,19 @@ def fit(spec: ReliabilitySpec, given: Given) -> PartResult:
     found = Found(findings=list(log.findings))
     asked = _asked(spec, log)
     all_owners = owners(spec, given, log, found) if _of_breakages(log) else []
+    if log.components and "" not in log.components:
+        text = "every failure is of a component: what the fleet file says of the robot as a whole (fails_h) goes on beside them"
+        found.findings.append(Finding("note", text))
     for what in asked:
         given.say(f"{given.name(spec)}: {what}")
         cells = history.happened(log.frame, log.events, what)
         if what == "breakage":
             for owner in all_owners:
-                _breakages(spec, given, log, owner, [c for c in cells if c.cell in owner.cells], found)
+                _components(spec, given, log, owner, found)
         else:
             faults.symptom(spec, given, log, what, cells, found)
         _together(spec, given, what, cells, found)
-    for owner in all_owners:
-        assert log.events is not None
+    for owner in all_owners if "breakage" not in asked else ():
         _repairs(spec, given, log, owner, repairs.hours(log.events, owner.cells), found)
     return PartResult(
         "reliability", given.name(spec), tuple(found.estimates), (), tuple(found.findings), tuple(found.figures), found.facts
@@ -65,6 +67,15 @@ def joined(cells: list[Happened], *, new: bool) -> Times | None:
     """Times between happenings of several cells."""
     parts = [t for t in (c.times(new=new) for c in cells) if t is not None]
     return Times.joined(parts) if parts else None
+
+
+def _components(spec: ReliabilitySpec, given: Given, log: Episodes, owner: Owner, found: Found) -> None:
+    """Lives and repairs of robots that share one, each component's by itself where the log tells them apart."""
+    for name, events in (log.components or {"": log.events}).items():
+        part = owner if not name else Owner(f"{name} of {owner.label}", (*owner.path, "components", name), owner.cells)
+        cells = history.happened(log.frame, events, "breakage")
+        _breakages(spec, given, log, part, [c for c in cells if c.cell in owner.cells], found)
+        _repairs(spec, given, log, part, repairs.hours(events, owner.cells), found)
 
 
 def _breakages(spec: ReliabilitySpec, given: Given, log: Episodes, owner: Owner, cells: list[Happened], found: Found) -> None:
