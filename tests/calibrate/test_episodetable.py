@@ -96,3 +96,13 @@ def test_success_by_robot_and_covariate_comes_back_from_a_table_of_trials(tmp_pa
     effect = told["models.episodes.any task.any policy.log_odds.light=night"]
     assert effect.low < -1.0 < effect.high < 0 and effect.method == "against the most frequent value"
     assert len([name for name in told if ".success.r" in name]) == 9
+
+
+def test_episodes_that_tell_nothing_but_how_long_they_took_have_one_law_of_it(tmp_path):
+    frames = np.round(np.exp(6 + 0.2 * np.random.default_rng(1).standard_normal(60)))
+    rows = ({"episode_index": i, "tasks": ["Pick it up."], "length": int(n)} for i, n in enumerate(frames))
+    (tmp_path / "episodes.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    columns = "{episode: episode_index, task: tasks, duration_s: {column: length, scale: 0.1}}"
+    plan = planned(tmp_path, columns, path="episodes.jsonl", parts="{kind: episodes, log: lab, forecasts: 0}")
+    told = {e.name: e for e in calibrate(plan).results[0].estimates}
+    assert told["models.episodes.Pick it up..any policy.duration_s.any end.median"].value == pytest.approx(40.3, rel=0.1)

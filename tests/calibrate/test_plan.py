@@ -81,13 +81,12 @@ def test_a_log_of_episodes_may_be_taken_in_two_parts_that_share_nothing(tmp_path
     known = {"source": "real", "schema": 1, "cell": "a", "censored": False}
     rows = [known | {"episode": i, "start_s": 30.0 * i, "duration_s": 20.0} for i in range(10)]
     episode_frame(rows).to_parquet(tmp_path / "log.parquet")
-    before, after = (
+    logs = [
         read_episode_log("bay", EpisodeLog(kind="episodes", path="log.parquet", share=share), tmp_path)
-        .frame["episode"]
-        .tolist()
         for share in ((0.0, 0.6), (0.6, 1.0))
-    )
-    assert (before, after) == ([0, 1, 2, 3, 4, 5], [6, 7, 8, 9])
+    ]
+    assert [log.frame["episode"].tolist() for log in logs] == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9]]
+    assert logs[0].source.startswith("bay[0, 0.6] ")
     with pytest.raises(TableError, match="no episode of 10 lies in share"):
         read_episode_log("bay", EpisodeLog(kind="episodes", path="log.parquet", share=(0.51, 0.52)), tmp_path)
 

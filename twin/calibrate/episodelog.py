@@ -68,6 +68,7 @@ def _part(whole: Episodes, low: float, high: float) -> Episodes:
         raise TableError(f"log {whole.name!r}: no episode of {len(order)} lies in share [{low:g}, {high:g}]")
     frame = whole.frame.iloc[kept].reset_index(drop=True)
     frame.attrs = whole.frame.attrs
+    whole = replace(whole, name=f"{whole.name}[{low:g}, {high:g}]")
     if whole.events is None:
         return replace(whole, frame=frame)
     t = whole.events["t_s"].to_numpy(float)

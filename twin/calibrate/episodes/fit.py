@@ -82,7 +82,7 @@ def _success(spec: EpisodesSpec, given: Given, log: Episodes, group: Group, told
 
 
 def _durations(spec: EpisodesSpec, given: Given, log: Episodes, good: Floats, lasts: Floats, found: Found) -> None:
-    """Laws of how long episodes take, by outcome: success or failure, or, where none is told, by symptoms."""
+    """Laws of how long episodes take, by outcome: success or failure; where none is told by symptoms, without these of all."""
     cut = (
         np.array([v is True for v in log.frame["censored"].tolist()]) if "censored" in log.frame else np.zeros(len(lasts), bool)
     )
@@ -109,7 +109,8 @@ def _by_outcome(log: Episodes, good: Floats, here: Any) -> dict[str, Any]:
         return {"success": here & (good == 1), "failure": here & (good == 0)}
     lists = log.frame["symptoms"].tolist()
     names = np.array(["+".join(sorted(s)) or "none" if isinstance(s, (list, tuple)) else "" for s in lists])
-    return {str(name): here & (names == name) for name in dict.fromkeys(names[here].tolist()) if name}
+    told = {str(name): here & (names == name) for name in dict.fromkeys(names[here].tolist()) if name}
+    return told or {"any end": here}
 
 
 def _forecast(spec: EpisodesSpec, given: Given, log: Episodes, lasts: Floats, found: Found) -> list[Score]:
