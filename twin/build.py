@@ -31,7 +31,7 @@ from twin.control.servers import Machine, Server
 from twin.control.spec import KnownPolicy, SeparationFilter, UseSpec
 from twin.core.chance import Chance
 from twin.core.clock import Clock, to_us
-from twin.core.errors import UseError
+from twin.core.errors import UseError, raised
 from twin.core.records import CellInfo, FleetInfo
 from twin.farm.assisting import Assisting
 from twin.farm.book import Book
@@ -330,7 +330,8 @@ def make(spec: UseSpec, scenario: Scenario, *first: Any) -> Any:
     try:
         return cls(*first, **spec.with_)
     except (Exception, SystemExit) as error:
-        raise UseError(f"{spec.use} could not be made: {type(error).__name__}: {error}") from error
+        given = "".join(f" (it is given a {type(value).__name__} first, then what stands under with:)" for value in first)
+        raise UseError(f"{spec.use} could not be made: {raised(error)}{given}") from error
 
 
 def strategies(scenario: Scenario) -> Mapping[str, Any]:

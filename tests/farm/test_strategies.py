@@ -149,7 +149,7 @@ def test_a_refused_action_can_be_tried_again_later(tmp_path):
 
 
 def test_strategies_that_never_come_to_an_end_are_refused(tmp_path):
-    with pytest.raises(UseError, match="in a loop"):
+    with pytest.raises(UseError, match="a loop that does not end"):
         play(tmp_path, scheduler=use("Echo"))
 
 
@@ -209,3 +209,8 @@ def test_a_page_to_a_pool_without_people_is_dropped_at_its_deadline(tmp_path):
     played = play(tmp_path, people=people, resets=STUCK, dispatch=call)
     told = [(e.kind, e.t_us / 1e6) for e in played.of("page", "reset.abandoned")]
     assert told == [("page.sent", 3), ("page.expired", 6), ("reset.abandoned", 12)]
+
+
+def test_a_scheduler_that_asks_on_and_on_for_what_is_refused_is_told_why(tmp_path):
+    with pytest.raises(UseError, match=r"^scheduler answered 1000 times .* \(the last: assign refused, no such cell\)"):
+        play(tmp_path, scheduler={"use": "strategies:Stubborn"})

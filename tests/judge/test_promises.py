@@ -126,6 +126,12 @@ def test_a_quantile_kills_a_log_in_which_everything_takes_longer(of):
     assert passed(with_episodes(log, **{of: log.episodes[of] * 2}), quantile={"of": of, "q": 0.9, "max": 95}) is False
 
 
+def test_a_quantile_that_episodes_cut_off_leave_open_says_so():
+    log = with_episodes(LASTS, censored=True)
+    said = judge(log, quantile={"of": "duration_s", "q": 0.9, "max": 1e6})
+    assert said.passed is None and said.detail.endswith("which may yet have taken longer than the bound")
+
+
 def test_a_quantile_kills_a_log_in_which_everything_is_too_quick():
     assert passed(LASTS, quantile={"of": "duration_s", "q": 0.1, "min": 5}) is True
     assert passed(with_episodes(LASTS, duration_s=1.0), quantile={"of": "duration_s", "q": 0.1, "min": 5}) is False

@@ -205,3 +205,17 @@ class Relay:
 
     def wake_at(self):
         return None
+
+
+class Stubborn:
+    """Asks for a cell that is not there, again whenever it hears anything."""
+
+    def __init__(self, fleet):
+        self.n = 0
+
+    def handle(self, now_us, events):
+        self.n += 1
+        return [Action("assign", f"ask{self.n}", cell="nowhere", job="none", lease=1)]
+
+    def wake_at(self):
+        return None

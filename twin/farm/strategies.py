@@ -46,6 +46,7 @@ class Strategies:
 
     def tell(self) -> None:
         """Tell strategies all that became known, until nobody has anything to say."""
+        events: tuple[Event, ...] = ()
         for _ in range(ROUNDS):
             if not self.book.told:
                 return
@@ -54,8 +55,11 @@ class Strategies:
                 self.standing.saw(events)
             for host in self.hosts:
                 self._ask(host, self._for(host, events))
-        roles = " and ".join(host.role for host in self.hosts)
-        raise UseError(f"{roles} answered {ROUNDS} times at {self.book.now_s():.6f} s of simulated time: they are in a loop")
+        refused = next((event for event in reversed(events) if event.kind == "authority.refused"), None)
+        roles = " and ".join(host.role for host in self.hosts) if refused is None else refused.payload["role"]
+        last = "" if refused is None else f" (the last: {refused.payload['action']} refused, {refused.payload['reason']})"
+        when = f"{self.book.now_s():.6f} s of simulated time"
+        raise UseError(f"{roles} answered {ROUNDS} times at {when}{last}: a loop that does not end")
 
     def scheduler_of(self, cell: Cell) -> str:
         """The role of the scheduler that gives work to a cell."""

@@ -163,6 +163,7 @@ def quantile(spec: Quantile, log: RunLog) -> CheckResult:
     ends = " to ".join("—" if v is None else unit(v, unit_) for v in (found.low, found.high))
     notes = [f"{several(found.n, 'episode')}, {percent(confidence)} interval {ends}"]
     notes += [f"{cut} of them cut off by the end"] if (cut := int((high == CUT).sum())) else []
+    notes += ["which may yet have taken longer than the bound"] if passed is None and spec.confidence is None else []
     notes += [f"{missing} without the figure not counted"] if missing else []
     notes += ["too few to be sure"] if passed is None and spec.confidence is not None else []
     chance = by_chance(passed, found, at_least=spec.min, at_most=spec.max)
