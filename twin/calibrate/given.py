@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from twin.calibrate.calllog import read_calls
 from twin.calibrate.episodelog import Episodes, read_episode_log
 from twin.calibrate.failurelog import read_failures
 from twin.calibrate.logs import Log, read_log
-from twin.calibrate.logspec import EpisodeLog, FailureLog, SignalLog
+from twin.calibrate.logspec import CallLog, EpisodeLog, FailureLog, SignalLog
 from twin.calibrate.partspec import PartSpec
 from twin.calibrate.result import PartResult
 from twin.core.chance import Chance, Stream
@@ -23,7 +24,7 @@ Say = Callable[[str], None]
 class Given:
     """The surroundings of all parts of one plan. Logs are read when first asked for, and then kept."""
 
-    logs: dict[str, SignalLog | EpisodeLog | FailureLog]
+    logs: dict[str, SignalLog | EpisodeLog | FailureLog | CallLog]
     folder: Path
     names: dict[int, str]
     """Each part's name, by the id of its spec."""
@@ -57,18 +58,22 @@ class Given:
         assert isinstance(found, Log)
         return found
 
-    def episodes(self, name: str, *, failures: bool = False) -> Episodes:
-        """A log of episodes; or of `failures` as one, which tells of nothing else."""
+    def episodes(self, name: str, also: type[FailureLog | CallLog] | None = None) -> Episodes:
+        """A log of episodes; or, where a part reads these `also`, of failures or calls as one, which tells of nothing else."""
         spec = self.logs[name]
-        if isinstance(spec, FailureLog) and not failures:
-            raise InputError(f"log {name!r} holds failures, which only the part reliability reads; this part needs episodes")
         if isinstance(spec, SignalLog):
             raise InputError(f"log {name!r} holds signals; this part reads episodes (kind: episodes)")
+        if isinstance(spec, FailureLog | CallLog) and (also is None or not isinstance(spec, also)):
+            whose = "reliability" if isinstance(spec, FailureLog) else "operations"
+            raise InputError(f"log {name!r} holds {spec.kind}, which only the part {whose} reads; this part needs episodes")
         if name not in self._read:
-            if isinstance(spec, FailureLog):
-                self._read[name] = read_failures(name, spec, self.folder)
-            else:
-                self._read[name] = read_episode_log(name, spec, self.folder)
+            match spec:
+                case FailureLog():
+                    self._read[name] = read_failures(name, spec, self.folder)
+                case CallLog():
+                    self._read[name] = read_calls(name, spec, self.folder)
+                case _:
+                    self._read[name] = read_episode_log(name, spec, self.folder)
         found = self._read[name]
         assert isinstance(found, Episodes)
         return found

@@ -252,11 +252,47 @@ class FailureLog(Dialect):
         return self
 
 
+class CallLog(Dialect):
+    """One row a call for people: when it was made, when somebody was there, when the work was done.
+
+    {kind: calls, path: calls.csv, pool: operators, sent: {column: called, unit: iso8601}, response: {column: seconds, unit: s}}
+    """
+
+    kind: Literal["calls"]
+    path: str | tuple[str, ...]
+    format: Format | None = None
+    pool: str = "people"
+    """Who is called, a key of the fleet's `people`; or `pool_column` names the column that says it."""
+    pool_column: str | None = None
+    person: str | None = None
+    """The column that names who came; left out: nobody had to wait until somebody was free."""
+    sent: TimeMap | None = None
+    answered: TimeMap | None = None
+    """When somebody was there; or `response`, how long that took. An empty one: nobody came."""
+    response: ColumnMap | None = None
+    done: TimeMap | None = None
+    """When it was done (of a call that nobody answered: when it was given up); or `work`, how long that took."""
+    work: ColumnMap | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> CallLog:
+        if (self.answered is None) == (self.response is None):
+            raise ValueError("give answered (when) or response (how long)")
+        if self.done is not None and self.work is not None:
+            raise ValueError("give done (when) or work (how long), not both")
+        if self.sent is None and (self.answered is not None or self.done is not None):
+            raise ValueError("moments of answers need sent, the moment of the call")
+        return self
+
+
 def _kind(value: Any) -> str:
     return str(value.get("kind", "signals") if isinstance(value, dict) else getattr(value, "kind", "signals"))
 
 
 LogSpec = Annotated[
-    Annotated[SignalLog, Tag("signals")] | Annotated[EpisodeLog, Tag("episodes")] | Annotated[FailureLog, Tag("failures")],
+    Annotated[SignalLog, Tag("signals")]
+    | Annotated[EpisodeLog, Tag("episodes")]
+    | Annotated[FailureLog, Tag("failures")]
+    | Annotated[CallLog, Tag("calls")],
     Discriminator(_kind),
 ]

@@ -9,6 +9,7 @@ from twin.calibrate.episodelog import Episodes
 from twin.calibrate.found import Found, survival
 from twin.calibrate.given import Given
 from twin.calibrate.laws import estimate, law_estimates
+from twin.calibrate.logspec import CallLog
 from twin.calibrate.operations import detector, people, resets
 from twin.calibrate.operations.spec import OperationsSpec
 from twin.calibrate.result import Estimate, Finding, PartResult, Path
@@ -24,7 +25,7 @@ FEWEST = 5
 
 def fit(spec: OperationsSpec, given: Given) -> PartResult:
     """What the log tells of operations. Raises `TableError` where it tells nothing of them."""
-    log = given.episodes(spec.log)
+    log = given.episodes(spec.log, also=CallLog)
     found = Found(findings=list(log.findings))
     given.say(f"{given.name(spec)}: resets")
     _resets(spec, given, log, found)

@@ -6,6 +6,7 @@ from twin.calibrate.episodelog import Episodes
 from twin.calibrate.found import Found
 from twin.calibrate.given import Given
 from twin.calibrate.laws import law_estimates
+from twin.calibrate.logspec import FailureLog
 from twin.calibrate.reliability import faults, history, repairs, tell
 from twin.calibrate.reliability.history import Happened
 from twin.calibrate.reliability.owners import Owner, owners
@@ -18,7 +19,7 @@ from twin.core.errors import TableError
 
 def fit(spec: ReliabilitySpec, given: Given) -> PartResult:
     """What the log tells of failures. Raises `TableError` where it tells of none of what was asked for."""
-    log = given.episodes(spec.log, failures=True)
+    log = given.episodes(spec.log, also=FailureLog)
     found = Found(findings=list(log.findings))
     asked = _asked(spec, log)
     all_owners = owners(spec, given, log, found) if _of_breakages(log) else []
