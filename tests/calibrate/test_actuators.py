@@ -118,19 +118,49 @@ def test_the_servo_follows_runs_at_a_gain_that_no_fit_has_seen(root):
     assert np.abs(physics.simulate(found.table, held, G) - held.position)[held.there].mean() <= 0.059
 
 
-def test_a_plan_finds_a_servo_and_foretells_the_run_that_it_held_out(tmp_path):
+@pytest.fixture
+def planned(tmp_path):
+    """Calibrates runs as a plan of a stranger has them; rows where `keep` (n,), angles moved by `offset`."""
+
+    def planned(made, keep=slice(None), offset=0.0, options=""):
+        names = ["a", "b", "c", "d"][: len(made.names)]
+        rows = {"t": np.tile(np.arange(N) * STEP, len(names)), "run": np.repeat(names, N), "kp": np.repeat(made.gain, N)}
+        rows |= {"q": made.position + offset, "command": made.command + offset, "volts": made.volts}
+        rows |= {"on": made.enabled.astype(float)}
+        np.savez(tmp_path / "log.npz", **{name: values.ravel()[keep] for name, values in rows.items()})
+        (tmp_path / "plan.yaml").write_text(
+            "calibrate: servo\nlogs: {runs: {path: log.npz, time: {column: t}, labels: {run: run, kp: kp}, "
+            "columns: {q: q, command: command, volts: volts, on: on}}}\n"
+            "parts: [{kind: actuators, log: runs, robot: servo, volts: volts, enabled: on, gain: kp, mass_kg: 2.0, "
+            f"length_m: 0.25, friction: [coulomb]{options}}}]\n"
+        )
+        return calibrate(load_plan(tmp_path / "plan.yaml")).results[0]
+
+    return planned
+
+
+def test_a_run_with_a_gap_is_simulated_in_pieces(planned):
+    t = np.tile(np.arange(N), 4)
+    found = planned(runs(gains=(10, 20, 40, 25)), ~((t > 90) & (t < 125)), options=", split: {by: run, hold_out: [d]}")
+    assert found.facts["runs"] == ["a/1", "a/2", "b/1", "b/2", "c/1", "c/2"]
+    assert found.scores[0].ours < 60  # 271 where the gap is a straight line
+
+
+def test_a_value_at_the_end_of_its_search_is_told(planned):
+    found = planned(runs(gains=(10, 20, 40, 25)), offset=0.5, options=", split: {by: run, hold_out: [d]}")
+    assert any("does 0 hang down" in finding.text for finding in found.findings)
+
+
+def test_a_single_run_that_rests_at_its_start_is_no_frozen_signal(planned):
+    made = runs(gains=(40,))
+    made.command[:, :60] = made.position[:, :60] = 0.0
+    made.position[:, 60:] = simulate(table(), made, G)[0][:, 60:]
+    assert "a/1" in planned(made).facts["runs"]
+
+
+def test_a_plan_finds_a_servo_and_foretells_the_run_that_it_held_out(planned):
     made = runs(gains=(10, 20, 40, 25))
-    run, gain = (np.repeat(values, N) for values in (["a", "b", "c", "d"], made.gain))
-    rows = {"t": np.tile(np.arange(N) * STEP, 4), "run": run, "kp": gain}
-    signals = {"q": made.position, "command": made.command, "volts": made.volts, "on": made.enabled.astype(float)}
-    np.savez(tmp_path / "log.npz", **rows, **{name: values.ravel() for name, values in signals.items()})
-    (tmp_path / "plan.yaml").write_text(
-        "calibrate: servo\nlogs: {runs: {path: log.npz, time: {column: t}, labels: {run: run, kp: kp}, "
-        "columns: {q: q, command: command, volts: volts, on: on}}}\n"
-        "parts: [{kind: actuators, log: runs, robot: servo, volts: volts, enabled: on, gain: kp, mass_kg: 2.0, length_m: 0.25, "
-        "friction: [coulomb], split: {by: run, hold_out: [d]}}]\n"
-    )
-    (result,) = calibrate(load_plan(tmp_path / "plan.yaml")).results
+    result = planned(made, options=", split: {by: run, hold_out: [d]}")
     assert result.scores[0].better and result.scores[0].ours < 30
     assert {e.name.rpartition(".")[2] for e in result.estimates if e.identified} >= {"delay", "torque_per_volt", "coulomb"}
 

@@ -94,11 +94,14 @@ class Log:
         return Log(self.name, self.digest, t, signals, labels, self.segment[keep], self.findings, self.maps)
 
     def in_pieces(self, count: int) -> Log:
-        """The same rows, every unbroken stretch cut into so many runs of its own."""
+        """The same rows, every unbroken stretch cut into so many runs of its own; a run that is one piece keeps its name."""
         names = np.array(self.labels["run"], dtype=object)
-        for segment in np.unique(self.segment):
-            for i, rows in enumerate(np.array_split(np.flatnonzero(self.segment == segment), count), start=1):
-                names[rows] = [f"{run}/{segment}.{i}" for run in self.labels["run"][rows]]
+        for run in self.runs:
+            here = self.labels["run"] == run
+            stretches = [np.flatnonzero(here & (self.segment == segment)) for segment in np.unique(self.segment[here])]
+            pieces = [rows for stretch in stretches for rows in np.array_split(stretch, count)]
+            for i, rows in enumerate(pieces, start=1):
+                names[rows] = f"{run}/{i}" if len(pieces) > 1 else run
         return replace(self, labels={**self.labels, "run": names.astype(np.str_)})
 
     def by_run(self) -> dict[str, Log]:

@@ -9,7 +9,7 @@ from scipy import stats as sps
 
 from twin.calibrate.actuators import physics
 from twin.calibrate.actuators.parameters import NAMES, PARAMETERS, Parameter
-from twin.calibrate.actuators.runs import Runs, gather
+from twin.calibrate.actuators.runs import Runs, check, gather
 from twin.calibrate.actuators.search import FREE, Fitted
 from twin.calibrate.actuators.search import fit as search
 from twin.calibrate.actuators.servo import simulate
@@ -33,6 +33,13 @@ CLEARLY = 4.0
 """And lower Akaike's criterion by more than this (Burnham and Anderson 2002: with less the simpler one is hardly worse)."""
 FEW, PIECES = 4, 6
 """With fewer runs each is cut into so many pieces for training, and two for what is held out."""
+TOLD_LOW = ("zero", "gravity_scale")
+"""Values whose least is told as well; others may be nothing at all."""
+ASK = {
+    "zero": "does 0 hang down, as the part needs it (offset)?",
+    "gravity_scale": "are mass_kg and length_m those of the load?",
+    "delay": "look for longer ones (max_delay_ms)",
+}
 PREFERRED = 0.98
 """A richer friction must lower the held-out error to this share of the simpler one's."""
 
@@ -50,11 +57,12 @@ class Rival:
 def fit(spec: ActuatorsSpec, given: Given) -> PartResult:
     """What the log tells of a servo."""
     log = given.signals(spec.log)
+    check(spec, log)
     few = len(log.runs) < FEW
     wanted = spec.split or (SplitSpec(by="time", hold_out=0.25) if few else SplitSpec(by="run", hold_out=0.25))
     training, held = split(log, wanted)
-    if few:
-        training, held = training.in_pieces(PIECES), held.in_pieces(2)
+    # stretches without a gap are simulated each from its own first state, so that nothing is made up for what a gap hides
+    training, held = training.in_pieces(PIECES if few else 1), held.in_pieces(2 if few else 1)
     runs, unseen = gather(spec, training), gather(spec, held)
     if len(runs.names) < 3:
         raise InputError(f"log {log.name!r}: {len(runs.names)} runs to fit; at least 3 are needed to choose a friction model")
@@ -71,7 +79,7 @@ def fit(spec: ActuatorsSpec, given: Given) -> PartResult:
     spread = _deviations(best)
     ours = physics.simulate(best.table, unseen, spec.gravity_mps2)
     cut = [Finding("note", f"fewer than {FEW} runs: each is cut into pieces, which are simulated from their own first state")]
-    findings = [*cut * few, *_suspected(spec, log), *_chosen(rivals, chosen), *_limits(best)]
+    findings = [*cut * few, *_suspected(spec, log), *_chosen(rivals, chosen), *_limits(best), *_at_bounds(best)]
     return PartResult(
         "actuators",
         given.name(spec),
@@ -215,6 +223,20 @@ def _limits(fitted: Fitted) -> list[Finding]:
             out.append(Finding("warning", f"not identified: the runs do not change along {' '.join(parts)}{mend}"))
         else:
             out.append(Finding("warning", f"the runs tell {1 / weak:.0f} times less along {' '.join(parts)}"))
+    return out
+
+
+def _at_bounds(fitted: Fitted) -> list[Finding]:
+    """Values that stand where the search ends: the data would have them beyond it."""
+    out = []
+    for i, low, high in zip(fitted.free.tolist(), fitted.low.tolist(), fitted.high.tolist(), strict=True):
+        parameter, value = PARAMETERS[i], float(fitted.table[i])
+        near = 1e-3 * (high - low)
+        at = "least" if value <= low + near and parameter.name in TOLD_LOW else "greatest" if value >= high - near else ""
+        if at:
+            ask = ASK.get(parameter.name, "is the load, a unit or the gain another one?")
+            text = f"{parameter.name} stands at the {at} value that is looked at ({value:.4g} {parameter.unit}): {ask}"
+            out.append(Finding("warning", text))
     return out
 
 

@@ -40,9 +40,24 @@ class Runs:
         return Runs(names, self.step_s, *(getattr(self, name)[rows] for name in arrays))
 
 
+def check(spec: ActuatorsSpec, log: Log) -> None:
+    """Raises `TableError` for a run that is too short, or whose position is frozen."""
+    for name, run in log.by_run().items():
+        position = run.signal(spec.position)
+        if len(run) < SHORTEST:
+            raise TableError(
+                f"log {log.name!r}, run {name!r}: {len(run)} rows are too few to tell a servo (at least {SHORTEST})"
+            )
+        if np.ptp(position) == 0:
+            still = f"{spec.position} is {position[0]:.4g} rad throughout: a frozen signal"
+            raise TableError(f"log {log.name!r}, run {name!r}: {still}")
+
+
 def gather(spec: ActuatorsSpec, log: Log) -> Runs:
-    """The runs of a log. Raises `TableError`: too short, a frozen position, a gain that changes inside a run."""
-    parts = log.by_run()
+    """The runs of a log, but for pieces that are too short. Raises `TableError`: none left, a gain that changes inside a run."""
+    parts = {name: part for name, part in log.by_run().items() if len(part) >= SHORTEST}
+    if not parts:
+        raise TableError(f"log {log.name!r}: gaps leave no stretch of {SHORTEST} rows")
     steps = np.concatenate([np.diff(part.time()) for part in parts.values()])
     step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
     if step <= 0:
@@ -63,12 +78,6 @@ def _padded(values: Floats, length: int) -> Floats:
 def _row(spec: ActuatorsSpec, name: str, run: Log, step: float) -> tuple[dict[str, Floats], dict[str, float]]:
     """One run: what changes on the grid of time, and what does not."""
     t, position = run.time() - run.time()[0], run.signal(spec.position)
-    if len(t) < SHORTEST:
-        raise TableError(f"log {run.name!r}, run {name!r}: {len(t)} rows are too few to tell a servo (at least {SHORTEST})")
-    if np.ptp(position) == 0:
-        raise TableError(
-            f"log {run.name!r}, run {name!r}: {spec.position} is {position[0]:.4g} rad throughout: a frozen signal"
-        )
     grid = np.arange(0.0, t[-1] + step / 2, step)
     first = grid < 6 * step
     resampled = np.interp(grid, t, position)

@@ -39,6 +39,9 @@ class Fitted:
     run: Ints
     scale: Floats
     """(F,) d SI / d fit of the free parameters."""
+    low: Floats
+    high: Floats
+    """(F,) the bounds of the search, SI."""
 
 
 def _scales(runs: Runs, gravity: float) -> Floats:
@@ -121,7 +124,8 @@ def fit(
     run = np.broadcast_to(np.arange(len(runs.names))[:, None], keep.shape)[keep]
     table = space.out(full)
     scale = np.where(space.log, table, space.scale)[free]
-    return Fitted(friction, table, free, jacobian(found.x), misses(full[None])[0], run, scale)
+    low, high = (space.out(bound)[free] for bound in (space.low, space.high))
+    return Fitted(friction, table, free, jacobian(found.x), misses(full[None])[0], run, scale, low, high)
 
 
 def _begin(space: _Space, held: Mapping[str, float], start: Floats | None) -> Floats:
