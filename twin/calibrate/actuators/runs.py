@@ -54,7 +54,7 @@ def check(spec: ActuatorsSpec, log: Log) -> None:
 
 
 def gather(spec: ActuatorsSpec, log: Log) -> Runs:
-    """The runs of a log, but for pieces that are too short. Raises `TableError`: none left, a gain that changes inside a run."""
+    """The runs of a log, but for pieces too short. Raises `TableError`: none left, a gain that changes inside a run."""
     parts = {name: part for name, part in log.by_run().items() if len(part) >= SHORTEST}
     if not parts:
         raise TableError(f"log {log.name!r}: gaps leave no stretch of {SHORTEST} rows")
