@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 from scipy import signal
+from scipy.interpolate import CubicSpline
 
 from twin.core.errors import InputError
 from twin.core.records import Floats
@@ -99,6 +100,11 @@ def even(t: Floats, step: float, *values: Floats) -> tuple[Floats, list[Floats]]
     return grid, [np.column_stack([np.interp(grid, t, column) for column in x[keep].T]) for x in values]
 
 
+def slope(x: Floats, step: float) -> Floats:
+    """The derivative of x (n, k) on a grid, by a cubic spline: differences lose 6 % of what has ten rows a period."""
+    return np.asarray(CubicSpline(step * np.arange(len(x)), x)(step * np.arange(len(x)), 1))
+
+
 def motions(stretches: Sequence[Stretch], cutoff_hz: float, *, measured: bool) -> list[Motion]:
     """Every stretch as motion up to the wide bandwidth, with the logged velocity (`measured`) or the position's derivative."""
     step, wide = typical_step(stretches), MOTION * cutoff_hz
@@ -108,8 +114,8 @@ def motions(stretches: Sequence[Stretch], cutoff_hz: float, *, measured: bool) -
             continue
         t, (q, tau, *rest) = even(piece.t, step, piece.q, piece.tau, *([piece.v] if measured and piece.v is not None else []))
         q = low_pass(q, wide, step)
-        v = low_pass(rest[0], wide, step) if rest else np.gradient(q, step, axis=0)
-        a = np.gradient(v, step, axis=0)
+        v = low_pass(rest[0], wide, step) if rest else slope(q, step)
+        a = slope(v, step)
         every = max(1, int(1 / (OVERSAMPLE * wide * step)))
         tau = low_pass(tau, 2 * wide, step)
         size = int(PIECE_S / step)
