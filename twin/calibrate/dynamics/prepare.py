@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from twin.calibrate.dynamics.misread import misread
 from twin.calibrate.dynamics.models import Robot, robot, weightless
 from twin.calibrate.dynamics.regression import Item, plain_unseen
 from twin.calibrate.dynamics.regressor import movable_bodies
-from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, motions, typical_step
+from twin.calibrate.dynamics.signals import WIDTHS, Motion, Stretch, choose_cutoff, motions, typical_step
 from twin.calibrate.dynamics.spec import DynamicsSpec
 from twin.calibrate.given import Given
 from twin.calibrate.logs import Log
@@ -26,6 +27,8 @@ from twin.core.records import Floats
 
 NOISE = 0.005
 """A joint stands still below this share of its rms speed."""
+SMOOTHER: Final = 0.99
+"""Motion is smoothed more only where that lowers the error on unseen blocks to this part: smoothing smears friction's turns."""
 
 
 @dataclass(frozen=True)
@@ -66,23 +69,28 @@ def prepare(spec: DynamicsSpec, given: Given) -> Task:
     derived = motions(fit, cutoff, measured=False)
     said += checks.speeds(derived, typical_step(fit))
     layout, options = _layout(spec, bot, derived, said)
-    measured = False
     if fit[0].v is not None:
         said += checks.velocity(fit, bot.joints)
-        logged = motions(fit, cutoff, measured=True)
-        errors = [plain_unseen(layout, m, cutoff) for m in (derived, logged)]
-        measured = errors[1] < errors[0]
-        word = "logged" if measured else "derived from the position"
-        text = f"velocity: {word} (torque error on unseen blocks: derived {errors[0]:.4f}, logged {errors[1]:.4f} of its size)"
-        said.append(Finding("note", text))
-        derived = logged if measured else derived
-    else:
-        ends = f"{ENDS / cutoff:.2g} s at each end of a stretch are neither fitted nor scored"
-        text = f"no velocity in the log: it is derived from the position, and {ends}"
-        said.append(Finding("note", text))
-    held_out, whole = motions(held, cutoff, measured=measured), measured
-    said += misread(layout, derived, cutoff, bot.joints)
-    return Task(bot, derived, held_out, layout, options, cutoff, said, log.source, whole)
+    seen, measured, width, text = _smoothed(fit, layout, cutoff)
+    said.append(Finding("note", text))
+    held_out = motions(held, cutoff, measured=measured, width=width)
+    said += misread(layout, seen, cutoff, bot.joints)
+    return Task(bot, seen, held_out, layout, options, cutoff, said, log.source, measured)
+
+
+def _smoothed(fit: list[Stretch], layout: Layout, cutoff: float) -> tuple[list[Motion], bool, float, str]:
+    """The motion under the velocity (logged or not) and bandwidth by which unseen blocks are predicted best; and words."""
+    tried = []
+    for measured in (False, True) if fit[0].v is not None else (False,):
+        for width in WIDTHS:
+            motion = motions(fit, cutoff, measured=measured, width=width)
+            tried.append((plain_unseen(layout, motion, cutoff), measured, width, motion))
+    _, measured, width, motion = min(tried, key=lambda one: one[0] / (SMOOTHER if one[2] < WIDTHS[0] else 1))
+    word = {True: "logged", False: "derived from the position"}
+    errors = "; ".join(f"{word[m]}, {w:g} cut-offs: {error:.4f}" for error, m, w, _ in tried)
+    text = f"velocity: {word[measured]}, motion up to {width:g} cut-offs (torque error on unseen blocks, of its size: {errors})"
+    ends = "" if measured else f"; {ENDS / cutoff:.2g} s at each end of a stretch are neither fitted nor scored"
+    return motion, measured, width, text + ends
 
 
 def _robot(

@@ -1,6 +1,6 @@
 """Logged motion made fit for regression: an even grid, zero-phase filters, velocity and acceleration where they lack.
 
-Two bandwidths. Motion is kept up to `MOTION` times the cut-off, so that friction turns over as fast as it really does; the
+Two bandwidths. Motion is kept up to `WIDTHS` times the cut-off, so that friction turns over as fast as it really does; the
 columns that are made of it, and the torques, are then filtered alike at the cut-off. Filtering both sides of a linear equation
 alike changes no solution, whereas filtering the motion first would smear what is not linear in it.
 """
@@ -18,8 +18,9 @@ from scipy.interpolate import CubicSpline
 from twin.core.errors import InputError
 from twin.core.records import Floats
 
-MOTION: Final = 5.0
-"""Bandwidth of the motion, in cut-offs."""
+WIDTHS: Final = (5.0, 2.5, 1.5)
+"""Bandwidths of the motion that are tried, in cut-offs: wide, so that friction turns over as fast as it does, or narrower where
+an encoder is so coarse that the sign of its speed would be noise."""
 OVERSAMPLE: Final = 5.0
 """Rows kept per period of a bandwidth."""
 ORDER: Final = 4
@@ -105,9 +106,9 @@ def slope(x: Floats, step: float) -> Floats:
     return np.asarray(CubicSpline(step * np.arange(len(x)), x)(step * np.arange(len(x)), 1))
 
 
-def motions(stretches: Sequence[Stretch], cutoff_hz: float, *, measured: bool) -> list[Motion]:
-    """Every stretch as motion up to the wide bandwidth, with the logged velocity (`measured`) or the position's derivative."""
-    step, wide = typical_step(stretches), MOTION * cutoff_hz
+def motions(stretches: Sequence[Stretch], cutoff_hz: float, *, measured: bool, width: float = WIDTHS[0]) -> list[Motion]:
+    """Every stretch as motion up to `width` cut-offs, with the logged velocity (`measured`) or the position's derivative."""
+    step, wide = typical_step(stretches), width * cutoff_hz
     out = []
     for piece in stretches:
         if piece.t[-1] - piece.t[0] < SHORTEST / cutoff_hz:
@@ -116,8 +117,8 @@ def motions(stretches: Sequence[Stretch], cutoff_hz: float, *, measured: bool) -
         q = low_pass(q, wide, step)
         v = low_pass(rest[0], wide, step) if rest else slope(q, step)
         a = slope(v, step)
-        every = max(1, int(1 / (OVERSAMPLE * wide * step)))
-        tau = low_pass(tau, 2 * wide, step)
+        every = max(1, int(1 / (OVERSAMPLE * WIDTHS[0] * cutoff_hz * step)))
+        tau = low_pass(tau, 2 * WIDTHS[0] * cutoff_hz, step)
         size = int(PIECE_S / step)
         for start in range(0, len(t), size):
             rows = slice(start, start + size, every)
