@@ -14,6 +14,7 @@ from twin.calibrate.spec import load_plan
 from twin.calibrate.split import split
 from twin.calibrate.suspicion import sign_flip, suspect
 from twin.calibrate.whole import calibrate
+from twin.core.errors import TableError
 
 N, STEP, G = 300, 0.01, 9.81
 TRUTH = {
@@ -144,6 +145,16 @@ def test_a_run_with_a_gap_is_simulated_in_pieces(planned):
     found = planned(runs(gains=(10, 20, 40, 25)), ~((t > 90) & (t < 125)), options=", split: {by: run, hold_out: [d]}")
     assert found.facts["runs"] == ["a/1", "a/2", "b/1", "b/2", "c/1", "c/2"]
     assert found.scores[0].ours < 60  # 271 where the gap is a straight line
+
+
+def test_a_signal_of_many_columns_is_refused_in_words(tmp_path):
+    np.savez(tmp_path / "log.npz", t=T, q=np.column_stack([np.sin(T)] * 3), command=np.column_stack([np.sin(T)] * 3))
+    (tmp_path / "plan.yaml").write_text(
+        "calibrate: s\nlogs: {runs: {path: log.npz, time: t, columns: {q: q, command: command}}}\n"
+        "parts: [{kind: actuators, log: runs, robot: s, mass_kg: 1, length_m: 0.3}]\n"
+    )
+    with pytest.raises(TableError, match="q has 3 columns, and this part follows one"):
+        calibrate(load_plan(tmp_path / "plan.yaml"))
 
 
 def test_a_value_at_the_end_of_its_search_is_told(planned):

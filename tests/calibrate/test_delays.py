@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from twin.calibrate.delays.follow import fit, foretold, padded
 from twin.calibrate.overlay import Made, as_data
 from twin.calibrate.spec import load_plan
 from twin.calibrate.whole import calibrate
@@ -110,3 +111,11 @@ def test_a_servo_faster_than_the_rows_is_not_told(servos):
 def test_a_joint_that_stands_still_takes_no_others_place_in_the_overlay(servos):
     found = servos(np.full(3, 20.0), still=True)
     assert set(as_data([found], Made("arm", ""))["models"]["arm"]["joints"]) == {"pan", "roll"}
+
+
+def test_a_servo_that_only_smooths_what_it_cannot_foretell_is_not_told():
+    stream, t = Chance(5).stream("robot", "sticks"), np.arange(0, 60, 1 / 30)
+    command = np.cumsum(stream.standard_normal(len(t)))
+    moved = foretold(padded([(t, command, 0 * t)], 1 / 30), 0.0, 1.0, 0.0)[0]
+    seen = padded([(t, command, moved)], 1 / 30)
+    assert fit(seen, 2.0, 3.0).told and not fit(seen, 0.1, 3.0).told

@@ -80,6 +80,15 @@ class Log:
             )
         return values
 
+    def single(self, name: str) -> Floats:
+        """(n,) a signal of one column; `TableError` for one of many."""
+        values = self.signal(name)
+        if values.ndim > 1 and values.shape[1] != 1:
+            raise TableError(
+                f"log {self.name!r}: {name} has {values.shape[1]} columns, and this part follows one; map it alone"
+            )
+        return values.ravel()
+
     def label(self, name: str) -> Texts:
         """A label by name; `TableError` names those there are."""
         if name not in self.labels:

@@ -94,7 +94,7 @@ def fit(spec: ActuatorsSpec, given: Given) -> PartResult:
 
 def _suspected(spec: ActuatorsSpec, log: Log) -> list[Finding]:
     out = suspect(log, {spec.position: "angle", spec.command: "angle"})
-    if sign_flip(log.signal(spec.command), log.signal(spec.position)):
+    if sign_flip(log.single(spec.command), log.single(spec.position)):
         told = f"log {log.name!r}: {spec.position} goes against {spec.command}: is its sign turned (sign: -1)?"
         out.append(Finding("warning", told))
     return out

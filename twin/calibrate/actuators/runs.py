@@ -43,7 +43,7 @@ class Runs:
 def check(spec: ActuatorsSpec, log: Log) -> None:
     """Raises `TableError` for a run that is too short, or whose position is frozen."""
     for name, run in log.by_run().items():
-        position = run.signal(spec.position)
+        position = run.single(spec.position)
         if len(run) < SHORTEST:
             raise TableError(
                 f"log {log.name!r}, run {name!r}: {len(run)} rows are too few to tell a servo (at least {SHORTEST})"
@@ -77,15 +77,15 @@ def _padded(values: Floats, length: int) -> Floats:
 
 def _row(spec: ActuatorsSpec, name: str, run: Log, step: float) -> tuple[dict[str, Floats], dict[str, float]]:
     """One run: what changes on the grid of time, and what does not."""
-    t, position = run.time() - run.time()[0], run.signal(spec.position)
+    t, position = run.time() - run.time()[0], run.single(spec.position)
     grid = np.arange(0.0, t[-1] + step / 2, step)
     first = grid < 6 * step
     resampled = np.interp(grid, t, position)
-    enabled = np.ones(len(t)) if spec.enabled is None else run.signal(spec.enabled)
+    enabled = np.ones(len(t)) if spec.enabled is None else run.single(spec.enabled)
     signals = {
         "position": resampled,
-        "command": np.interp(grid, t, run.signal(spec.command)),
-        "volts": np.ones(len(grid)) if spec.volts is None else np.interp(grid, t, run.signal(spec.volts)),
+        "command": np.interp(grid, t, run.single(spec.command)),
+        "volts": np.ones(len(grid)) if spec.volts is None else np.interp(grid, t, run.single(spec.volts)),
         "enabled": np.interp(grid, t, (enabled > 0).astype(float)).round(),
     }
     return signals, {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
 from twin.calibrate.delays import follow
 from twin.calibrate.delays.lag import FEWEST, Windows, interval, joined, peak, windows
@@ -74,7 +75,8 @@ def _joint(spec: DelaysSpec, given: Given, joint: _Joint, path: Path) -> PartRes
     scores = _scores(_windows(joint.held, spec, joint, longest), lag, of)
     figures = [_picture(correlation, step, lag, of)]
     if known:
-        servo = follow.fit(_stretches(joint.training, spec, joint), lag, longest)
+        with threadpool_limits(1):  # its matrices are of two rows
+            servo = follow.fit(_stretches(joint.training, spec, joint), lag, longest)
         score, figure = _followed(servo, joint, spec)
         estimates += _servo(servo, given, joint, path, better=bool(score.better))
         scores, figures = [*scores, score], [*figures, figure]

@@ -28,6 +28,8 @@ STARTS: Final = (0.1, 0.5, 0.9)
 """Where the search begins: shares of the lag that are delay, the rest the servo's."""
 UNIT_S: Final = 4.0
 """Errors hang together inside pieces of so many lags, at least a second long, which are the units of the intervals."""
+SLACK: Final = 3.0
+"""A servo that is so many times slower than the lag of the highest correlation smooths what it cannot foretell: it is not told."""
 EDGE: Final = 1.05
 """A frequency within this factor of a bound of the search is not told."""
 
@@ -50,7 +52,7 @@ class Stretches:
 @dataclass(frozen=True)
 class Servo:
     """Delay (s), natural frequency (rad/s) and offset (the motion's unit) with standard deviations, the frequency's in its
-    logarithm; in how many pieces errors were counted; whether the log tells the frequency."""
+    logarithm; in how many pieces errors were counted; whether the log tells the servo."""
 
     delay_s: float
     radps: float
@@ -100,7 +102,7 @@ def fit(seen: Stretches, lag_s: float, longest_s: float) -> Servo:
     def search(share: float) -> tuple[float, Floats]:
         start = np.array([share * lag, np.log(2 / ((1 - share) * lag)), -float(np.median(seen.left(seen.command)))])
         inside = np.clip(start, low + 1e-6, high - 1e-6)
-        found = least_squares(misses, inside, slopes, bounds=(low, high), x_scale=[step, 0.1, unit], max_nfev=40)
+        found = least_squares(misses, inside, slopes, bounds=(low, high), x_scale=[step, 0.1, unit], ftol=1e-6, max_nfev=40)
         return float(found.cost), found.x
 
     _, x = min((search(share) for share in STARTS), key=lambda one: one[0])
@@ -110,5 +112,7 @@ def fit(seen: Stretches, lag_s: float, longest_s: float) -> Servo:
     pushes = np.add.reduceat(jac * misses(x)[:, None], cuts, axis=0)
     bread = np.linalg.pinv(jac.T @ jac)
     spread = np.sqrt(np.maximum(np.diag(bread @ (pushes.T @ pushes) @ bread), 0.0))
+    delay, radps = float(x[0]) if x[0] > 1e-6 else 0.0, float(np.exp(x[1]))
     inside = low[1] + np.log(EDGE) < x[1] < high[1] - np.log(EDGE)
-    return Servo(float(x[0]), float(np.exp(x[1])), float(x[2]), spread, len(cuts), bool(inside))
+    told = bool(inside and delay + 2 / radps < SLACK * lag)
+    return Servo(delay, radps, float(x[2]), spread, len(cuts), told)

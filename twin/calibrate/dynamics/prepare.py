@@ -52,7 +52,9 @@ def prepare(spec: DynamicsSpec, given: Given) -> Task:
     log = given.signals(spec.log)
     for name in (spec.position, spec.torque):
         if name not in log.signals:
-            why = "masses and friction show in positions and torques (or currents with their `scale`) only"
+            why = (
+                "masses and friction show in positions and torques (or currents with their `scale`); commands are for `delays`"
+            )
             raise InputError(f"log {log.name!r} maps no signal {name!r}{nearest(name, log.signals, what='mapped')}; {why}")
     q = _wide(log.signal(spec.position))
     bot = _robot(spec, given, spec.joints, q.shape[1])
