@@ -29,7 +29,7 @@ STARTS: Final = (0.1, 0.5, 0.9)
 UNIT_S: Final = 4.0
 """Errors hang together inside pieces of so many lags, at least a second long, which are the units of the intervals."""
 SLACK: Final = 3.0
-"""A servo that is so many times slower than the lag of the highest correlation smooths what it cannot foretell: it is not told."""
+"""A servo so many times slower than the lag of the highest correlation smooths what it cannot foretell: it is not told."""
 EDGE: Final = 1.05
 """A frequency within this factor of a bound of the search is not told."""
 
