@@ -21,7 +21,7 @@ from benchmarks import words
 from twin.core.chance import Chance
 from twin.core.records import Floats
 from twin.cross import apart
-from twin.judge.engines import across, gap
+from twin.judge.engines import across
 from twin.log.stored import whole
 from twin.log.tables import open_run
 from twin.run import run
@@ -204,7 +204,7 @@ def success() -> None:
         found = across(*([log] for log in logs.values()))
         for group, row in found.uncertainty():
             if row.key == "success":
-                print(f"{group}: {gap(row)}")
+                print(f"{group}: {row.apart}")
         for path in apart(load(file), BOTH):
             print(path.sentence())
 

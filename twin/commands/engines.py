@@ -87,7 +87,7 @@ def tell(folders: Sequence[Sequence[Path]], out: Path, *, as_json: bool) -> int:
 
 
 def _print(found: Any, paths: Sequence[Any]) -> None:
-    from twin.judge.engines import figure, gap
+    from twin.judge.words import unit
 
     print(f"{found.scenario}: " + ", ".join(f"{engine} {word}" for engine, word in found.verdicts.items()))
     for check in found.checks:
@@ -96,8 +96,9 @@ def _print(found: Any, paths: Sequence[Any]) -> None:
     rows = found.uncertainty()
     told = [(group, row) for group, row in rows if row.key == "success" or row.verdict == "differs"]
     for group, row in told:
-        sides = ", ".join(f"{name} {figure(side, row)}" for name, side in zip(found.names, (row.sim, row.real), strict=True))
-        print(f"  {group}: {row.name}: {sides}; {gap(row)}; {row.words}")
+        values = [unit(side.value if side else None, row.unit) for side in (row.sim, row.real)]
+        sides = ", ".join(f"{name} {value}" for name, value in zip(found.names, values, strict=True))
+        print(f"  {group}: {row.name}: {sides}; {row.apart}; {row.words}")
     if len(rows) > len(told):
         print(f"  {len(rows) - len(told)} more statistics of which none is shown to differ")
     if found.told:

@@ -22,7 +22,7 @@ from twin.judge.measures import KEYS, STATISTICS, Episodes, Measure, measure, re
 from twin.judge.paired import Paired, success
 from twin.judge.stats import Interval, benjamini_hochberg
 from twin.judge.survival import of_durations, of_events, of_success, plain
-from twin.judge.words import count, listed, several, short
+from twin.judge.words import NB, NONE, count, listed, points, several, short
 
 SHOWN = 6
 """Statistics that the summary names for each verdict; the table has them all."""
@@ -47,6 +47,21 @@ class Row:
     verdict: Verdict
     words: str
     needed: int | None = None
+
+    @property
+    def unit(self) -> str:
+        """Of either side's value."""
+        return "%" if not self.ratio else "s" if self.key.endswith("_s") else "/h" if self.key.endswith("_per_h") else ""
+
+    @property
+    def apart(self) -> str:
+        """The gap with its interval, in words."""
+        if self.gap.value is None:
+            return NONE
+        if not self.ratio:
+            return points(self.gap)
+        ends = [NONE if v is None else f"{v:.2f}" for v in self.gap[:3]]
+        return f"×{NB}{ends[0]} ({ends[1]} to {ends[2]})"
 
 
 @dataclass(frozen=True)

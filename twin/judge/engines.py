@@ -13,9 +13,8 @@ import pandas as pd
 
 from twin.core.errors import TableError
 from twin.judge.compare import Comparison, Row, compare
-from twin.judge.stats import Interval
 from twin.judge.verdict import WORST
-from twin.judge.words import listed, short
+from twin.judge.words import listed
 from twin.log.stored import whole
 from twin.log.tables import RunLog
 
@@ -144,22 +143,3 @@ def _sentence(told: Comparison, names: tuple[str, str]) -> str:
         if rows:
             parts.append(f"{head} {listed(list(dict.fromkeys(row.name for row in rows)))}.")
     return " ".join(parts) or "There is nothing that both measure."
-
-
-def gap(row: Row) -> str:
-    """A gap with its interval, in words."""
-    value = row.gap
-    if row.ratio:
-        return f"× {value.value:.3g} ({_end(value.low)} to {_end(value.high)})"
-    return f"{100 * (value.value or 0.0):+.3g} points ({_end(value.low, 100)} to {_end(value.high, 100)})"
-
-
-def _end(value: float | None, scale: float = 1.0) -> str:
-    return "—" if value is None else short(scale * value)
-
-
-def figure(side: Interval | None, row: Row) -> str:
-    """One side's value."""
-    if side is None or side.value is None:
-        return "—"
-    return f"{side.value:.4g}" if row.ratio else f"{100 * side.value:.3g} %"

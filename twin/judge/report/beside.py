@@ -164,14 +164,8 @@ def _brief(row: Row, sides: tuple[str, str]) -> str:
     """Why a statistic is where it is, in a few words."""
     if row.verdict != "differs":
         return _why(row)
-    name = unit_of(row.key, row.ratio)
-    values = [words.unit((side or NOTHING).value, name) for side in (row.sim, row.real)]
+    values = [words.unit((side or NOTHING).value, row.unit) for side in (row.sim, row.real)]
     return f"{values[0]} {_simulated(sides)}, {values[1]} {sides[1]}"
-
-
-def unit_of(key: str, ratio: bool) -> str:
-    """The unit of a statistic's values."""
-    return "%" if not ratio else "s" if key.endswith("_s") else "/h" if key.endswith("_per_h") else ""
 
 
 def shown(found: Sequence[Beside]) -> list[dict[str, Any]]:
@@ -204,11 +198,10 @@ def _courses(beside: Beside) -> str:
 def _group(group: Group, sides: tuple[str, str]) -> dict[str, Any]:
     rows = []
     for row in group.rows:
-        name = unit_of(row.key, row.ratio)
-        figure = Markup(curves.pair(row.sim or NOTHING, row.real or NOTHING, name))
+        figure = Markup(curves.pair(row.sim or NOTHING, row.real or NOTHING, row.unit))
         word = row.verdict.replace("_", " ")
-        told = {"word": word, "look": VERDICTS[row.verdict], "more": _why(row), "gap": gap(row)}
-        rows.append({"row": row, "unit": name, "figure": figure, **told})
+        told = {"word": word, "look": VERDICTS[row.verdict], "more": _why(row), "gap": row.apart}
+        rows.append({"row": row, "unit": row.unit, "figure": figure, **told})
     drawn: dict[str, Any] = {"figures": figures(group, sides), "events": _events(group), "said": _distances(group, sides)}
     return {"group": group, "name": group.name, "rows": rows, **drawn}
 
@@ -216,16 +209,6 @@ def _group(group: Group, sides: tuple[str, str]) -> dict[str, Any]:
 def figures(group: Group, sides: tuple[str, str]) -> list[Markup]:
     """Durations and times to success of both sides, drawn."""
     return [Markup(drawn) for drawn in (_ecdf(group, sides), _shifts(group, sides), _times(group, sides)) if drawn]
-
-
-def gap(row: Row) -> str:
-    """How far apart the sides are, with the interval."""
-    if row.gap.value is None:
-        return words.NONE
-    if not row.ratio:
-        return words.points(row.gap)
-    ends = ["—" if v is None else f"{v:.2f}" for v in row.gap[:3]]
-    return f"×{NB}{ends[0]} ({ends[1]} to {ends[2]})"
 
 
 def _ecdf(group: Group, names: tuple[str, str]) -> str:

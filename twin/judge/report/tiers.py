@@ -32,9 +32,8 @@ def _group(group: Group, names: tuple[str, str]) -> str:
              "Side by side", "Verdict", "Difference"]  # fmt: skip
     rows = []
     for row in group.rows:
-        of = beside.unit_of(row.key, row.ratio)
-        figure = Markup(curves.pair(row.sim or NOTHING, row.real or NOTHING, of, names))
-        rows.append((row.name, _side(row.sim, of), _side(row.real, of), figure, row.words, beside.gap(row)))
+        figure = Markup(curves.pair(row.sim or NOTHING, row.real or NOTHING, row.unit, names))
+        rows.append((row.name, _side(row.sim, row.unit), _side(row.real, row.unit), figure, row.words, row.apart))
     drawn = "".join(f"<figure>{figure}</figure>" for figure in beside.figures(group, names))
     drawn = f'<div class="duo">{drawn}</div>' if drawn else ""
     legend = f'<p class="note">In the figures the solid line is the {names[0]}, the dashed one {names[1]}.</p>' if drawn else ""
