@@ -100,7 +100,7 @@ def _run(workers: Workers, units: Sequence[Unit], out: Path, seen: Seen | None) 
 
 
 def _episodes(side: Sequence[RunLog]) -> pd.DataFrame:
-    """The episodes of all runs of a side under one name of the policy: the tiers' names for it differ in nothing."""
+    """The episodes of all runs of a side."""
     return pd.concat([read_run(log.folder).episodes for log in side], ignore_index=True)
 
 

@@ -15,7 +15,7 @@ from twin.calibrate.episodes.success import Group
 from twin.calibrate.found import Found, survival
 from twin.calibrate.given import Given
 from twin.calibrate.laws import estimate, law_estimates
-from twin.calibrate.reliability.history import symptoms_seen, with_symptom
+from twin.calibrate.reliability.history import cut_off, symptoms_seen, with_symptom
 from twin.calibrate.result import Estimate, Finding, PartResult, Score
 from twin.calibrate.stats.forecast import Scored, rolling
 from twin.calibrate.stats.lifetimes import Times, choose
@@ -83,9 +83,7 @@ def _success(spec: EpisodesSpec, given: Given, log: Episodes, group: Group, told
 
 def _durations(spec: EpisodesSpec, given: Given, log: Episodes, good: Floats, lasts: Floats, found: Found) -> None:
     """Laws of how long episodes take, by outcome: success or failure; where none is told by symptoms, without these of all."""
-    cut = (
-        np.array([v is True for v in log.frame["censored"].tolist()]) if "censored" in log.frame else np.zeros(len(lasts), bool)
-    )
+    cut = cut_off(log.frame)
     few: list[str] = []
     for (task, policy), here in success.by_policy(log.frame).items():
         for name, rows in _by_outcome(log, good, here).items():

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import trim_mean
 
 from twin.calibrate.operations.resets import turnround
-from twin.calibrate.reliability.history import keys, symptoms_seen, with_symptom
+from twin.calibrate.reliability.history import cut_off, keys, symptoms_seen, with_symptom
 from twin.judge.columns import flags, numbers
 
 PAUSE = 20.0
@@ -45,7 +45,7 @@ def summarise(frame: pd.DataFrame, symptoms: list[str]) -> dict[str, float]:
     """Summaries by name; one that a table cannot tell is left out."""
     out: dict[str, float] = {}
     lasts = numbers(frame, "duration_s", table="episodes")
-    cut = np.array([v is True for v in flags(frame, "censored", table="episodes")])
+    cut = cut_off(frame)
     whole = lasts[~np.isnan(lasts) & ~cut]
     if whole.size:
         out |= {f"duration {q:.0%} (s)": float(np.quantile(whole, q)) for q in (0.1, 0.5, 0.9)}

@@ -63,14 +63,8 @@ def _numbers(values: list[bool | None]) -> Floats:
 def _audited(frame: pd.DataFrame, audit: pd.DataFrame) -> Floats:
     """(n,) the audited label of every episode, matched by run, cell and number as far as both tables tell them."""
     names = ["episode"] + [c for c in ("run", "cell") if frame[c].notna().all() and audit[c].notna().all()]
-    truth = {
-        key: value
-        for *key_, value in zip(
-            *(column(audit, c, table="audit") for c in names), flags(audit, "label", table="audit"), strict=True
-        )
-        for key in [tuple(key_)]
-        if value is not None
-    }
+    told = zip(*(column(audit, c, table="audit") for c in names), strict=True)
+    truth = {key: value for key, value in zip(told, flags(audit, "label", table="audit"), strict=True) if value is not None}
     own = zip(*(column(frame, c, table="episodes") for c in names), strict=True)
     out = np.array([np.nan if (v := truth.get(key)) is None else float(v) for key in own])
     if np.isnan(out).all():

@@ -15,8 +15,8 @@ import pandas as pd
 
 from twin.calibrate.stats.lifetimes import Times
 from twin.calibrate.stats.trend import Watched
-from twin.core.records import Floats, Ints
-from twin.judge.columns import numbers
+from twin.core.records import Bools, Floats, Ints
+from twin.judge.columns import flags, numbers
 
 EVENT_OF = {
     "breakage": "repair.start",
@@ -102,6 +102,11 @@ def with_symptom(frame: pd.DataFrame, name: str) -> Floats:
     """(n,) 1 where an episode has a symptom, 0 where not, NaN where symptoms are not told."""
     lists = frame["symptoms"].tolist()
     return np.array([np.nan if s is None or s is pd.NA or isinstance(s, float) else float(name in s) for s in lists])
+
+
+def cut_off(frame: pd.DataFrame) -> Bools:
+    """(n,) episodes whose end was not seen."""
+    return np.array([cut is True for cut in flags(frame, "censored", table="episodes")], dtype=bool)
 
 
 def symptoms_seen(frame: pd.DataFrame) -> list[str]:
