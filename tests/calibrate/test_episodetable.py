@@ -106,3 +106,10 @@ def test_episodes_that_tell_nothing_but_how_long_they_took_have_one_law_of_it(tm
     plan = planned(tmp_path, columns, path="episodes.jsonl", parts="{kind: episodes, log: lab, forecasts: 0}")
     told = {e.name: e for e in calibrate(plan).results[0].estimates}
     assert told["models.episodes.Pick it up..any policy.duration_s.any end.median"].value == pytest.approx(40.3, rel=0.1)
+
+
+def test_trials_that_all_succeeded_bound_success_from_below_and_give_the_fleet_no_number(tmp_path):
+    written(tmp_path, [("r1", "ok")] * 40, ["robot", "outcome"])
+    (result,) = calibrate(planned(tmp_path, "{cell: robot, label: outcome}", parts="{kind: episodes, log: lab}")).results
+    typical = next(e for e in result.estimates if e.name.endswith("success.typical"))
+    assert (typical.identified, typical.high) == (False, None) and 0.5 < typical.low < 1

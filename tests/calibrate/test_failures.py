@@ -83,6 +83,7 @@ def test_robots_that_never_failed_make_lives_longer_and_half_a_duty_makes_them_h
         ([("r1", 5, 5), ("r2", 5, 5)], "robots: [r1]", "r2 failed, which `robots` does not name"),
         ([("r1", 5, -5), ("r1", 50, 5)], "duty: 1", "shorter than no time"),
         ([("r1", 5, 5)], 'watched: ["2025-01-06", "soon"]', "'soon' is no date"),
+        ([], "duty: 1", r"nobody failed in it.*give `watched"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path, rows, more, message):

@@ -130,7 +130,10 @@ def _rows(name: str, spec: FailureLog, folder: Path) -> tuple[list[str], list[st
     parts: list[str] = []
     times, lasts, digests = [], [], []
     for file in found(spec.path, folder):
-        if spec.watched and spec.robots and _nothing(file, spec):
+        if _nothing(file, spec):
+            if not (spec.watched and spec.robots):
+                text = "nobody failed in it, which says something of robots that were watched only"
+                raise TableError(f"{file}: {text}: give `watched: [from, to]` and `robots: […]`")
             digests.append(hashlib.sha256(file.read_bytes()).hexdigest())
             continue
         raw = read_raw(file, as_signals, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,10 @@ def _success(spec: EpisodesSpec, given: Given, log: Episodes, group: Group, told
     known |= {name: pooled.share(i) for i, name in enumerate(pooled.counts.groups)}
     if len(pooled.counts.groups) == 1:
         del known["new"]
+    good, n = int(group.good.sum()), group.good.size
+    bounded = "below" if good == n else "above" if good == 0 else None
     for name, belief in known.items():
+        belief = replace(belief, bounded=bounded)  # noqa: PLW2901
         found.estimates.append(estimate((*at, name), belief, given.confidence, unit="", source=log.source, method=method))
     for i, name in enumerate(pooled.counts.names[1:], start=1):
         effect = pooled.effect(i)
@@ -73,8 +77,7 @@ def _success(spec: EpisodesSpec, given: Given, log: Episodes, group: Group, told
         found.facts[f"{group.name}, spread"] = {"value": tau.value, "low": tau.low, "high": tau.high}
         found.figures.append(robots(group, known))
     found.findings += [Finding("warning", f"{group.name}: {note}") for note in group.notes]
-    good, n = int(group.good.sum()), group.good.size
-    if good in (0, n):
+    if bounded:
         word, bound = ("succeeded", "at least") if good else ("failed", "at most")
         edge = 0.05 ** (1 / n) if good else 1 - 0.05 ** (1 / n)
         text = f"{group.name}: all {n} episodes {word}: {bound} {edge:.3g} (95 %, one-sided), and nothing is known of the rest"
