@@ -46,7 +46,7 @@ def _run(arguments: argparse.Namespace) -> int:
     print(f"{scenario.name}, seed {scenario.seed}: {result.verdict}")
     for check in result.meta.get("checks") or ():
         mark = {True: "holds", False: "FAILS", None: "open "}[check["passed"]]
-        print(f"  {mark}  {check['name']}, {check['bound']}: {check['detail']}")
+        print(f"  {mark}  {check['name']} ({check['bound']}): {check['detail']}")
     told = tuple(f"{check['name']}: {check['detail']}" for check in result.meta.get("checks") or ())
     for reason in result.meta.get("reasons") or ():
         if not reason.startswith(told):
