@@ -65,8 +65,9 @@ def test_paths_end_where_the_physics_of_one_fails() -> None:
 
 def test_an_outcome_tier_has_no_engines_to_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("pybullet")
-    assert main(["run", "autoeval", "--engine", "both", "--out", str(tmp_path)]) == 2
-    assert "no engine takes part" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    for command in (["run", "autoeval", "--engine", "both", "--out", str(tmp_path)], ["compare", "--engines", "autoeval"]):
+        assert main(command) == 2 and "no engine takes part" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def moved(held: list[bool]) -> Moved:

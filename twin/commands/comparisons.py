@@ -22,7 +22,7 @@ def _define(command: argparse.ArgumentParser) -> None:
         "second", type=Path, nargs="?", metavar="SECOND", help="the same of the other side (the real farm, a scheduler)"
     )
     command.add_argument(
-        "--engines", action="store_true", help="run FIRST, a scenario file, on two engines, and tell what hangs on the engine"
+        "--engines", action="store_true", help="run FIRST, a scenario, on two engines, and tell what hangs on the engine"
     )
     command.add_argument(
         "--by",

@@ -40,10 +40,13 @@ def _has_physics(scenario: Any) -> None:
 
 def compare_engines(arguments: argparse.Namespace) -> int:
     """`twin compare --engines SCENARIO`: as many seeds as asked for, in workers."""
-    if arguments.second is not None or arguments.first.suffix not in (".yaml", ".yml"):
-        raise InputError("--engines takes one scenario file, which is run on two engines")
+    from twin.scenario.load import find
+
+    if arguments.second is not None:
+        raise InputError("--engines takes one scenario, which is run on two engines")
+    file = find(arguments.first)
     need(BOTH[1])
-    units = units_of(arguments.first, arguments.seeds)
+    units = units_of(file, arguments.seeds)
     _has_physics(units[0].scenario)
     out = Path("runs/engines")
     with workers_of(arguments, len(units)) as workers, progress(units, quiet=arguments.json) as seen:
