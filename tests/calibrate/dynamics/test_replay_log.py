@@ -73,13 +73,14 @@ def test_a_plan_says_units_signs_and_files_of_a_log(log, arm, capsys):
     expected = json.loads(capsys.readouterr().out)["resync"]
     arm.q, arm.tau = np.degrees(arm.q), -arm.tau
     arm.write()
-    maps = "q: {column: [q1, q2], unit: deg}, tau: {column: [u1, u2], sign: -1}"
+    maps = "angle: {column: [q2, q1], unit: deg}, effort: {column: [u2, u1], sign: -1}"
     plan = log.with_name("plan.yaml")
     plan.write_text(f"calibrate: arm\nlogs: {{run: {{path: run.csv, time: t, columns: {{{maps}}}}}}}\n"
-                    "parts: [{kind: dynamics, log: run, model: double_pendulum}]\n")  # fmt: skip
+                    "parts: [{kind: dynamics, log: run, model: double_pendulum, "
+                    "joints: [elbow, shoulder], position: angle, torque: effort}]\n")  # fmt: skip
     assert main(["replay-log", str(plan), *plain[2:]]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["columns"] == {"position": ["q1", "q2"], "drive": ["u1", "u2"]}
+    assert told["columns"] == {"position": ["q2", "q1"], "drive": ["u2", "u1"]}
     assert told["resync"][-1]["simulated_rad"] == pytest.approx(expected[-1]["simulated_rad"], rel=0.02)
 
 

@@ -16,6 +16,7 @@ from twin.calibrate.dynamics import checks
 from twin.calibrate.dynamics.models import Robot, robot, with_servos
 from twin.calibrate.dynamics.rollouts import Growth, growth, windows
 from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, motions, typical_step
+from twin.calibrate.dynamics.spec import DynamicsSpec
 from twin.calibrate.logs import Log, read_log
 from twin.calibrate.logspec import ColumnMap, Format, SignalLog, TimeMap
 from twin.calibrate.readers import read_raw
@@ -76,9 +77,9 @@ def replay(log: Path, model: str, ask: Asked) -> Replay:
 
     `log`: a file of signals, or a calibration plan that maps one.
     """
-    found, named = _planned(log, ask) if log.suffix in (".yaml", ".yml") else _logged(log, ask)
+    found, named, joints = _planned(log, ask) if log.suffix in (".yaml", ".yml") else _logged(log, ask)
     q, u = (x[:, None] if x.ndim == 1 else x for x in (found.signal(name) for name in ("q", "u")))
-    bot = robot(model, Path.cwd(), ask.joints, q.shape[1], drives=ask.actuators)
+    bot = robot(model, Path.cwd(), joints, q.shape[1], drives=ask.actuators)
     doubts = suspect(found, {"q": "angle"} if ask.actuators else {"q": "angle", "u": "torque"})
     if ask.actuators and not bot.model.nu:
         bot = with_servos(bot, _each(ask.servo_radps, q.shape[1], "--servo-radps")[list(bot.order)])
@@ -139,21 +140,30 @@ def _each(values: Sequence[float], columns: int, option: str) -> Floats:
     return np.broadcast_to(np.array(values, float), columns)
 
 
-def _planned(plan_file: Path, ask: Asked) -> tuple[Log, dict[str, tuple[str, ...]]]:
-    """The log of a plan, its position as `q` and its drive as `u`."""
+Joints = tuple[str, ...] | None
+Named = dict[str, tuple[str, ...]]
+
+
+def _planned(plan_file: Path, ask: Asked) -> tuple[Log, Named, Joints]:
+    """The log of a plan, its position as `q` and its drive as `u`; signals and joints as its part `dynamics` has them."""
     plan = load_plan(plan_file)
     logs = {name: spec for name, spec in plan.spec.logs.items() if isinstance(spec, SignalLog)}
     name = ask.log or next(iter(logs), "")
     if name not in logs or (len(logs) > 1 and not ask.log):
         raise InputError(f"{plan_file}: say --log NAME: which log of signals{nearest(name, logs, what='logs')}")
-    picked = {"q": (ask.position or ("q",))[0], "u": (ask.drive or ("command" if ask.actuators else "tau",))[0]}
+    part = next((part for part in plan.spec.parts if isinstance(part, DynamicsSpec) and part.log == name), None)
+    usual = ("q", "tau") if part is None else (part.position, part.torque)
+    picked = {
+        "q": (ask.position or usual[:1])[0],
+        "u": (ask.drive or (("command",) if ask.actuators else usual[1:]))[0],
+    }
     read = read_log(name, logs[name], plan.folder)
     signals = {key: read.signal(mapped) for key, mapped in picked.items()}
     named = {what: read.maps[picked[key]].names for what, key in (("position", "q"), ("drive", "u"))}
-    return replace(read, signals=signals), named
+    return replace(read, signals=signals), named, ask.joints or (None if part is None else part.joints)
 
 
-def _logged(file: Path, ask: Asked) -> tuple[Log, dict[str, tuple[str, ...]]]:
+def _logged(file: Path, ask: Asked) -> tuple[Log, Named, Joints]:
     """A file of signals, read by its columns; what is not said is guessed from their names."""
     known = cache(lambda: _columns(file))  # read only where a name must be guessed
     position = ask.position or _guess(known(), POSITIONS, "positions", "--position")
@@ -173,7 +183,7 @@ def _logged(file: Path, ask: Asked) -> tuple[Log, dict[str, tuple[str, ...]]]:
         },
     )
     named = {"time": (time,) if time else (), "position": tuple(position), "drive": tuple(drive)}
-    return read_log(file.name, spec, file.parent), named
+    return read_log(file.name, spec, file.parent), named, ask.joints
 
 
 def _one_or_many(names: tuple[str, ...]) -> str | tuple[str, ...]:
