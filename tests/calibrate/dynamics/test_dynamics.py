@@ -2,9 +2,10 @@ import mujoco
 import numpy as np
 import pytest
 
-from twin.calibrate.dynamics.checks import unwrapped
+from twin.calibrate.dynamics.checks import few, unwrapped
 from twin.calibrate.dynamics.models import robot
 from twin.calibrate.dynamics.regressor import body_parameters, movable_bodies, regressor
+from twin.calibrate.result import Finding
 from twin.calibrate.spec import load_plan
 from twin.calibrate.whole import calibrate
 from twin.core.chance import Chance
@@ -136,6 +137,12 @@ def test_positions_one_turn_beyond_the_models_limits_are_turned_back(shift, to):
     q = shift + np.linspace(-0.5, 0.5, 20)[:, None]
     back, said = unwrapped(q, np.array([[-1.0, 1.0]]), np.array([True]), ["j"])
     assert back == pytest.approx(q + to) and bool(said) == bool(to)
+
+
+def test_findings_of_many_runs_are_told_once_they_are_too_many_by_their_number():
+    found = few([Finding("note", "a")] * 20 + [Finding("warning", "b")])
+    assert found[0].text == "b" and len(found) == 13 and found[-1].text == "9 more of these, in other runs or joints"
+    assert few([Finding("note", "a")]) == [Finding("note", "a")]
 
 
 def test_a_joint_that_never_moves_is_named(arm):

@@ -21,6 +21,8 @@ ONE_TURN: Final = 2.02 * np.pi
 """Positions of a sensor that starts anew after a turn span no more than this, rad."""
 LEAP: Final = 1.5 * np.pi
 """No joint turns so far between two rows, rad: its sensor has started anew."""
+SHOWN: Final = 12
+"""So many findings about single runs are told in full."""
 STUCK_S: Final = 0.25
 """A signal that keeps its very value for longer, while the robot moves, is frozen."""
 SLOWEST_S: Final = 1.0
@@ -90,6 +92,13 @@ def usable(t: Floats, q: Floats, tau: Floats, names: Sequence[str]) -> tuple[Boo
                 said.append(Finding("warning", f"{name}: {word} for {lasted:.2g} s (from {first:.3g} s on); not fitted there"))
         keep &= ~frozen & ~flat & ~dead
     return keep, said
+
+
+def few(found: Sequence[Finding]) -> list[Finding]:
+    """The first findings of many runs, the graver ones before, and how many more there are."""
+    ordered = sorted(found, key=lambda one: one.level == "note")
+    rest = ordered[SHOWN:]
+    return ordered[:SHOWN] + ([Finding(rest[0].level, f"{len(rest)} more of these, in other runs or joints")] if rest else [])
 
 
 def _same(x: Floats) -> Bools:

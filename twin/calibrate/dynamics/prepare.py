@@ -126,7 +126,7 @@ def _stretches(log: Log, spec: DynamicsSpec, bot: Robot, said: list[Finding]) ->
     order = list(bot.order)
     q, tau = _wide(log.signal(spec.position))[:, order], _wide(log.signal(spec.torque))[:, order]
     v = _wide(log.signal(spec.velocity))[:, order] if spec.velocity and spec.velocity in log.signals else None
-    t, run, out = log.time() - log.time()[0], log.labels["run"], []
+    t, run, out, told = log.time() - log.time()[0], log.labels["run"], [], list[Finding]()
     for segment in np.unique(log.segment):
         rows = log.segment == segment
         if rows.sum() < 4:
@@ -134,8 +134,9 @@ def _stretches(log: Log, spec: DynamicsSpec, bot: Robot, said: list[Finding]) ->
         joined, turned = checks.unwrapped(q[rows], bot.limits, bot.hinges, bot.joints)
         whole = Stretch(str(run[rows][0]), t[rows], joined, tau[rows], None if v is None else v[rows])
         keep, found = checks.usable(whole.t, whole.q, whole.tau, bot.joints)
-        said += [Finding(f.level, f"{whole.run}: {f.text}") for f in (*turned, *found)]
+        told += [Finding(f.level, f"{whole.run}: {f.text}") for f in (*turned, *found)]
         out += checks.cut(whole, keep)
+    said += checks.few(told)
     if not out:
         why = "; ".join(f.text for f in said) or "runs and gaps leave shorter ones only"
         raise InputError(f"log {log.name!r} has no stretch of more than three rows to fit: {why}")
