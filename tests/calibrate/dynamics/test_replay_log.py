@@ -84,6 +84,18 @@ def test_a_plan_says_units_signs_and_files_of_a_log(log, arm, capsys):
     assert told["resync"][-1]["simulated_rad"] == pytest.approx(expected[-1]["simulated_rad"], rel=0.02)
 
 
+def test_a_joint_that_the_fit_welded_is_left_out_of_a_plans_columns(log, arm, capsys):
+    arm.tau[:, 1], arm.q[:, 1] = 0, 0
+    arm.write()
+    plan, one = log.with_name("plan.yaml"), log.with_name("one.xml")
+    plan.write_text("calibrate: arm\nlogs: {run: {path: run.csv, time: t, columns: {q: [q1, q2], tau: [u1, u2]}}}\n"
+                    "parts: [{kind: dynamics, log: run, model: double_pendulum, joints: [shoulder, elbow]}]\n")  # fmt: skip
+    body = '<body><joint name="shoulder" axis="0 -1 0"/><geom size=".1" pos="0 0 -.2"/></body>'
+    one.write_text(f"<mujoco><worldbody>{body}</worldbody></mujoco>")
+    assert main(["replay-log", str(plan), "--robot", str(one), "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["resync"][0]["simulated_rad"]) == ["shoulder"]
+
+
 @pytest.fixture
 def commanded(tmp_path):
     """A two-joint arm without actuators in its file, whose servos followed their commands 40 ms late, as columns of lists."""

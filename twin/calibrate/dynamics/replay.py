@@ -13,7 +13,7 @@ import numpy as np
 
 from twin.calibrate import lerobot
 from twin.calibrate.dynamics import checks
-from twin.calibrate.dynamics.models import Robot, robot, with_servos
+from twin.calibrate.dynamics.models import Robot, read, robot, with_servos
 from twin.calibrate.dynamics.rollouts import Growth, growth, windows
 from twin.calibrate.dynamics.signals import Motion, Stretch, choose_cutoff, motions, typical_step
 from twin.calibrate.dynamics.spec import DynamicsSpec
@@ -79,6 +79,12 @@ def replay(log: Path, model: str, ask: Asked) -> Replay:
     """
     found, named, joints = _planned(log, ask) if log.suffix in (".yaml", ".yml") else _logged(log, ask)
     q, u = (x[:, None] if x.ndim == 1 else x for x in (found.signal(name) for name in ("q", "u")))
+    if joints is not None and ask.joints is None:
+        there = {joint.name for joint in read(model, Path.cwd()).joints}
+        keep = [i for i, name in enumerate(joints) if name in there]  # what never moved was welded into the fitted model
+        if keep and len(joints) == q.shape[1]:
+            u = u[:, keep] if u.shape[1] == q.shape[1] else u
+            q, joints = q[:, keep], tuple(joints[i] for i in keep)
     bot = robot(model, Path.cwd(), joints, q.shape[1], drives=ask.actuators)
     doubts = suspect(found, {"q": "angle"} if ask.actuators else {"q": "angle", "u": "torque"})
     if ask.actuators and not bot.model.nu:
@@ -157,10 +163,10 @@ def _planned(plan_file: Path, ask: Asked) -> tuple[Log, Named, Joints]:
         "q": (ask.position or usual[:1])[0],
         "u": (ask.drive or (("command",) if ask.actuators else usual[1:]))[0],
     }
-    read = read_log(name, logs[name], plan.folder)
-    signals = {key: read.signal(mapped) for key, mapped in picked.items()}
-    named = {what: read.maps[picked[key]].names for what, key in (("position", "q"), ("drive", "u"))}
-    return replace(read, signals=signals), named, ask.joints or (None if part is None else part.joints)
+    whole = read_log(name, logs[name], plan.folder)
+    signals = {key: whole.signal(mapped) for key, mapped in picked.items()}
+    named = {what: whole.maps[picked[key]].names for what, key in (("position", "q"), ("drive", "u"))}
+    return replace(whole, signals=signals), named, ask.joints or (None if part is None else part.joints)
 
 
 def _logged(file: Path, ask: Asked) -> tuple[Log, Named, Joints]:
