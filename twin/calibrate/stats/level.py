@@ -99,6 +99,11 @@ PRIOR = {"steady": 0.35, "clusters": 0.35, "walk": 0.2, "jumps": 0.1}
 worse than by resampling; with less, intervals are too narrow where shares wander (`python -m benchmarks.wandering`)."""
 DOUBT = 0.2
 """Prior of change where the question is whether a log *shows* it (`Level.changes`): a change must show itself."""
+ROOM = 0.5
+"""Prior of change for runs, which must leave room for it (`Level.draws`): intervals of farms whose shares wander by 0.5 to 2 in
+an hour then hold 76 to 95 %, of steady ones 97 %; with 0.3 76 to 90 and 94 (`python -m benchmarks.wandering farms`)."""
+MOVES = ("walk", "jumps")
+"""Kinds that change for good."""
 
 
 @cache
@@ -135,24 +140,29 @@ class Level:
     @property
     def changes(self) -> float:
         """Probability that the share walks or jumps for who doubts it (`DOUBT`): whether the log shows a change."""
-        moves, stays = (sum(self.kinds[k] for k in kinds) for kinds in (("walk", "jumps"), ("steady", "clusters")))
-        before = (PRIOR["walk"] + PRIOR["jumps"]) / (PRIOR["steady"] + PRIOR["clusters"])
-        odds = DOUBT / (1 - DOUBT) * moves / max(stays * before, 1e-300)
+        odds = self._times(DOUBT) * self.may_change / max(1 - self.may_change, 1e-300)
         return float(odds / (1 + odds))
+
+    def _times(self, prior: float) -> float:
+        """By what the odds of a change are multiplied under another prior of it."""
+        own = sum(PRIOR[kind] for kind in MOVES)
+        return prior / (1 - prior) * (1 - own) / own
 
     @property
     def may_change(self) -> float:
         """The same for who must say what comes next, and leaves room for it until the log rules it out."""
-        return self.kinds["walk"] + self.kinds["jumps"]
+        return sum(self.kinds[kind] for kind in MOVES)
 
     def draws(self, count: int) -> tuple[Floats, Floats, Floats]:
-        """Courses (count,) that are equally likely, level and wandering together: the share that lasts, how much its logit
-        wanders a cycle at first (standard deviation), and the cycles in which that comes back (infinite: never)."""
+        """Courses (count,), equally likely for who leaves room for a change (`ROOM`), level and wandering together: the share
+        that lasts, how much its logit wanders a cycle at first (standard deviation), and the cycles in which that comes back
+        (infinite: never)."""
         states = []
         for at, (_, h) in zip(self.now, hypotheses(), strict=True):
             logit, (sd, back) = h.lasting().ravel(), h.wandering()
             order = np.argsort(logit, kind="stable")
-            states.append([at.ravel()[order], special.expit(logit[order]), *np.broadcast_arrays(sd, back, logit)[:2]])
+            room = self._times(ROOM) if h.kind in MOVES else 1.0
+            states.append([room * at.ravel()[order], special.expit(logit[order]), *np.broadcast_arrays(sd, back, logit)[:2]])
         weights, shares, sds, backs = (np.concatenate(column) for column in zip(*states, strict=True))
         total = np.cumsum(weights)
         drawn = np.searchsorted(total / total[-1], (np.arange(count) + 0.5) / count)
