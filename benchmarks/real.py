@@ -125,9 +125,10 @@ def _ur3_cobotops(results: tuple[PartResult, ...]) -> Told:
 
 
 def _scored(score: Score) -> Row:
-    what, _, wanted = score.name.partition(" (wanted: ")
-    beside = "" if score.reference is None else f"{score.reference_name} {score.reference:.5g}"
-    return Row(f"ur3_cobotops: {what}", score.ours, wanted.rstrip(")") or "more", beside)
+    """A score of a part; one without a reference says what is wanted in its place."""
+    if score.reference is None:
+        return Row(f"ur3_cobotops: {score.name}", score.ours, score.reference_name.removeprefix("wanted: "), "")
+    return Row(f"ur3_cobotops: {score.name}", score.ours, "more", f"{score.reference_name} {score.reference:.5g}")
 
 
 FIGURES: Mapping[str, Callable[[tuple[PartResult, ...]], Told]] = {
