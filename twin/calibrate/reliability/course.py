@@ -24,8 +24,7 @@ KNOTS = 13
 CHANGES = 0.95
 """With so much probability that a share changes, a steady one is refused, whatever a straight line says."""
 LIKELY = 0.1
-"""With so much probability that it changes, for who leaves room for it, what comes next starts from where it is now: with 0.5
-intervals of farms held 80 % of what came where shares wander, with this 83 to 95 (`python -m benchmarks.wandering farms`)."""
+"""With so much probability that it changes, for who leaves room for it, what comes next starts from where it is now."""
 RETURNS = 4
 """A course comes back in so many times the length of the log: a log cannot tell one that does from one that never does, and
 one that never does leaves in a long run nothing but none and all."""
