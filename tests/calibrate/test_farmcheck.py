@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from twin.calibrate.farmcheck.adjust import adjust, put, uncertain
 from twin.calibrate.farmcheck.fit import judge
@@ -83,6 +85,13 @@ def test_every_run_draws_what_is_believed_and_keeps_what_is_known():
     assert all(v["b"] == {"value": 2.0} and v["c"] == [3] for v in values)
     surer = [drawn(node, rng("drawn", i), 0.99)["a"]["value"] for i in range(200)]
     assert np.quantile(surer, [0.005, 0.995]) == pytest.approx([0.4, 0.6], abs=0.03) and np.std(surer) < 0.045
+
+
+@given(st.sampled_from([19, 39, 99]), st.integers(-10, 10), st.integers(0, 99))
+def test_what_lies_between_the_ends_that_are_told_is_inside_and_nothing_else(n, real, number):
+    sims = rng("ends", number).integers(-8, 9, n)
+    (row,) = judge({"a": float(real)}, [{"a": float(value)} for value in sims])
+    assert row["inside"] == (round(row["low"], 6) <= real <= round(row["high"], 6))
 
 
 def test_too_few_runs_judge_nothing():

@@ -143,7 +143,8 @@ def judge(
 ) -> list[dict[str, object]]:
     """Every summary that both sides tell: the log's value, quantiles 5, 50 and 95 % of the runs, and whether it lies inside.
 
-    Inside: its rank among the runs is not one of the outer 5 % on either side; runs that have the same value are on neither.
+    Quantiles are those of ranks (Weibull 1939): of 19 runs the least and the most. Inside: its rank among the runs is not one of
+    the outer 5 % on either side; runs that have the same value are on neither.
     blur_s: two times that lie no further apart are the same (half a recorder's step).
     """
     rows: list[dict[str, object]] = []
@@ -151,7 +152,7 @@ def judge(
         values: Floats = np.array([sim[name] for sim in sims if name in sim])
         if values.size < FEWEST:
             continue
-        low, mid, high = (float(v) for v in np.quantile(values, (0.05, 0.5, 0.95), method="normal_unbiased"))
+        low, mid, high = (float(v) for v in np.quantile(values, (0.05, 0.5, 0.95), method="weibull"))
         same = blur_s if name.endswith("(s)") else 0.0
         same = max(same, 1e-9 * abs(value))
         least, most = int((values <= value + same).sum()), int((values >= value - same).sum())
