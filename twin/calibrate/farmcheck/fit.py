@@ -143,8 +143,8 @@ def judge(
 ) -> list[dict[str, object]]:
     """Every summary that both sides tell: the log's value, quantiles 5, 50 and 95 % of the runs, and whether it lies inside.
 
-    Quantiles are those of ranks (Weibull 1939): of 19 runs the least and the most. Inside: its rank among the runs is not one of
-    the outer 5 % on either side; runs that have the same value are on neither.
+    Quantiles are those of ranks (Weibull 1939): of 19 runs the least and the most. Inside: its rank among the runs is not one
+    of the outer 5 % on either side; runs that have the same value are on neither.
     blur_s: two times that lie no further apart are the same (half a recorder's step).
     """
     rows: list[dict[str, object]] = []
