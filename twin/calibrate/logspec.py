@@ -10,7 +10,7 @@ from twin.calibrate.units import KINDS, UNITS
 from twin.core.errors import nearest
 from twin.core.records import EPISODE_COLUMNS
 from twin.core.spec import Spec
-from twin.log.mapspec import Dialect, Texts, time_zone
+from twin.log.mapspec import Dialect, Texts, Zone
 
 Format = Literal["csv", "ping", "parquet", "jsonl", "hdf5", "npz", "rosbag", "lerobot"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.-]*$")]
@@ -72,13 +72,8 @@ class TimeMap(ColumnMap):
     """The column of time; `iso8601` for stamps of date and time."""
 
     unit: str = "s"
-    zone: str | None = None
+    zone: Zone | None = None
     """Of stamps of date and time that carry none (`Europe/Berlin`); left out: UTC."""
-
-    @field_validator("zone")
-    @classmethod
-    def _exists(cls, zone: str | None) -> str | None:
-        return None if zone is None else time_zone(zone)
 
     @field_validator("unit")
     @classmethod
@@ -137,7 +132,7 @@ class EpisodeColumn(Spec):
     """Of numbers; `iso8601` for moments of date and time."""
     scale: float = 1.0
     """The unit's size of one count (frames: 0.0333)."""
-    zone: str | None = None
+    zone: Zone | None = None
     """Of stamps of date and time that carry none; left out: UTC."""
     up_values: Texts = ("true", "1", "1.0", "yes", "y", "success", "succeeded", "pass", "passed", "ok", "done")
     """Of yes and no: what stands for yes; upper and lower case alike."""
@@ -158,11 +153,6 @@ class EpisodeColumn(Spec):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
-
-    @field_validator("zone")
-    @classmethod
-    def _exists(cls, zone: str | None) -> str | None:
-        return None if zone is None else time_zone(zone)
 
     @field_validator("unit")
     @classmethod

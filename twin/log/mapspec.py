@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from twin.core.assets import named, names
 from twin.core.errors import AssetError, Problem, SpecError, nearest
@@ -38,13 +38,17 @@ def _text(value: Any) -> Any:
 Texts = tuple[Annotated[str, BeforeValidator(_text)], ...]
 
 
-def time_zone(name: str) -> str:
+def _time_zone(name: str) -> str:
     """A name that is one of a time zone. Raises `ValueError`."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"{name!r} is no time zone; write UTC or a name such as Europe/Berlin") from error
     return name
+
+
+Zone = Annotated[str, AfterValidator(_time_zone)]
+"""The name of a time zone."""
 
 
 class Column(Spec):
@@ -59,13 +63,8 @@ class TimeColumn(Column):
 
     format: str = "iso8601"
     """`iso8601`; `unix_s`, `unix_ms`, `unix_us` since 1970; `seconds` since anything; or a pattern (`%d.%m.%Y %H:%M:%S`)."""
-    zone: str | None = None
+    zone: Zone | None = None
     """The time zone of stamps that carry none (`UTC`, `Europe/Berlin`)."""
-
-    @field_validator("zone")
-    @classmethod
-    def _known(cls, zone: str | None) -> str | None:
-        return None if zone is None else time_zone(zone)
 
 
 class Flag(Column):
